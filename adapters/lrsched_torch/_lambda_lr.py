@@ -1,0 +1,145 @@
+"""A torch scheduler that takes its learning rates from schedules."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lrsched import Schedule
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def lambda_lr(
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule | Sequence[Schedule],
+    last_step: int = -1,
+    keep_ratios: bool = False,
+) -> ScheduleLR:
+    """A `torch.optim.lr_scheduler.LambdaLR` whose learning rates are the schedule's values.
+
+    After construction and after every `step()`, each group's lr is the Python float
+    `schedule(n)`, to the last bit, n being the number of `step()` calls; the lr that the optimizer
+    was made with does not enter. A tensor lr is filled in place. The schedule is evaluated once a
+    step, however many groups there are.
+
+    Its `state_dict` is plain data. Loading one restores the step and sets the lr that the
+    schedule in the code has there; where the checkpoint was written with another recipe, it warns
+    and names both.
+
+    Args:
+        optimizer: whose param groups get the learning rates.
+        schedule: one for all groups, or a list with one for each.
+        last_step: the last step already made, as torch's `last_epoch`: the first lr is
+            `schedule(last_step + 1)`.
+        keep_ratios: the first group's lr is the schedule's value, and the others' stay in the
+            proportion to it that they had when the optimizer was made (layer-wise decay,
+            discriminative fine-tuning).
+
+    Raises:
+        TypeError: `schedule` is not a schedule or a list of them, or the optimizer is none.
+        ValueError: a list has not one schedule for each group or meets `keep_ratios`, `last_step`
+            is below -1, or with `keep_ratios` the first group's lr is 0. The optimizer is left as
+            it was.
+
+    >>> import lrsched, torch
+    >>> weights = torch.nn.Parameter(torch.zeros(3))
+    >>> optimizer = torch.optim.SGD([weights], lr=1.0)
+    >>> scheduler = lambda_lr(optimizer, lrsched.linear(0.1, 0.0, 10))
+    >>> optimizer.step(); scheduler.step(); optimizer.param_groups[0]["lr"]
+    0.09000000000000001
+    """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"lambda_lr: optimizer must be a torch optimizer, got {optimizer!r}")
+    groups = optimizer.param_groups
+    schedules = [schedule] if isinstance(schedule, Schedule) else schedule
+    if not isinstance(schedules, (list, tuple)) or not all(
+        isinstance(one, Schedule) for one in schedules
+    ):
+        raise TypeError(
+            f"lambda_lr: schedule must be a schedule or a list of schedules, got {schedule!r}"
+        )
+    if isinstance(last_step, bool) or not isinstance(last_step, int):
+        raise TypeError(f"lambda_lr: last_step must be an integer >= -1, got {last_step!r}")
+    if last_step < -1:
+        raise ValueError(f"lambda_lr: last_step must be an integer >= -1, got {last_step!r}")
+    if not isinstance(schedule, Schedule) and len(schedules) != len(groups):
+        raise ValueError(
+            f"lambda_lr: schedule must be a list of {len(groups)} schedules (one for each param "
+            f"group), got {len(schedules)}"
+        )
+    if keep_ratios and not isinstance(schedule, Schedule):
+        raise ValueError("lambda_lr: keep_ratios must be False with a list of schedules, got True")
+    if keep_ratios and float(groups[0].get("initial_lr", groups[0]["lr"])) == 0.0:
+        raise ValueError(
+            "lambda_lr: the first group's lr must not be 0 with keep_ratios, got 0.0"
+        )
+    return ScheduleLR(optimizer, tuple(schedules), last_step, keep_ratios)
+
+
+class ScheduleLR(LambdaLR):
+    """What `lambda_lr` returns."""
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedules: tuple[Schedule, ...],
+        last_step: int,
+        keep_ratios: bool,
+    ) -> None:
+        self.schedules = schedules
+        self.keep_ratios = keep_ratios
+        for group in optimizer.param_groups:
+            # torch asks for it when it resumes; it only tells the groups' proportions here.
+            lr = group["lr"]
+            group.setdefault("initial_lr", lr.clone() if isinstance(lr, torch.Tensor) else lr)
+        shared = len(schedules) == 1
+        lambdas = list(schedules) * len(optimizer.param_groups) if shared else list(schedules)
+        super().__init__(optimizer, lambdas, last_step)
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """The learning rate of each group at `last_epoch`."""
+        values = [schedule(self.last_epoch) for schedule in self.schedules]
+        if len(values) == 1:
+            values = values * len(self.optimizer.param_groups)
+        if self.keep_ratios:
+            first = float(self.base_lrs[0])
+            ratios = [1.0, *(float(lr) / first for lr in self.base_lrs[1:])]
+            values = [value * ratio for value, ratio in zip(values, ratios, strict=True)]
+        return list(values)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The step, the learning rates and the recipe, as plain data."""
+        return {
+            "last_epoch": self.last_epoch,
+            "_step_count": self._step_count,
+            "_last_lr": [float(lr) for lr in self._last_lr],
+            "base_lrs": [float(lr) for lr in self.base_lrs],
+            "recipe": [repr(schedule) for schedule in self.schedules],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint's step, with the schedule of the code.
+
+        A state dict of another of torch's schedulers is accepted for its step. Warns where the
+        checkpoint was written with another recipe or with none, and keeps the code's.
+        """
+        step = state_dict.get("last_epoch")
+        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
+            raise ValueError(
+                f"load_state_dict: last_epoch must be an integer >= 0 (steps), got {step!r}"
+            )
+        recipe = [repr(schedule) for schedule in self.schedules]
+        written = state_dict.get("recipe")
+        if written != recipe:
+            was = "another scheduler" if written is None else ", ".join(map(str, written))
+            warnings.warn(
+                f"the checkpoint was written with {was}; the schedule in the code is kept: "
+                f"{', '.join(recipe)}",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._step_count = state_dict.get("_step_count", step + 1)
+        self.last_epoch = step - 1
+        self._update_lr()

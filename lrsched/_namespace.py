@@ -1,0 +1,123 @@
+"""Which array namespace a call uses, and the one that stands in when all are Python numbers."""
+
+import math
+import numbers
+import operator
+import sys
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+SCALARS = SimpleNamespace(
+    # The array API's elementwise functions over Python numbers, so that a body written against
+    # an array namespace runs on them as it is.
+    **{name: getattr(math, name) for name in ("ceil", "floor", "sqrt", "exp", "expm1", "log")},
+    **{name: getattr(math, name) for name in ("log1p", "log2", "sin", "cos", "tan", "tanh")},
+    **{name: getattr(math, name) for name in ("atan", "sinh", "cosh", "trunc", "hypot")},
+    abs=abs,
+    pow=operator.pow,
+    round=round,
+    square=lambda x: x * x,
+    minimum=min,
+    maximum=max,
+    clip=lambda x, low, high: low if x < low else high if x > high else x,
+    where=lambda condition, x, y: x if condition else y,
+    logical_and=operator.and_,
+    logical_or=operator.or_,
+    logical_not=operator.not_,
+    pi=math.pi,
+    e=math.e,
+    inf=math.inf,
+)
+
+LARGEST_COUNT = 2**31 - 1  # the largest int32, where optax's counters saturate
+
+
+def is_array(x: object) -> bool:
+    """Whether `x` is a NumPy, JAX or torch array, a tracer, or follows the array API standard."""
+    if type(x) is float or type(x) is int:  # torch.compile cannot ask its integers for more
+        return False
+    return hasattr(x, "__array_namespace__") or _is_tensor(x)
+
+
+def _is_tensor(x: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def namespace_of(arrays: Iterable[Any]) -> Any:
+    """The array namespace of the first that is not NumPy's, of NumPy where all are."""
+    numpy = None
+    for array in arrays:
+        if _is_tensor(array):
+            from lrsched import _torch
+
+            return _torch
+        xp = array.__array_namespace__()
+        if xp.__name__ != "numpy":
+            return xp
+        numpy = xp
+    return numpy
+
+
+def default_dtype(xp: Any, kind: str) -> Any:
+    """The namespace's default dtype of a kind, "real floating" or "integral"."""
+    return xp.__array_namespace_info__().default_dtypes()[kind]
+
+
+def as_count(xp: Any, count: Any, like: Any) -> Any:
+    """`count` as an array of the default integer or a real type, from 0 to the largest count.
+
+    Narrow integers are widened, so that `steps - count` cannot overflow in them.
+    """
+    if not is_array(count):
+        count = as_python(count)
+        dtype = default_dtype(xp, "integral" if type(count) is int else "real floating")
+        return xp.asarray(count, dtype=dtype, device=_device(like))
+    if xp.isdtype(count.dtype, "real floating"):
+        count = xp.astype(count, default_dtype(xp, "real floating"))
+        return xp.clip(count, 0.0, float(LARGEST_COUNT))
+    if not xp.isdtype(count.dtype, "integral"):
+        raise TypeError(f"count must be a number or an array of numbers, got dtype {count.dtype}")
+    if xp.iinfo(count.dtype).max > LARGEST_COUNT:
+        count = xp.minimum(count, LARGEST_COUNT)
+    return xp.maximum(xp.astype(count, default_dtype(xp, "integral")), 0)
+
+
+def as_python(count: Any) -> int | float:
+    """A count that is no array as an int or a float, from 0 to the largest count."""
+    if not isinstance(count, numbers.Real) or isinstance(count, bool):
+        raise TypeError(f"count must be a number or an array of numbers, got {count!r}")
+    count = int(count) if isinstance(count, numbers.Integral) else float(count)
+    return 0 if count < 0 else LARGEST_COUNT if count > LARGEST_COUNT else count
+
+
+def as_result(xp: Any, value: Any, count: Any) -> Any:
+    """`value` in the default real dtype (strong, in JAX), with the shape of `count`."""
+    dtype = default_dtype(xp, "real floating")
+    if not is_array(value):
+        return xp.full(count.shape, value, dtype=dtype, device=_device(count))
+    value = xp.astype(value, dtype)
+    return value if value.ndim >= count.ndim else xp.broadcast_to(value, count.shape)
+
+
+def real(xp: Any, x: Any) -> Any:
+    """`x`, an integer array made real; Python numbers join any dtype as they are."""
+    if xp is SCALARS or not is_array(x) or not is_integral(xp, x):
+        return x
+    return xp.astype(x, default_dtype(xp, "real floating"))
+
+
+def is_integral(xp: Any, x: Any) -> bool:
+    """Whether an array holds integers."""
+    return bool(xp.isdtype(x.dtype, "integral"))
+
+
+def is_single(xp: Any, x: Any) -> bool:
+    """Whether an array, made real, has the precision of float32 and not of float64."""
+    return int(xp.finfo(real(xp, x).dtype).bits) < 64
+
+
+def _device(array: Any) -> Any:
+    # JAX's tracers have no device to name: under a trace the compiler places the arrays.
+    return array.device if _is_tensor(array) else None

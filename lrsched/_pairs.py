@@ -1,0 +1,110 @@
+"""Powers in float32 that are right to the last digits, from pairs of floats.
+
+A power is 2 to the exponent's product with a logarithm. That product may be a hundred, so in one
+float32 it would be off by 2**-18 and the power by a hundred units in its last place. Here each
+factor is a pair (high, low), the unevaluated sum of two float32 with `high` the rounded sum, and
+the product is split exactly into its whole part and a fraction.
+"""
+
+import math
+import struct
+from typing import Any
+
+from lrsched._namespace import default_dtype, is_array, is_integral, real
+
+SATURATION = 64  # growth stops at a factor of 2**64, so that values stay finite in float32
+
+Pair = tuple[Any, Any]
+
+
+def pair(xp: Any, n: Any) -> Pair:
+    """A number as a pair: exact for an integer of 31 bits, to 48 bits for a Python float."""
+    if not is_array(n):
+        high = struct.unpack("f", struct.pack("f", n))[0]
+        return high, n - high
+    if not is_integral(xp, n):
+        return n, 0.0
+    low = n % 128
+    return _sum(real(xp, n - low), real(xp, low))
+
+
+def product(x: Pair, y: Pair) -> Pair:
+    """x * y, the product of the highs exactly (Dekker 1971): that of 12-bit halves never rounds."""
+
+    def halves(x: Any) -> Pair:
+        scaled = 4097.0 * x
+        high = scaled - (scaled - x)
+        return high, x - high
+
+    high = x[0] * y[0]
+    (a, b), (c, d) = halves(x[0]), halves(y[0])
+    return high, ((a * c - high) + a * d + b * c) + b * d + (x[0] * y[1] + x[1] * y[0])
+
+
+def ratio(xp: Any, n: Any, steps: Any) -> Pair:
+    """n / steps as a pair, by one step of long division."""
+    n_high, n_low = pair(xp, n)
+    if not is_array(steps) and steps == 1:
+        return n_high, n_low
+    steps_high, steps_low = pair(xp, steps)
+    quotient = n_high / steps_high
+    taken, rest = product((quotient, 0.0), (steps_high, steps_low))
+    remainder = (n_high - taken) + (n_low - rest)
+    return _sum(quotient, remainder / steps_high)
+
+
+def log2_of(xp: Any, rate: Any) -> Pair:
+    """log2 of a rate >= 0 as a pair; 0 counts as a number whose smallest power is 0 already."""
+    if is_array(rate):
+        return log2(xp, (xp.maximum(rate, float(xp.finfo(rate.dtype).smallest_normal)), 0.0))
+    return pair(xp, math.log2(rate) if rate > 0 else -(2.0**20))
+
+
+def log2(xp: Any, x: Pair) -> Pair:
+    """log2 of a positive pair as a pair, by Tang's method of a table.
+
+    x = 2**k * m with m about 1, m = c * (1 + r) with c the nearest 64th: k and log2(c) are known
+    beforehand, and r is so small that the rounding of its logarithm does not matter. At m = 1 the
+    table's entry is 0, so that the logarithm of a rate just below 1 keeps all its digits.
+    """
+    high, low = x
+    exponent = xp.round(xp.log2(high))
+    m = _scale_by_power_of_2(xp, high, -exponent)
+    least, most = 44, 92  # 64ths of sqrt(1/2) and sqrt(2), and one more
+    nearest = xp.clip(xp.round(64.0 * m), float(least), float(most))
+    index = xp.astype(nearest, default_dtype(xp, "integral")) - least
+    entries = [pair(xp, math.log2(j / 64)) for j in range(least, most + 1)]
+    table = [xp.asarray(part, dtype=m.dtype) for part in zip(*entries, strict=True)]
+    known, rest = (xp.reshape(xp.take(t, xp.reshape(index, (-1,))), index.shape) for t in table)
+    c = nearest / 64.0
+    remainder = xp.log1p((m - c) / c + low / high) / math.log(2)
+    total, error = _sum(exponent, known)
+    first, second = _sum(total, remainder + (error + rest))
+    tiny = total == 0  # then the remainder alone is the logarithm
+    return xp.where(tiny, remainder, first), xp.where(tiny, 0.0 * second, second)
+
+
+def times_power_of_2(xp: Any, value: Any, x: Pair, y: Pair) -> Any:
+    """value * 2 ** (x * y): the whole part of the exponent exactly, the fraction by `exp`."""
+    exponent, rest = product(x, y)
+    whole = xp.clip(xp.round(exponent), -200.0, SATURATION - 1.0)
+    fraction = xp.clip(exponent - whole + rest, -1.0, 1.0)
+    return _scale_by_power_of_2(xp, value * xp.exp(math.log(2) * fraction), whole)
+
+
+def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:
+    """value * 2**whole for a whole number from -208 to 143; `exp2` is not exact everywhere."""
+    whole = xp.astype(whole, default_dtype(xp, "integral"))
+    sixteenth = whole // 16
+    one = xp.ones_like(whole)
+    power = real(xp, xp.bitwise_left_shift(one, sixteenth + 13)) * 2.0**-13
+    for _ in range(3):
+        power = power * power
+    # 2**whole = 2**(8 * sixteenth) squared * 2**rest; no factor is below the smallest normal.
+    return value * real(xp, xp.bitwise_left_shift(one, whole - 16 * sixteenth)) * power * power
+
+
+def _sum(a: Any, b: Any) -> Pair:
+    """a + b exactly, where |a| >= |b| or a is 0."""
+    high = a + b
+    return high, b - (high - a)

@@ -1,0 +1,196 @@
+"""The kinds of hyperparameter, their checks, and the one place where a refusal is worded."""
+
+import math
+import numbers
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, Protocol
+
+from lrsched._namespace import LARGEST_COUNT
+
+LARGEST_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
+SMALLEST_POSITIVE = 1e-18
+
+
+class Real(Protocol):
+    """A Python, NumPy, JAX or torch real number: what arithmetic and `float` accept."""
+
+    def __float__(self) -> float: ...
+    def __add__(self, other: Any, /) -> Any: ...
+    def __radd__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __mul__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+
+
+class Whole(Real, Protocol):
+    """A Python, NumPy, JAX or torch integer."""
+
+    def __index__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What a hyperparameter may be.
+
+    `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
+    ValueError for a wrong value, with what was wanted where that is narrower than `wanted`.
+    A `traced` kind holds numbers that JAX may trace; the others are static.
+    """
+
+    wanted: str
+    convert: Callable[[Any], Any]
+    traced: bool = True
+
+
+class Refusal:
+    """Words every refusal: `cyclic: up_steps must be an integer >= 1 (steps), got 0`."""
+
+    def __init__(self, schedule: str) -> None:
+        self.schedule = schedule
+
+    def __call__(
+        self, parameter: str, wanted: str, got: object, error: type[Exception] = ValueError
+    ) -> NoReturn:
+        text = repr(got)
+        if len(text) > 80:
+            text = f"{text[:77]}..."
+        raise error(f"{self.schedule}: {parameter} must be {wanted}, got {text}")
+
+    def check(self, parameter: str, kind: Kind, value: Any) -> Any:
+        """The value that a hyperparameter of this kind keeps."""
+        try:
+            return kind.convert(value)
+        except (TypeError, ValueError) as refused:
+            wanted, error = str(refused) or kind.wanted, type(refused)
+        self(parameter, wanted, value, TypeError if issubclass(error, TypeError) else ValueError)
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a number's value is not to be had: a JAX tracer, or a tensor under autograd."""
+    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
+    if jax is not None and isinstance(value, jax.core.Tracer):
+        return True
+    return torch is not None and isinstance(value, torch.Tensor) and bool(value.requires_grad)
+
+
+def _number(value: Any, integer: bool) -> Any:
+    """A Python number from any library's; what is traced stays as it is."""
+    if type(value) is int or (type(value) is float and not integer):
+        return value
+    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
+        kind = str(value.dtype)
+        if "int" not in kind and (integer or "float" not in kind):
+            raise TypeError
+        return value if is_traced(value) else value.item()
+    accepted = numbers.Integral if integer else numbers.Real
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        raise TypeError
+    return int(value) if integer else float(value)
+
+
+def number(wanted: str, accepts: Callable[[float], bool] = lambda value: True) -> Kind:
+    """A finite real number that `accepts` agrees to, kept as a float."""
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=False)
+        if is_traced(value):
+            return value
+        if not math.isfinite(value) or not accepts(value):
+            raise ValueError
+        if abs(value) > LARGEST_VALUE:
+            raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
+        return float(value)
+
+    return Kind(wanted, convert)
+
+
+def integer(least: int, unit: str) -> Kind:
+    """An integer of `least` or more."""
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=True)
+        if is_traced(value):
+            return value
+        if value < least:
+            raise ValueError
+        if value > LARGEST_COUNT:
+            raise ValueError(f"an integer <= {LARGEST_COUNT} ({unit})")
+        return value
+
+    return Kind(f"an integer >= {least} ({unit})", convert)
+
+
+def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None = None) -> Kind:
+    """A sequence of one kind, kept as a tuple; `accepts` must agree to each neighbouring pair."""
+
+    def convert(values: Any) -> Any:
+        if isinstance(values, (str, bytes, dict)) or not isinstance(values, Iterable):
+            raise TypeError
+        kept = tuple(item.convert(value) for value in values)
+        for first, second in zip(kept, kept[1:], strict=False):
+            if accepts is not None and not (is_traced(first) or is_traced(second)):
+                if not accepts(first, second):
+                    raise ValueError
+        return kept
+
+    return Kind(wanted, convert)
+
+
+def choice(*options: str) -> Kind:
+    """One of a few names."""
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError
+        if value not in options:
+            raise ValueError
+        return str(value)
+
+    return Kind(" or ".join(map(repr, options)), convert, traced=False)
+
+
+def optional(kind: Kind) -> Kind:
+    """A kind, or None."""
+    return Kind(
+        f"{kind.wanted}, or None",
+        lambda value: None if value is None else kind.convert(value),
+        kind.traced,
+    )
+
+
+def _flag(value: Any) -> Any:
+    if type(value) is not bool:
+        raise TypeError
+    return value
+
+
+_steps = integer(1, "steps")
+_phase = integer(0, "steps")
+_value = number("a finite number")
+
+Value = Annotated[Real, _value]
+Positive = Annotated[
+    Real, number(f"a number >= {SMALLEST_POSITIVE:g}", lambda value: value >= SMALLEST_POSITIVE)
+]
+Rate = Annotated[Real, number("a number >= 0", lambda value: value >= 0)]
+Power = Annotated[Real, number("a number > 0", lambda value: value > 0)]
+Fraction = Annotated[Real, number("a number from 0 to 1", lambda value: 0 <= value <= 1)]
+Values = Annotated[Iterable[Real], sequence("finite numbers", _value)]
+Steps = Annotated[Whole, _steps]
+Phase = Annotated[Whole, _phase]
+OptionalPhase = Annotated[Whole | None, optional(_phase)]
+Multiple = Annotated[Whole, integer(1, "times")]
+Boundaries = Annotated[
+    Iterable[Whole],
+    sequence("integers >= 1 in strictly ascending order (steps)", _steps, lambda a, b: a < b),
+]
+Milestones = Annotated[
+    Iterable[Whole],
+    sequence("integers >= 0 in ascending order (steps)", _phase, lambda a, b: a <= b),
+]
+Flag = Annotated[bool, Kind("True or False", _flag, traced=False)]

@@ -1,0 +1,311 @@
+"""Schedules that go up and down: cyclical rates, warm restarts, one cycle."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, is_integral, real
+from lrsched._numerics import count_reached, geometric, half_cosine, pick, share
+from lrsched._schedule import schedule
+from lrsched._validate import (
+    Flag,
+    Fraction,
+    Kind,
+    Multiple,
+    OptionalPhase,
+    Positive,
+    Rate,
+    Refusal,
+    Steps,
+    Value,
+    Whole,
+    choice,
+    integer,
+    is_traced,
+)
+
+MODES = ("triangular", "triangular2", "exp_range")
+
+
+def _mode(value: Any) -> Any:
+    if not isinstance(value, str):
+        if not callable(value):
+            raise TypeError
+        return value
+    if value not in MODES:
+        raise ValueError
+    return str(value)
+
+
+_wanted = f"{', '.join(map(repr, MODES))} or a function of the cycle"
+Mode = Annotated[str | Callable[[Any], Any], Kind(_wanted, _mode, traced=False)]
+Shape = Annotated[str, choice("linear", "cosine")]
+Anneal = Annotated[str, choice("cosine", "linear")]
+CycleSteps = Annotated[Whole, integer(2, "steps")]
+
+
+def _one_period(refuse: Refusal, params: dict[str, Any]) -> None:
+    up, down, rate = params["up_steps"], params["down_steps"], params["decay_rate"]
+    down_or_up = up if down is None else down
+    if not (is_traced(up) or is_traced(down_or_up)) and up + down_or_up > LARGEST_COUNT:
+        refuse("up_steps + down_steps", f"<= {LARGEST_COUNT} (steps)", up + down_or_up)
+    if params["mode"] != "exp_range" and not is_traced(rate) and rate != 1:
+        refuse("decay_rate", "1.0 unless mode is 'exp_range'", rate)
+
+
+@schedule(check=_one_period)
+def cyclic(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    peak_value: Value,
+    up_steps: Steps = 2000,
+    down_steps: OptionalPhase = None,
+    mode: Mode = "triangular",
+    decay_rate: Rate = 1.0,
+    shape: Shape = "linear",
+) -> Any:
+    r"""Up and down between two values, again and again: cyclical learning rates.
+
+    .. math:: \eta(t) = v_0 + (v_1 - v_0)\, w\, s(c, t), \quad
+        w = \begin{cases} r / U & r \le U \\ (P - r) / D & r > U \end{cases}
+
+    with the period :math:`P = U + D`, the cycle :math:`c = \lfloor t / P \rfloor`, the place in it
+    :math:`r = t - c P`, and the scale :math:`s` by `mode`: 1 ("triangular"), :math:`2^{-c}`
+    ("triangular2"), :math:`\gamma^t` ("exp_range"), or a function of :math:`c`. The cosine shape
+    puts :math:`(1 - \cos \pi w) / 2` for :math:`w`.
+
+    Args:
+        init_value: the value at count 0 and at the start of every cycle.
+        peak_value: the value at count `up_steps`; it may be the lower of the two.
+        up_steps: U, the steps from `init_value` to `peak_value`, at least 1.
+        down_steps: D, the steps back, by default `up_steps`; 0 makes a saw.
+        mode: what becomes of the amplitude: "triangular", "triangular2", "exp_range", or a pure
+            function of the cycle (0, 1, ...: an int, or a real array). A schedule with a
+            function of yours has no JSON.
+        decay_rate: gamma of "exp_range", for each step; 1 in the other modes. Above 1 the growth
+            stops at 2**64.
+        shape: "linear" or "cosine".
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above, the period is longer than
+            2**31 - 1 steps, or `decay_rate` is given in a mode that does not use it.
+
+    Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186.
+
+    Elsewhere: torch's `CyclicLR(base_lr, max_lr, step_size_up, step_size_down, mode, gamma,
+    scale_fn)`, whose `scale_fn` counts cycles from 1. With `shape="cosine"`, torch's
+    `CosineAnnealingLR(T_max, eta_min)` at every count, its rise after `T_max` included:
+    `cyclic(lr, eta_min, T_max, shape="cosine")`. optax has none.
+
+    >>> clr = cyclic(0.001, 0.005, up_steps=4)
+    >>> [clr(count) for count in (0, 2, 4, 6, 8)]
+    [0.001, 0.003, 0.005, 0.003, 0.001]
+    >>> cyclic(0.0, 1.0, up_steps=4, mode=lambda cycle: 1 / (1 + cycle))(12)
+    0.5
+    """
+    down_steps = up_steps if down_steps is None else down_steps
+    cycle = count // (up_steps + down_steps)
+    position = count - cycle * (up_steps + down_steps)
+    rising = position < up_steps
+    easing = half_cosine if shape == "cosine" else share
+    down = down_steps + 1 * (down_steps == 0)  # a saw never falls: no division by zero
+    away = xp.where(
+        rising,
+        easing(xp, position, up_steps),
+        easing(xp, up_steps + down_steps - position, down),
+    )
+    home = xp.where(
+        rising, easing(xp, up_steps - position, up_steps), easing(xp, position - up_steps, down)
+    )
+    if mode == "triangular":
+        return init_value * home + peak_value * away
+    if mode == "triangular2":
+        scale = geometric(xp, 1.0, 0.5, cycle)
+    elif mode == "exp_range":
+        scale = geometric(xp, 1.0, decay_rate, count)
+    else:
+        scale = mode(real(xp, cycle))  # type: ignore[operator]
+    return init_value * (home + away * (1.0 - scale)) + peak_value * (away * scale)
+
+
+@schedule
+def cosine_restarts(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    first_steps: Steps,
+    period_mult: Multiple = 1,
+    end_value: Value = 0.0,
+    peak_mult: Rate = 1.0,
+) -> Any:
+    r"""Half cosines down, each starting anew from the top: warm restarts.
+
+    .. math:: \eta(t) = v_1 + (v_0\, p^i - v_1) \frac{1 + \cos(\pi T_{cur} / T_i)}{2},
+        \quad T_i = T_0\, m^i
+
+    where cycle :math:`i` begins at :math:`T_0 (m^i - 1) / (m - 1)`, found in whole numbers, and
+    :math:`T_{cur}` counts from there.
+
+    Args:
+        init_value: the value at count 0, the top of the first cycle.
+        first_steps: T_0, the length of the first cycle in steps, at least 1.
+        period_mult: m, how many times longer each cycle is than the one before, an integer >= 1.
+        end_value: what every cycle decays towards; the restart comes at the step where it would
+            be reached.
+        peak_mult: p, the factor from one cycle's top to the next, 0 or more (above 1 the growth
+            stops at 2**64).
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Loshchilov and Hutter 2016, "SGDR", arXiv:1608.03983, equation 5.
+
+    Elsewhere: torch's `CosineAnnealingWarmRestarts(T_0, T_mult, eta_min)`, whose `step(epoch)`
+    misses some restarts for `T_mult=3`; Keras' `CosineDecayRestarts(first_decay_steps, t_mul,
+    m_mul, alpha)`; `optax.sgdr_schedule` for a given list of cycles.
+
+    >>> sgdr = cosine_restarts(1.0, 10, period_mult=2)
+    >>> [round(sgdr(count), 4) for count in (0, 5, 9, 10, 20, 30)]
+    [1.0, 0.5, 0.0245, 1.0, 0.5, 1.0]
+    """
+    cycle, done, left, length = _geometric_cycle(xp, count, first_steps, period_mult)
+    peak = geometric(xp, init_value, peak_mult, cycle)
+    return peak * half_cosine(xp, left, length) + end_value * half_cosine(xp, done, length)
+
+
+def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, ...]:
+    """The cycle that `count` lies in, its steps that are done and left, and its length."""
+    cycle = count // first
+    position = count - cycle * first
+    equal = cycle, position, first - position, first
+    if not is_array(mult) and mult == 1:
+        return equal
+    if xp is SCALARS:
+        starts, ends, beyond, lengths = _cached_cycles(first, mult)
+    elif not (is_array(first) or is_array(mult)):
+        starts, ends, beyond, lengths = _cycles(SCALARS, first, mult)
+    else:
+        starts, ends, beyond, lengths = _cycles(xp, first, mult)
+        count = xp.minimum(count, LARGEST_COUNT - 1)  # traced starts saturate one above
+    cycle = count_reached(xp, count, starts[1:])
+    done = real(xp, count - pick(xp, starts, cycle))
+    left = real(xp, pick(xp, ends, cycle) - count) + pick(xp, beyond, cycle)
+    growing = cycle, done, left, pick(xp, lengths, cycle)
+    if not is_array(mult):
+        return growing
+    return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
+
+
+def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
+    """Starts and ends of the cycles up to the last count, what the ends lie beyond it, lengths.
+
+    Each cycle is at least twice as long as the one before, so 31 of them pass any count.
+    """
+    start, length, exact_length = 0 * first, real(xp, first) * 1.0, first
+    starts, ends, beyond, lengths = [], [], [], []
+    for _ in range(31):
+        room = LARGEST_COUNT - start
+        fits = exact_length <= room
+        end = xp.where(fits, start + xp.minimum(exact_length, room), LARGEST_COUNT)
+        starts.append(start)
+        ends.append(end)
+        beyond.append(xp.where(fits, 0.0, length - real(xp, room)))
+        lengths.append(length)
+        if xp is SCALARS and not fits:
+            break
+        too_long = exact_length > LARGEST_COUNT // mult
+        exact_length = xp.where(too_long, LARGEST_COUNT, exact_length * mult)
+        start, length = end, xp.minimum(length * real(xp, mult), 1e19)
+    return starts, ends, beyond, lengths
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_cycles(first: int, mult: int) -> tuple[list[Any], ...]:
+    return _cycles(SCALARS, first, mult)
+
+
+def _phases_in_order(refuse: Refusal, params: dict[str, Any]) -> None:
+    fraction = params["up_fraction"]
+    if params["three_phase"] and not is_traced(fraction) and fraction > 0.5:
+        refuse("up_fraction", "<= 0.5 with three_phase", fraction)
+
+
+@schedule(check=_phases_in_order)
+def one_cycle(
+    xp: Any,
+    count: Any,
+    peak_value: Value,
+    total_steps: CycleSteps,
+    up_fraction: Fraction = 0.3,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
+    anneal: Anneal = "cosine",
+    three_phase: Flag = False,
+) -> Any:
+    r"""Once up to a peak and down to far below the start: the 1cycle policy.
+
+    From :math:`v_0 = v_1 / d` to the peak :math:`v_1`, reached at :math:`e_1 = f N - 1`, and on to
+    :math:`v_2 = v_0 / d'` at :math:`N - 1`, each way along half a cosine or a line; with
+    `three_phase` back to :math:`v_0` at :math:`2 e_1` first. The last of the N updates uses
+    :math:`v_2`, and the schedule stays there. Where :math:`e_1` is no whole number, no update
+    uses the peak itself; where :math:`f N < 1`, the first update is already past it.
+
+    Args:
+        peak_value: v_1, the highest value.
+        total_steps: N, the number of updates, at least 2.
+        up_fraction: f, the part of them on the way up, 0 to 1 (to 0.5 with `three_phase`).
+        div_factor: d, the peak over the value at count 0.
+        final_div_factor: d', the value at count 0 over the last one.
+        anneal: "cosine" or "linear".
+        three_phase: whether the way down goes through the initial value at `2 e_1`.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Smith and Topin 2017, "Super-Convergence", arXiv:1708.07120.
+
+    Elsewhere: torch's `OneCycleLR(max_lr, total_steps, pct_start, div_factor, final_div_factor,
+    anneal_strategy, three_phase)`, at every count that it accepts but `total_steps`, where it
+    extrapolates (below 0 on a line). `optax.cosine_onecycle_schedule` puts its ends at `f N` and
+    `N`, one step later; `optax.linear_onecycle_schedule` has three phases with ends of their own.
+
+    >>> cycle = one_cycle(1.0, 11, up_fraction=0.5454545454545454, anneal="linear")
+    >>> [round(cycle(count), 6) for count in (0, 5, 10, 11)]
+    [0.04, 1.0, 4e-06, 4e-06]
+    """
+    last = total_steps - 1
+    count = xp.minimum(count, last)
+    top = up_fraction * total_steps - 1.0
+    initial = peak_value / div_factor
+    final = initial / final_div_factor
+    ends = (top, 2.0 * top, last) if three_phase else (top, last)
+    values = (initial, peak_value, initial, final) if three_phase else (initial, peak_value, final)
+    moments = (0, *ends)
+    value: Any = final
+    easing = half_cosine if anneal == "cosine" else share
+    for phase in reversed(range(len(ends))):
+        begin, end = moments[phase : phase + 2]
+        length = end - begin
+        meant = length > 0
+        length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
+        done = xp.clip(_since(xp, count, begin), 0.0, length)
+        left = xp.clip(-_since(xp, count, end), 0.0, length)
+        here = values[phase] * easing(xp, left, length) + values[phase + 1] * easing(xp, done, length)
+        value = xp.where((_since(xp, count, end) <= 0) & meant, here, value)
+    return value
+
+
+def _since(xp: Any, count: Any, moment: Any) -> Any:
+    """The real number of steps from `moment`, itself a real number, to `count`.
+
+    Its whole part is taken off as an integer: float32 has no place for the fraction of a late one.
+    """
+    if isinstance(moment, int) or (is_array(moment) and is_integral(xp, moment)):
+        return real(xp, count - moment)
+    if is_array(moment):
+        whole = xp.floor(moment)
+        return real(xp, count - xp.astype(whole, count.dtype)) - (moment - whole)
+    whole = math.floor(moment)
+    return real(xp, count - whole) - (moment - whole)

@@ -1,0 +1,90 @@
+"""Recipes as plain data and as JSON: written in full, read without running or importing anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lrsched._namespace import is_array
+from lrsched._schedule import REGISTRY, Schedule
+
+VERSION = 1
+
+
+def to_dict(schedule: Schedule) -> dict[str, Any]:
+    """The recipe as plain data: every hyperparameter, defaults included, and a format version."""
+    return {"lrsched": VERSION, **_encode(schedule)}
+
+
+def to_json(schedule: Schedule, indent: int | None = None) -> str:
+    """`to_dict` as JSON text."""
+    return json.dumps(to_dict(schedule), indent=indent, allow_nan=False)
+
+
+def from_dict(data: Mapping[str, Any]) -> Schedule:
+    """The schedule of a recipe in the form of `Schedule.to_dict`, checked like one made in code.
+
+    Raises:
+        TypeError, ValueError: the data have not that form or version, or name a schedule or a
+            hyperparameter that does not exist, or one is refused.
+
+    >>> from_dict({"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}})
+    constant(value=0.1)
+    """
+    if not isinstance(data, Mapping):
+        raise TypeError(f"from_dict: the recipe must be a mapping, got {data!r}")
+    version = data.get("lrsched")
+    if version != VERSION or isinstance(version, bool):
+        raise ValueError(
+            f'from_dict: the recipe must have "lrsched": {VERSION} (its format), got {version!r}'
+        )
+    return _decode({key: value for key, value in data.items() if key != "lrsched"})
+
+
+def from_json(text: str | bytes) -> Schedule:
+    """The schedule of a recipe in JSON, in the form of `Schedule.to_json`.
+
+    Raises:
+        TypeError, ValueError: the text is not JSON, or `from_dict` refuses it.
+
+    >>> from_json('{"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}}')
+    constant(value=0.1)
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"from_json: this is not JSON: {error}") from None
+    return from_dict(data)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        params = {name: _encode(param) for name, param in value.params.items()}
+        return {"schedule": value.name, "params": params}
+    if type(value) is tuple:
+        return [_encode(item) for item in value]
+    if is_array(value) and getattr(value, "shape", None) == ():
+        return value.item()
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise TypeError(f"to_dict: a recipe holds numbers, names and schedules, not {value!r}")
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        unknown = value.keys() - {"schedule", "params"}
+        name, params = value.get("schedule"), value.get("params", {})
+        if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
+            raise ValueError(
+                'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
+                f"got {dict(value)!r}"
+            )
+        definition = REGISTRY.get(name)
+        if definition is None:
+            known = ", ".join(sorted(REGISTRY))
+            raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
+        return definition.make(**{str(key): _decode(param) for key, param in params.items()})
+    if isinstance(value, (list, tuple)):
+        return tuple(_decode(item) for item in value)
+    return value
