@@ -4,7 +4,7 @@ import math
 import numbers
 import operator
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,6 +106,18 @@ def real(xp: Any, x: Any) -> Any:
     if xp is SCALARS or not is_array(x) or not is_integral(xp, x):
         return x
     return xp.astype(x, default_dtype(xp, "real floating"))
+
+
+def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
+    """Python numbers or scalar arrays as one array, where `like` is."""
+    if any(map(is_array, values)):
+        return xp.stack([xp.asarray(value, dtype=dtype) for value in values], axis=-1)
+    return xp.asarray(values, dtype=dtype, device=_device(like))
+
+
+def look_up(xp: Any, table: Any, index: Any) -> Any:
+    """The entries of a table at an integer index of any shape."""
+    return xp.reshape(xp.take(table, xp.reshape(index, (-1,))), index.shape)
 
 
 def is_integral(xp: Any, x: Any) -> bool:

@@ -10,7 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lrsched import _pairs as pairs
-from lrsched._namespace import SCALARS, default_dtype, is_array, is_integral, is_single, real
+from lrsched._namespace import (
+    SCALARS,
+    default_dtype,
+    is_array,
+    is_integral,
+    is_single,
+    look_up,
+    real,
+    table,
+)
 
 LARGEST = 1e38  # where a product of schedules saturates: just below the largest float32
 
@@ -65,8 +74,8 @@ def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     """How many of the ascending `boundaries` are at or before `count`."""
     if xp is SCALARS:
         return bisect_right(boundaries, count)
-    table = _table(xp, boundaries, count.dtype)
-    return xp.sum(xp.astype(count[..., None] >= table, default_dtype(xp, "integral")), axis=-1)
+    reached = count[..., None] >= table(xp, boundaries, count.dtype, like=count)
+    return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)
 
 
 def pick(xp: Any, values: Sequence[Any], index: Any) -> Any:
@@ -74,8 +83,8 @@ def pick(xp: Any, values: Sequence[Any], index: Any) -> Any:
     if xp is SCALARS:
         return values[index]
     whole = isinstance(values[0], int) or (is_array(values[0]) and is_integral(xp, values[0]))
-    table = _table(xp, values, default_dtype(xp, "integral" if whole else "real floating"))
-    return xp.reshape(xp.take(table, xp.reshape(index, (-1,))), index.shape)
+    dtype = default_dtype(xp, "integral" if whole else "real floating")
+    return look_up(xp, table(xp, values, dtype, like=index), index)
 
 
 def piecewise(
@@ -98,12 +107,6 @@ def piecewise(
             elapsed = xp.minimum(elapsed, boundaries[index] - begin)
         value = xp.where(count < begin, value, piece(elapsed))
     return value
-
-
-def _table(xp: Any, values: Sequence[Any], dtype: Any) -> Any:
-    if any(map(is_array, values)):
-        return xp.stack([xp.asarray(value, dtype=dtype) for value in values], axis=-1)
-    return xp.asarray(values, dtype=dtype)
 
 
 def _saturating_exponent(xp: Any, rate: Any) -> Any:

@@ -10,7 +10,7 @@ import math
 import struct
 from typing import Any
 
-from lrsched._namespace import default_dtype, is_array, is_integral, real
+from lrsched._namespace import default_dtype, is_array, is_integral, look_up, real, table
 
 SATURATION = 64  # growth stops at a factor of 2**64, so that values stay finite in float32
 
@@ -32,8 +32,12 @@ def product(x: Pair, y: Pair) -> Pair:
     """x * y, the product of the highs exactly (Dekker 1971): that of 12-bit halves never rounds."""
 
     def halves(x: Any) -> Pair:
-        scaled = 4097.0 * x
-        high = scaled - (scaled - x)
+        if not is_array(x):
+            mantissa, exponent = math.frexp(x)
+            high = math.ldexp(round(mantissa * 4096), exponent - 12)
+        else:
+            scaled = 4097.0 * x
+            high = scaled - (scaled - x)
         return high, x - high
 
     high = x[0] * y[0]
@@ -74,8 +78,10 @@ def log2(xp: Any, x: Pair) -> Pair:
     nearest = xp.clip(xp.round(64.0 * m), float(least), float(most))
     index = xp.astype(nearest, default_dtype(xp, "integral")) - least
     entries = [pair(xp, math.log2(j / 64)) for j in range(least, most + 1)]
-    table = [xp.asarray(part, dtype=m.dtype) for part in zip(*entries, strict=True)]
-    known, rest = (xp.reshape(xp.take(t, xp.reshape(index, (-1,))), index.shape) for t in table)
+    known, rest = (
+        look_up(xp, table(xp, column, m.dtype, like=index), index)
+        for column in zip(*entries, strict=True)
+    )
     c = nearest / 64.0
     remainder = xp.log1p((m - c) / c + low / high) / math.log(2)
     total, error = _sum(exponent, known)
@@ -93,15 +99,17 @@ def times_power_of_2(xp: Any, value: Any, x: Pair, y: Pair) -> Any:
 
 
 def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:
-    """value * 2**whole for a whole number from -208 to 143; `exp2` is not exact everywhere."""
+    """value * 2**whole for a whole number from -208 to 127; `exp2` is not exact everywhere.
+
+    In factors that are normal numbers, and from a table: XLA reorders products of constants, and
+    then they need not be.
+    """
     whole = xp.astype(whole, default_dtype(xp, "integral"))
     sixteenth = whole // 16
-    one = xp.ones_like(whole)
-    power = real(xp, xp.bitwise_left_shift(one, sixteenth + 13)) * 2.0**-13
-    for _ in range(3):
-        power = power * power
-    # 2**whole = 2**(8 * sixteenth) squared * 2**rest; no factor is below the smallest normal.
-    return value * real(xp, xp.bitwise_left_shift(one, whole - 16 * sixteenth)) * power * power
+    powers = [2.0 ** (8 * n) for n in range(-13, 8)]
+    root = look_up(xp, table(xp, powers, default_dtype(xp, "real floating"), whole), sixteenth + 13)
+    ones = xp.bitwise_left_shift(xp.ones_like(whole), whole - 16 * sixteenth)
+    return value * real(xp, ones) * root * root
 
 
 def _sum(a: Any, b: Any) -> Pair:

@@ -62,7 +62,8 @@ def _register_with(tree_util: Any) -> None:
 
     def flatten(schedule: Any) -> tuple[Any, Any]:
         definition = schedule._definition
-        children, static = [], []
+        children: list[Any] = []
+        static: list[Any] = []
         for name, value in zip(definition.parameters, schedule._values, strict=True):
             (children if name in definition.traced else static).append(value)
         return children, (definition, tuple(static))

@@ -5,11 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
 from lrsched import _pytree
-from lrsched._namespace import LARGEST_COUNT, SCALARS, as_count, as_python, as_result, is_array, namespace_of
+from lrsched._namespace import (
+    LARGEST_COUNT,
+    SCALARS,
+    as_count,
+    as_python,
+    as_result,
+    is_array,
+    namespace_of,
+)
 from lrsched._validate import Kind, Refusal, sequence
 
 P = ParamSpec("P")
@@ -70,7 +78,8 @@ class Schedule:
 
     Call it with the number of updates already made, and it gives the learning rate of the next
     one: a float for a Python number, float64 for NumPy, float32 for JAX (float64 under x64),
-    torch's default dtype for tensors; an array of counts gives an array. A negative count means 0, and one above 2**31 - 1 means that.
+    torch's default dtype for tensors; an array of counts gives an array. A negative count means 0,
+    and one above 2**31 - 1 means that.
 
     Schedules are immutable. They compare and hash by their recipe, `repr` evaluates back, they
     pickle, and to JAX they are pytrees whose leaves are the numeric hyperparameters.
@@ -82,7 +91,9 @@ class Schedule:
     __array_ufunc__ = None  # numpy.float64(0.5) * schedule is for `__rmul__`
 
     _definition: Definition
+    _body: Callable[..., Any]
     _values: tuple[Any, ...]
+    _plain: bool
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         # Never validates: JAX puts tracers, placeholders and batches here.
@@ -102,7 +113,7 @@ class Schedule:
         kind = type(count)
         if self._plain and (kind is int or kind is float) and 0 <= count <= LARGEST_COUNT:
             return self._body(SCALARS, count, *self._values)
-        arrays = [x for x in (count, *_leaves(self._values)) if is_array(x)]
+        arrays = [x for x in (count, *leaves(self._values)) if is_array(x)]
         if not arrays:
             return self._body(SCALARS, as_python(count), *self._values)
         xp = namespace_of(arrays)
@@ -234,7 +245,7 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
     def factory(*args: Any, **kwargs: Any) -> Schedule:
         return definition.make(*args, **kwargs)
 
-    del factory.__wrapped__  # type: ignore[attr-defined]  # its signature has xp and count
+    del factory.__wrapped__  # its signature has xp and count
     factory.__signature__ = definition.signature  # type: ignore[attr-defined]
     factory.__annotations__ = {
         name: parameter.annotation for name, parameter in definition.signature.parameters.items()
@@ -258,12 +269,13 @@ def _is_plain(value: Any) -> bool:
     return not is_array(value)
 
 
-def _leaves(values: Iterable[Any]) -> Iterator[Any]:
+def leaves(values: Iterable[Any]) -> Iterator[Any]:
+    """The hyperparameters that are neither schedules nor tuples, those inside these included."""
     for value in values:
         if isinstance(value, Schedule):
-            yield from _leaves(value._values)
+            yield from leaves(value._values)
         elif type(value) is tuple:
-            yield from _leaves(value)
+            yield from leaves(value)
         else:
             yield value
 
@@ -286,4 +298,4 @@ def _inner(value: Any) -> Any:
 _schedule = Kind("a schedule", _inner)
 
 Inner = Annotated[Schedule, _schedule]
-Inners = Annotated[Iterable[Schedule], sequence("schedules", _schedule)]
+Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

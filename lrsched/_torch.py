@@ -4,14 +4,16 @@ from typing import Any
 
 import torch
 from array_api_compat.torch import *  # noqa: F403
-from array_api_compat.torch import __array_namespace_info__ as __array_namespace_info__
+from array_api_compat.torch import (  # type: ignore[attr-defined]  # dunders need naming
+    __array_namespace_info__ as __array_namespace_info__,
+)
 
 
 # array-api-compat asks `torch.result_type` what a Python number becomes beside a tensor, which
 # torch.compile(fullgraph=True) cannot trace (torch 2.13, array-api-compat 1.16).
-def minimum(x: Any, y: Any, /) -> Any:  # noqa: F811
+def minimum(x: Any, y: Any, /) -> Any:
     return torch.clamp(x, max=y)
 
 
-def maximum(x: Any, y: Any, /) -> Any:  # noqa: F811
+def maximum(x: Any, y: Any, /) -> Any:
     return torch.clamp(x, min=y)

@@ -3,7 +3,7 @@
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -66,8 +66,9 @@ class Refusal:
         try:
             return kind.convert(value)
         except (TypeError, ValueError) as refused:
-            wanted, error = str(refused) or kind.wanted, type(refused)
-        self(parameter, wanted, value, TypeError if issubclass(error, TypeError) else ValueError)
+            wanted = str(refused) or kind.wanted
+            error = TypeError if isinstance(refused, TypeError) else ValueError
+        return self(parameter, wanted, value, error)
 
 
 def is_traced(value: Any) -> bool:
@@ -87,10 +88,13 @@ def _number(value: Any, integer: bool) -> Any:
         if "int" not in kind and (integer or "float" not in kind):
             raise TypeError
         return value if is_traced(value) else value.item()
-    accepted = numbers.Integral if integer else numbers.Real
-    if isinstance(value, bool) or not isinstance(value, accepted):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError
-    return int(value) if integer else float(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if integer:
+        raise TypeError
+    return float(value)
 
 
 def number(wanted: str, accepts: Callable[[float], bool] = lambda value: True) -> Kind:
@@ -100,7 +104,7 @@ def number(wanted: str, accepts: Callable[[float], bool] = lambda value: True) -
         value = _number(value, integer=False)
         if is_traced(value):
             return value
-        if not math.isfinite(value) or not accepts(value):
+        if value != value or abs(value) == math.inf or not accepts(value):
             raise ValueError
         if abs(value) > LARGEST_VALUE:
             raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
@@ -132,10 +136,9 @@ def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None
         if isinstance(values, (str, bytes, dict)) or not isinstance(values, Iterable):
             raise TypeError
         kept = tuple(item.convert(value) for value in values)
-        for first, second in zip(kept, kept[1:], strict=False):
-            if accepts is not None and not (is_traced(first) or is_traced(second)):
-                if not accepts(first, second):
-                    raise ValueError
+        known = not any(map(is_traced, kept))
+        if accepts is not None and known and not all(map(accepts, kept, kept[1:])):
+            raise ValueError
         return kept
 
     return Kind(wanted, convert)
@@ -180,17 +183,17 @@ Positive = Annotated[
 Rate = Annotated[Real, number("a number >= 0", lambda value: value >= 0)]
 Power = Annotated[Real, number("a number > 0", lambda value: value > 0)]
 Fraction = Annotated[Real, number("a number from 0 to 1", lambda value: 0 <= value <= 1)]
-Values = Annotated[Iterable[Real], sequence("finite numbers", _value)]
+Values = Annotated[Sequence[Real], sequence("finite numbers", _value)]
 Steps = Annotated[Whole, _steps]
 Phase = Annotated[Whole, _phase]
 OptionalPhase = Annotated[Whole | None, optional(_phase)]
 Multiple = Annotated[Whole, integer(1, "times")]
 Boundaries = Annotated[
-    Iterable[Whole],
+    Sequence[Whole],
     sequence("integers >= 1 in strictly ascending order (steps)", _steps, lambda a, b: a < b),
 ]
 Milestones = Annotated[
-    Iterable[Whole],
+    Sequence[Whole],
     sequence("integers >= 0 in ascending order (steps)", _phase, lambda a, b: a <= b),
 ]
 Flag = Annotated[bool, Kind("True or False", _flag, traced=False)]

@@ -35,10 +35,10 @@ def warmup(
     >>> [recipe(count) for count in (0, 2, 4)]
     [0.0, 0.5, 1.0]
     """
-    # With no steps to warm up, stand one step past a warmup of one.
+    # With no steps to warm up, stand at the end of a warmup of one.
     nothing = 1 * (warmup_steps == 0)
     steps = warmup_steps + nothing
-    done, left = progress(xp, count + nothing, steps)
+    done, left = progress(xp, xp.maximum(count, nothing), steps)
     follow = schedule(xp.maximum(count - warmup_steps, 0))
     return init_value * share(xp, left, steps) + follow * share(xp, done, steps)
 
@@ -72,7 +72,7 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     >>> [trapezoid(count) for count in (2, 4, 9, 12, 14)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    return piecewise(xp, count, boundaries, schedules)  # type: ignore[arg-type]
+    return piecewise(xp, count, boundaries, schedules)
 
 
 @schedule

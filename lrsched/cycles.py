@@ -121,13 +121,12 @@ def cyclic(
     )
     if mode == "triangular":
         return init_value * home + peak_value * away
+    amplitude = (peak_value - init_value) * away
     if mode == "triangular2":
-        scale = geometric(xp, 1.0, 0.5, cycle)
-    elif mode == "exp_range":
-        scale = geometric(xp, 1.0, decay_rate, count)
-    else:
-        scale = mode(real(xp, cycle))  # type: ignore[operator]
-    return init_value * (home + away * (1.0 - scale)) + peak_value * (away * scale)
+        return init_value + geometric(xp, amplitude, 0.5, cycle)
+    if mode == "exp_range":
+        return init_value + geometric(xp, amplitude, decay_rate, count)
+    return init_value + amplitude * mode(real(xp, cycle))  # type: ignore[operator]
 
 
 @schedule
@@ -201,11 +200,11 @@ def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, .
 def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
     """Starts and ends of the cycles up to the last count, what the ends lie beyond it, lengths.
 
-    Each cycle is at least twice as long as the one before, so 31 of them pass any count.
+    Each cycle is at least twice as long as the one before, so 32 of them pass any count.
     """
     start, length, exact_length = 0 * first, real(xp, first) * 1.0, first
     starts, ends, beyond, lengths = [], [], [], []
-    for _ in range(31):
+    for _ in range(32):
         room = LARGEST_COUNT - start
         fits = exact_length <= room
         end = xp.where(fits, start + xp.minimum(exact_length, room), LARGEST_COUNT)
@@ -292,7 +291,9 @@ def one_cycle(
         length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
         done = xp.clip(_since(xp, count, begin), 0.0, length)
         left = xp.clip(-_since(xp, count, end), 0.0, length)
-        here = values[phase] * easing(xp, left, length) + values[phase + 1] * easing(xp, done, length)
+        here = values[phase] * easing(xp, left, length) + values[phase + 1] * easing(
+            xp, done, length
+        )
         value = xp.where((_since(xp, count, end) <= 0) & meant, here, value)
     return value
 

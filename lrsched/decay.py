@@ -46,9 +46,7 @@ def exponential_decay(
 
 
 @schedule
-def step_decay(
-    xp: Any, count: Any, init_value: Value, decay_rate: Rate, step_size: Steps
-) -> Any:
+def step_decay(xp: Any, count: Any, init_value: Value, decay_rate: Rate, step_size: Steps) -> Any:
     r"""Stairs of equal length, each lower by the same factor.
 
     .. math:: \eta(t) = v_0 \gamma^{\lfloor t / S \rfloor}

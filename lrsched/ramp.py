@@ -106,8 +106,8 @@ def exponential_ramp(
         TypeError, ValueError: a value is not a finite positive number, or `steps` not an
             integer >= 1.
 
-    Source: the sweep of a learning-rate range test, Smith 2015, arXiv:1506.01186, section 3.3 (there
-    on a linear scale; every finder since sweeps geometrically).
+    Source: the sweep of a learning-rate range test, Smith 2015, arXiv:1506.01186, section 3.3
+    (there on a linear scale; the finders since sweep geometrically).
 
     Elsewhere: `optax.exponential_decay(init_value, steps, end_value / init_value)` without the
     hold. A finder that makes N updates and wants both ends among them takes `steps = N - 1`.

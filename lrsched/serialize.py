@@ -1,4 +1,4 @@
-"""Recipes as plain data and as JSON: written in full, read without running or importing anything."""
+"""Recipes as plain data and as JSON: written in full, read without running anything."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
         raise ValueError(
             f'from_dict: the recipe must have "lrsched": {VERSION} (its format), got {version!r}'
         )
-    return _decode({key: value for key, value in data.items() if key != "lrsched"})
+    recipe: Schedule = _decode({key: value for key, value in data.items() if key != "lrsched"})
+    return recipe
 
 
 def from_json(text: str | bytes) -> Schedule:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from lrsched import Schedule
 from torch.optim.lr_scheduler import LambdaLR
+
+from lrsched import Schedule
 
 
 def lambda_lr(
@@ -72,9 +73,7 @@ def lambda_lr(
     if keep_ratios and not isinstance(schedule, Schedule):
         raise ValueError("lambda_lr: keep_ratios must be False with a list of schedules, got True")
     if keep_ratios and float(groups[0].get("initial_lr", groups[0]["lr"])) == 0.0:
-        raise ValueError(
-            "lambda_lr: the first group's lr must not be 0 with keep_ratios, got 0.0"
-        )
+        raise ValueError("lambda_lr: the first group's lr must not be 0 with keep_ratios, got 0.0")
     return ScheduleLR(optimizer, tuple(schedules), last_step, keep_ratios)
 
 
@@ -94,8 +93,7 @@ class ScheduleLR(LambdaLR):
             # torch asks for it when it resumes; it only tells the groups' proportions here.
             lr = group["lr"]
             group.setdefault("initial_lr", lr.clone() if isinstance(lr, torch.Tensor) else lr)
-        shared = len(schedules) == 1
-        lambdas = list(schedules) * len(optimizer.param_groups) if shared else list(schedules)
+        lambdas: list[Any] = [*schedules] * (len(optimizer.param_groups) // len(schedules))
         super().__init__(optimizer, lambdas, last_step)
 
     def get_lr(self) -> list[float | torch.Tensor]:
@@ -141,5 +139,11 @@ class ScheduleLR(LambdaLR):
                 stacklevel=2,
             )
         self._step_count = state_dict.get("_step_count", step + 1)
-        self.last_epoch = step - 1
-        self._update_lr()
+        self.last_epoch = step
+        groups = self.optimizer.param_groups
+        for group, lr in zip(groups, self.get_lr(), strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
+        self._last_lr = [group["lr"] for group in groups]

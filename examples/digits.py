@@ -1,0 +1,225 @@
+"""Handwritten digits, from the range test to trained networks, the same in JAX and in torch.
+
+One convolutional network, in Flax NNX and in torch, starts from the same weights and sees the
+same batches. A range test in each framework shows the learning rate to use; then both train with
+the same four schedules. Figures, a summary and a page that shows it all go to `demo/`.
+"""
+
+import argparse
+import copy
+import functools
+import math
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import optax
+import torch
+from digits_report import Report, Run
+from flax import nnx
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import nn
+from tqdm import tqdm
+
+import lrsched
+import lrsched_jax
+import lrsched_torch
+from lrsched import Schedule
+from lrsched.range_test import RangeTest
+
+Array = npt.NDArray[Any]
+Batch = tuple[Array, Array]  # images of shape (N, 8, 8, 1) and their labels
+
+BATCH_SIZE = 64
+MOMENTUM = 0.9
+RAMP_STEPS = 200
+RAMP = lrsched.exponential_ramp(1e-4, 10.0, RAMP_STEPS - 1)
+
+
+def schedules(peak: float, steps: int) -> dict[str, Schedule]:
+    """The four recipes, each for both frameworks."""
+    warmup_steps = max(1, steps // 10)
+    decay = lrsched.cosine_decay(peak, steps - warmup_steps)
+    return {
+        "constant": lrsched.constant(peak),
+        "cyclic": lrsched.cyclic(peak / 4, peak, up_steps=math.ceil(steps / 6)),
+        "cosine_restarts": lrsched.cosine_restarts(peak, math.ceil(steps / 7), period_mult=2),
+        "warmup + cosine_decay": lrsched.warmup(decay, warmup_steps),
+    }
+
+
+def digits() -> tuple[Batch, Batch]:
+    """The training and the held-out part."""
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+    split = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
+    return (split[0], split[2]), (split[1], split[3])
+
+
+def batches(data: Batch, count: int, name: str) -> Iterator[Batch]:
+    """Batches under a progress bar, the same at every call: each epoch is a new permutation."""
+    images, labels = data
+    generator = np.random.default_rng(0)
+    whole = len(labels) // BATCH_SIZE * BATCH_SIZE
+
+    def rows() -> Iterator[Array]:
+        while True:
+            yield from generator.permutation(len(labels))[:whole].reshape(-1, BATCH_SIZE)
+
+    shown = "{desc:28}{percentage:4.0f}% |{bar}| {n_fmt}/{total_fmt} {elapsed}"
+    with tqdm(desc=name, total=count, ncols=100, bar_format=shown) as bar:
+        for chosen in islice(rows(), count):
+            bar.update()
+            yield images[chosen], labels[chosen]
+
+
+def networks(images: Array) -> tuple[nnx.Sequential, nn.Sequential]:
+    """The network in Flax NNX and in torch, with the same weights and so the same logits."""
+    rngs = nnx.Rngs(0)
+    pool = functools.partial(nnx.max_pool, window_shape=(2, 2), strides=(2, 2))
+    flax_net = nnx.Sequential(
+        *(nnx.Conv(1, 16, (3, 3), rngs=rngs), nnx.relu, pool),
+        *(nnx.Conv(16, 32, (3, 3), rngs=rngs), nnx.relu, pool),
+        lambda x: x.transpose(0, 3, 1, 2).reshape(len(x), -1),  # channels first, as torch has them
+        *(nnx.Linear(128, 64, rngs=rngs), nnx.relu, nnx.Linear(64, 10, rngs=rngs)),
+    )
+    torch_net = nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        nn.Flatten(),
+        *(nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)),
+    )
+    for source, target in zip(flax_net.layers, torch_net, strict=True):
+        if isinstance(source, (nnx.Conv, nnx.Linear)):
+            # (height, width, in, out) to (out, in, height, width); (in, out) to (out, in).
+            kernel = np.moveaxis(np.array(source.kernel), (-1, -2), (0, 1))
+            weights = {"weight": kernel, "bias": np.array(source.bias)}
+            target.load_state_dict({name: torch.tensor(x) for name, x in weights.items()})
+    logits = jax_logits(*nnx.split(flax_net), images)
+    np.testing.assert_allclose(torch_logits(torch_net, images).detach(), logits, atol=1e-5)
+    return flax_net, torch_net
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def jax_logits(graph: Any, params: Any, images: Array) -> Any:
+    return nnx.merge(graph, params)(images)
+
+
+def jax_loss(graph: Any, params: Any, batch: Batch) -> jax.Array:
+    logits = jax_logits(graph, params, batch[0])
+    loss: jax.Array = optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean()
+    return loss
+
+
+def jax_range_test(net: nnx.Sequential, batches: Iterable[Batch]) -> RangeTest:
+    graph, params = nnx.split(net)
+    loss = functools.partial(jax_loss, graph)
+    sgd = functools.partial(optax.sgd, momentum=MOMENTUM)
+    return lrsched_jax.range_test(loss, params, batches, sgd, RAMP, RAMP_STEPS)
+
+
+def jax_train(net: Any, schedule: Schedule, batches: Iterable[Batch], held_out: Batch) -> Run:
+    graph, params = nnx.split(net)
+    optimizer = optax.sgd(schedule, momentum=MOMENTUM)
+    state = optimizer.init(params)
+
+    @jax.jit
+    def update(params: Any, state: Any, batch: Batch) -> Any:
+        loss, gradient = jax.value_and_grad(jax_loss, 1)(graph, params, batch)
+        rate = schedule(optax.tree.get(state, "count"))  # what the optimizer uses, to record it
+        updates, state = optimizer.update(gradient, state)
+        return optax.apply_updates(params, updates), state, rate, loss
+
+    start = time.perf_counter()
+    images, labels = held_out
+    step = update.lower(params, state, (images[:BATCH_SIZE], labels[:BATCH_SIZE])).compile()
+    compiled = time.perf_counter()
+    rates, losses = [], []
+    for batch in batches:
+        params, state, rate, loss = step(params, state, batch)
+        rates.append(float(rate))
+        losses.append(float(loss))
+    end = time.perf_counter()
+    right = np.asarray(jax_logits(graph, params, images)).argmax(1) == labels
+    return Run(rates, losses, float(right.mean()), end - compiled, compiled - start)
+
+
+def torch_logits(net: nn.Module, images: Array) -> torch.Tensor:
+    logits: torch.Tensor = net(torch.from_numpy(images).permute(0, 3, 1, 2))
+    return logits
+
+
+def torch_loss(net: nn.Module, batch: Batch) -> torch.Tensor:
+    """The loss of a batch; its gradients are in the parameters."""
+    net.zero_grad()
+    loss = nn.functional.cross_entropy(torch_logits(net, batch[0]), torch.from_numpy(batch[1]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss
+
+
+def torch_range_test(net: nn.Module, batches: Iterable[Batch]) -> RangeTest:
+    optimizer = torch.optim.SGD(net.parameters(), momentum=MOMENTUM)
+    loss = functools.partial(torch_loss, net)
+    return lrsched_torch.range_test(loss, optimizer, batches, RAMP, RAMP_STEPS)
+
+
+def torch_train(
+    net: nn.Module, schedule: Schedule, batches: Iterable[Batch], held_out: Batch
+) -> Run:
+    net = copy.deepcopy(net)
+    optimizer = torch.optim.SGD(net.parameters(), momentum=MOMENTUM)
+    scheduler = lrsched_torch.lambda_lr(optimizer, schedule)
+    start = time.perf_counter()
+    rates, losses = [], []
+    for batch in batches:
+        rates.append(optimizer.param_groups[0]["lr"])
+        losses.append(torch_loss(net, batch).item())
+        optimizer.step()
+        scheduler.step()
+    end = time.perf_counter()
+    right = torch_logits(net, held_out[0]).argmax(1).numpy() == held_out[1]
+    return Run(rates, losses, float(right.mean()), end - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Range tests and training in JAX and in torch.")
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
+    parser.add_argument("--epochs", type=int, default=30, help="of each training (%(default)s)")
+    options = parser.parse_args()
+    # On the CPU, where torch is too: the same arithmetic.
+    jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
+    torch.set_num_threads(1)  # as fast as two for a network this small
+
+    data, held_out = digits()
+    flax_net, torch_net = networks(held_out[0])
+    range_tests = {
+        "JAX": jax_range_test(flax_net, batches(data, RAMP_STEPS, "JAX range test")),
+        "torch": torch_range_test(torch_net, batches(data, RAMP_STEPS, "torch range test")),
+    }
+    peak = math.sqrt(range_tests["JAX"].steepest() * range_tests["torch"].steepest())
+    steps = options.epochs * (len(data[1]) // BATCH_SIZE)
+    recipes = schedules(float(f"{peak:.2g}"), steps)
+    runs = {}
+    for name, schedule in recipes.items():
+        jax_batches = batches(data, steps, f"JAX {name}")
+        torch_batches = batches(data, steps, f"torch {name}")
+        runs[name] = {
+            "JAX": jax_train(flax_net, schedule, jax_batches, held_out),
+            "torch": torch_train(torch_net, schedule, torch_batches, held_out),
+        }
+
+    report = Report(range_tests, recipes, runs, options.epochs)
+    report.write(options.out)
+    for row in report.table():
+        print(f"{row[0]:22}", *(f"{cell:>18}" for cell in row[1:]))
+    print(f"See {options.out.resolve() / 'report.html'}; beside it summary.json and the figures.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Every schedule of the registry, in every way to evaluate it."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lrsched
+from lrsched import Schedule
+from lrsched._schedule import REGISTRY
+from tests import ways
+from tests.oracles import ORACLES, exact
+from tests.strategies import BY_NAME, LAST, counts, schedules
+from tests.ulp import telling_counts, worst
+from tests.ways import WAYS
+
+NAMES = [name for name in REGISTRY if REGISTRY[name].body.__module__.startswith("lrsched.")]
+# Compiling takes most of the time of an example: as many as fit.
+EXAMPLES = {"torch-compile": 8, "jax-jit": 25, "jax-traced": 25, "jax": 60, "jax-vmap": 60}
+FLOAT32 = ["jax", "jax-jit", "torch", "torch-compile"]
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """JAX and torch compute in float64."""
+    torch.set_default_dtype(torch.float64)
+    with jax.enable_x64(True):
+        yield
+    torch.set_default_dtype(torch.float32)
+
+
+def test_every_schedule_has_a_strategy_and_an_oracle() -> None:
+    assert set(NAMES) == set(BY_NAME) == set(ORACLES)
+    assert set(NAMES) <= set(lrsched.__all__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_python_value_is_exact(name: str) -> None:
+    @settings(max_examples=100)
+    @given(BY_NAME[name], st.lists(counts, min_size=1, max_size=8))
+    def check(schedule: Schedule, at: list[int]) -> None:
+        for count in at:
+            wanted = exact(schedule, count)
+            # The exponent of a power is rounded once: it may be in the hundreds.
+            assert schedule(count) == pytest.approx(float(wanted), rel=1e-12, abs=1e-290)
+
+    check()
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("way", WAYS)
+def test_all_ways_agree_in_float64(way: str) -> None:
+    """To a few units in the last place of float64."""
+    last = LAST - 1 if way == "jax-traced" else LAST  # traced restarts stop one short of it
+
+    @settings(max_examples=EXAMPLES.get(way, 200))
+    @given(schedules, st.lists(counts, min_size=3, max_size=3))
+    def check(schedule: Schedule, at: list[int]) -> None:
+        at = [min(count, last) for count in at]
+        np.testing.assert_allclose(
+            WAYS[way](schedule, at), ways.python(schedule, at), rtol=3e-15, atol=1e-300
+        )
+
+    check()
+
+
+@pytest.mark.parametrize("way", FLOAT32)
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_value_is_within_8_ulp(name: str, way: str) -> None:
+    generator = np.random.default_rng(0)
+
+    @settings(max_examples=EXAMPLES["torch-compile"] // 2 if way == "torch-compile" else 12)
+    @given(BY_NAME[name])
+    def check(schedule: Schedule) -> None:
+        error, count = worst(schedule, telling_counts(schedule, generator, 24), WAYS[way])
+        assert error <= 8, (schedule, count)
+
+    check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hyperparameters_trace_with_finite_gradients(name: str) -> None:
+    """One trace serves every value of the hyperparameters, and no masked branch is NaN."""
+    traces = 0
+
+    @jax.jit
+    def value_and_gradient(schedule: Schedule, count: jax.Array) -> tuple[jax.Array, Schedule]:
+        nonlocal traces
+        traces += 1
+        gradient = jax.grad(lambda s: s(count), allow_int=True)(schedule)
+        return schedule(count), gradient
+
+    structures = set()
+
+    @settings(max_examples=10)
+    @given(BY_NAME[name], st.lists(counts, min_size=1, max_size=4))
+    def check(schedule: Schedule, at: list[int]) -> None:
+        structures.add(jax.tree.structure(schedule))
+        for count in at:
+            value, gradient = value_and_gradient(schedule, jnp.int32(count))
+            leaves = [x for x in jax.tree.leaves(gradient) if x.dtype != jax.dtypes.float0]
+            assert np.isfinite(value)
+            assert all(np.isfinite(leaf) for leaf in leaves), (schedule, count, gradient)
+
+    check()
+    assert traces == len(structures)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_counts_outside_the_domain_mean_its_ends(name: str) -> None:
+    @settings(max_examples=20)
+    @given(BY_NAME[name])
+    def check(schedule: Schedule) -> None:
+        for outside, end in ((-1, 0), (-(2**40), 0), (2**31, LAST), (2**60, LAST)):
+            assert schedule(outside) == schedule(end) == schedule(float(outside))
+            assert schedule(np.asarray([outside])) == schedule(np.asarray([end]))
+        assert schedule(jnp.int32(-5)) == schedule(jnp.int32(0))
+        assert schedule(torch.asarray(-(2**40))) == schedule(torch.asarray(0))
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        np.uint8(200),
+        np.arange(200, dtype=np.uint8),
+        np.int16(200),
+        np.uint64(200),
+        np.float32(200),
+        jnp.uint8(200),
+        jnp.uint32(200),
+        jnp.bfloat16(200),
+        torch.asarray(200, dtype=torch.uint8),
+        torch.asarray(200.0, dtype=torch.float64),
+    ],
+    ids=lambda count: f"{type(count).__module__}.{count.dtype}",
+)
+def test_narrow_and_unsigned_counts_do_not_overflow(count: object) -> None:
+    schedule = lrsched.linear(1.0, 0.0, 1000)
+    value = np.asarray(schedule(count), np.float64)
+    np.testing.assert_allclose(value, 1 - np.asarray(count, np.float64) / 1000, rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [True, "3", None, [1, 2], 1j, np.asarray([True]), np.asarray(1j)])
+def test_what_is_no_count_is_refused(count: object) -> None:
+    with pytest.raises(TypeError, match="count must be a number or an array of numbers, got"):
+        lrsched.linear(1.0, 0.0, 10)(count)
+
+
+def test_fractional_counts() -> None:
+    schedule = lrsched.warmup(lrsched.cosine_restarts(1.0, 10, 2), 5)
+    for count in (0.5, 4.75, 5.25, 20.5):
+        expected = schedule(count)
+        assert schedule(np.asarray(count)) == pytest.approx(expected, rel=1e-14)
+        assert schedule(jnp.asarray(count)) == pytest.approx(expected, rel=1e-5)
+        assert schedule(torch.asarray(count)) == pytest.approx(expected, rel=1e-5)
+    assert schedule(2.5) == 0.5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # from its own modules
+def test_torch_compile_with_the_default_backend() -> None:
+    """Machine code of torch's own compiler keeps the exact float32 arithmetic."""
+    schedule = lrsched.exponential_decay(0.3, 0.999999)
+    at = telling_counts(schedule, np.random.default_rng(0), 50)
+
+    def inductor(schedule: Schedule, counts: object) -> ways.Values:
+        compiled = torch.compile(lambda count: schedule(count), fullgraph=True)
+        return np.asarray(compiled(torch.asarray(counts)), np.float64)
+
+    assert worst(schedule, at, inductor)[0] <= 8

@@ -1,0 +1,202 @@
+"""What each schedule's value is exactly: the published formula in mpmath, at 200 bits.
+
+Written from the papers and the peers' documented semantics, and independent of the library: it
+takes a recipe's name and its hyperparameters.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from mpmath import mp, mpf
+
+from lrsched import Schedule
+
+mp.prec = 200
+GROWTH_LIMIT = mpf(2) ** 64
+
+
+def exact(schedule: Schedule, count: int) -> Any:
+    """The exact value of a schedule with Python numbers as hyperparameters, as an mpf."""
+    return ORACLES[schedule.name](max(count, 0), **schedule.params)
+
+
+def power(rate: float, exponent: Any) -> Any:
+    """rate ** exponent, saturating at 2**64."""
+    if rate == 0:
+        return mpf(1) if exponent == 0 else mpf(0)
+    return min(mp.power(mpf(rate), exponent), GROWTH_LIMIT) if rate > 1 else mpf(rate) ** exponent
+
+
+def falling_cosine(x: Any) -> Any:
+    """(1 + cos(pi x)) / 2."""
+    return (1 + mp.cospi(x)) / 2
+
+
+def between(first: float, second: float, x: Any) -> Any:
+    """The point x of the way from the first to the second, either of which may be tiny."""
+    return mpf(first) * (1 - x) + mpf(second) * x
+
+
+def constant(count: int, value: float) -> Any:
+    return mpf(value)
+
+
+def linear(count: int, init_value: float, end_value: float, steps: int) -> Any:
+    return between(init_value, end_value, mpf(min(count, steps)) / steps)
+
+
+def polynomial(count: int, init_value: float, end_value: float, steps: int, power: float) -> Any:
+    left = mpf(steps - min(count, steps)) / steps
+    return between(end_value, init_value, left ** mpf(power) if left else mpf(0))
+
+
+def exponential_ramp(count: int, init_value: float, end_value: float, steps: int) -> Any:
+    return mpf(init_value) * (mpf(end_value) / mpf(init_value)) ** (mpf(min(count, steps)) / steps)
+
+
+def exponential_decay(
+    count: int, init_value: float, decay_rate: float, decay_steps: int, staircase: bool
+) -> Any:
+    exponent = count // decay_steps if staircase else mpf(count) / decay_steps
+    return mpf(init_value) * power(decay_rate, exponent)
+
+
+def step_decay(count: int, init_value: float, decay_rate: float, step_size: int) -> Any:
+    return mpf(init_value) * power(decay_rate, count // step_size)
+
+
+def multi_step_decay(
+    count: int, init_value: float, decay_rate: float, boundaries: tuple[int, ...]
+) -> Any:
+    return mpf(init_value) * power(decay_rate, sum(b <= count for b in boundaries))
+
+
+def piecewise_constant(
+    count: int, values: tuple[float, ...], boundaries: tuple[int, ...]
+) -> Any:
+    return mpf(values[bisect_right(boundaries, count)])
+
+
+def cosine_decay(count: int, init_value: float, decay_steps: int, end_value: float) -> Any:
+    x = mpf(min(count, decay_steps)) / decay_steps
+    return between(end_value, init_value, falling_cosine(x))
+
+
+def cosine_restarts(
+    count: int,
+    init_value: float,
+    first_steps: int,
+    period_mult: int,
+    end_value: float,
+    peak_mult: float,
+) -> Any:
+    cycle, start, length = 0, 0, first_steps
+    if period_mult == 1:
+        cycle = count // first_steps
+        start = cycle * first_steps
+    else:
+        while count >= start + length:
+            cycle, start, length = cycle + 1, start + length, length * period_mult
+    peak = mpf(init_value) * power(peak_mult, cycle)
+    return between(end_value, peak, falling_cosine(mpf(count - start) / length))
+
+
+def cyclic(
+    count: int,
+    init_value: float,
+    peak_value: float,
+    up_steps: int,
+    down_steps: int | None,
+    mode: str | Callable[[int], float],
+    decay_rate: float,
+    shape: str,
+) -> Any:
+    down_steps = up_steps if down_steps is None else down_steps
+    cycle, position = divmod(count, up_steps + down_steps)
+    if position <= up_steps:
+        x = mpf(position) / up_steps
+    else:
+        x = mpf(up_steps + down_steps - position) / down_steps
+    if shape == "cosine":
+        x = 1 - falling_cosine(x)
+    if callable(mode):
+        scale = mpf(mode(cycle))
+    else:
+        scale = {
+            "triangular": lambda: mpf(1),
+            "triangular2": lambda: mpf(2) ** -cycle,
+            "exp_range": lambda: power(decay_rate, count),
+        }[mode]()
+    return between(init_value, peak_value, x * scale)
+
+
+def one_cycle(
+    count: int,
+    peak_value: float,
+    total_steps: int,
+    up_fraction: float,
+    div_factor: float,
+    final_div_factor: float,
+    anneal: str,
+    three_phase: bool,
+) -> Any:
+    initial = mpf(peak_value) / mpf(div_factor)
+    final = initial / mpf(final_div_factor)
+    top = Fraction(up_fraction) * total_steps - 1
+    last = Fraction(total_steps - 1)
+    phases = [(Fraction(0), top, initial, mpf(peak_value))]
+    if three_phase:
+        phases += [(top, 2 * top, mpf(peak_value), initial), (2 * top, last, initial, final)]
+    else:
+        phases += [(top, last, mpf(peak_value), final)]
+    t = min(Fraction(count), last)
+    begin, end, first, second = next(
+        phase for phase in phases if phase is phases[-1] or (t <= phase[1] and phase[1] > phase[0])
+    )
+    ratio = (t - begin) / (end - begin)
+    x = mpf(ratio.numerator) / ratio.denominator
+    return between(first, second, 1 - falling_cosine(x) if anneal == "cosine" else x)
+
+
+def warmup(count: int, schedule: Schedule, warmup_steps: int, init_value: float) -> Any:
+    if count >= warmup_steps:
+        return exact(schedule, count - warmup_steps)
+    return between(init_value, exact(schedule, 0), mpf(count) / warmup_steps)
+
+
+def join(count: int, schedules: tuple[Schedule, ...], boundaries: tuple[int, ...]) -> Any:
+    index = bisect_right(boundaries, count)
+    return exact(schedules[index], count - (0, *boundaries)[index])
+
+
+def scale(count: int, schedule: Schedule, factor: float) -> Any:
+    return mpf(factor) * exact(schedule, count)
+
+
+def product(count: int, first: Schedule, second: Schedule) -> Any:
+    return exact(first, count) * exact(second, count)
+
+
+ORACLES: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        constant,
+        linear,
+        polynomial,
+        exponential_ramp,
+        exponential_decay,
+        step_decay,
+        multi_step_decay,
+        piecewise_constant,
+        cosine_decay,
+        cosine_restarts,
+        cyclic,
+        one_cycle,
+        warmup,
+        join,
+        scale,
+        product,
+    )
+}

@@ -1,0 +1,115 @@
+"""Hypothesis strategies for every schedule of the registry, and for nested ones."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+import lrsched
+from lrsched import Schedule
+
+LAST = 2**31 - 1
+
+values = st.one_of(st.just(0.0), st.floats(1e-8, 1e4))
+positives = st.floats(1e-12, 1e6)
+rates = st.one_of(st.floats(0.01, 1.0), st.floats(0.0, 1e-9).map(lambda x: 1.0 - x))
+durations = st.one_of(
+    st.integers(1, 30), st.integers(1, 10**4), st.integers(1, LAST), st.just(LAST)
+)
+counts = st.one_of(st.integers(0, 100), st.integers(0, LAST), st.just(LAST))
+fractions = st.floats(0.01, 0.5)
+
+
+def ascending(least: int, sizes: Any = st.integers(0, 4), repeats: bool = False) -> Any:
+    """Boundaries: ascending integers of at least `least`."""
+    steps = st.one_of(st.integers(least, 60), st.integers(least, LAST))
+    return sizes.flatmap(
+        lambda size: st.lists(steps, min_size=size, max_size=size, unique=not repeats)
+    ).map(lambda found: tuple(sorted(found)))
+
+
+@st.composite
+def _piecewise_constant(draw: Any) -> Schedule:
+    boundaries = draw(ascending(1))
+    number = len(boundaries) + 1
+    return lrsched.piecewise_constant(
+        draw(st.lists(values, min_size=number, max_size=number)), boundaries
+    )
+
+
+@st.composite
+def _cyclic(draw: Any) -> Schedule:
+    mode = draw(st.sampled_from(["triangular", "triangular2", "exp_range"]))
+    low, high = sorted([draw(values), draw(values)])
+    if mode == "triangular" and draw(st.booleans()):
+        low, high = high, low
+    up = draw(durations)
+    return lrsched.cyclic(
+        low,
+        high,
+        up,
+        draw(st.one_of(st.none() if up <= LAST // 2 else st.nothing(), st.integers(0, LAST - up))),
+        mode,
+        draw(rates) if mode == "exp_range" else 1.0,
+        draw(st.sampled_from(["linear", "cosine"])),
+    )
+
+
+@st.composite
+def _join(draw: Any, inner: Any) -> Schedule:
+    boundaries = draw(ascending(1))
+    number = len(boundaries) + 1
+    return lrsched.join(draw(st.lists(inner, min_size=number, max_size=number)), boundaries)
+
+
+SIMPLE: dict[str, st.SearchStrategy[Schedule]] = {
+    "constant": st.builds(lrsched.constant, values),
+    "linear": st.builds(lrsched.linear, values, values, durations),
+    "polynomial": st.builds(
+        lrsched.polynomial, values, values, durations, st.floats(0.1, 20.0) | st.just(2.0)
+    ),
+    "exponential_ramp": st.builds(lrsched.exponential_ramp, positives, positives, durations),
+    "exponential_decay": st.builds(
+        lrsched.exponential_decay, values, rates, durations, st.booleans()
+    ),
+    "step_decay": st.builds(lrsched.step_decay, values, rates, durations),
+    "multi_step_decay": st.builds(
+        lrsched.multi_step_decay, values, rates, ascending(0, repeats=True)
+    ),
+    "piecewise_constant": _piecewise_constant(),
+    "cosine_decay": st.builds(lrsched.cosine_decay, values, durations, values),
+    "cosine_restarts": st.builds(
+        lrsched.cosine_restarts,
+        values,
+        durations,
+        st.sampled_from([1, 2, 3, 10, 2**20]),
+        values,
+        rates,
+    ),
+    "cyclic": _cyclic(),
+    "one_cycle": st.builds(
+        lrsched.one_cycle,
+        values,
+        st.integers(2, 50) | st.integers(2, LAST),
+        fractions,
+        st.floats(1.0, 1e3),
+        st.floats(1.0, 1e5),
+        st.sampled_from(["cosine", "linear"]),
+        st.booleans(),
+    ),
+}
+_simple = st.one_of(*SIMPLE.values())
+
+
+def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy[Schedule]]:
+    return {
+        "warmup": st.builds(lrsched.warmup, inner, st.just(0) | durations, values),
+        "join": _join(inner),
+        "scale": st.builds(lrsched.scale, inner, values),
+        "product": st.builds(lrsched.product, inner, inner),
+    }
+
+
+BY_NAME = SIMPLE | _combined(_simple)
+schedules = st.recursive(
+    _simple, lambda inner: st.one_of(*_combined(inner).values()), max_leaves=4
+)
