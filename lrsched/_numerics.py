@@ -54,6 +54,12 @@ def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), pairs.log2_of(xp, rate))
 
 
+def lost(xp: Any, rate: Any, n: Any) -> Any:
+    """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
+    log = pairs.natural_log(xp, rate)
+    return -xp.expm1(xp.minimum(log * real(xp, n), pairs.SATURATION * math.log(2)))
+
+
 def power_of_remaining(xp: Any, count: Any, steps: Any, power: Any) -> tuple[Any, Any]:
     """(left ** power, 1 - left ** power) for the part `left` of `steps` that is not yet done."""
     passed, remaining = progress(xp, count, steps)

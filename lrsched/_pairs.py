@@ -57,11 +57,25 @@ def ratio(xp: Any, n: Any, steps: Any) -> Pair:
     return _sum(quotient, remainder / steps_high)
 
 
+ZERO_LOG2 = -(2.0**20)  # what stands for log2(0): the smallest power of such a rate is 0 already
+
+
 def log2_of(xp: Any, rate: Any) -> Pair:
-    """log2 of a rate >= 0 as a pair; 0 counts as a number whose smallest power is 0 already."""
+    """log2 of a rate >= 0 as a pair."""
     if is_array(rate):
-        return log2(xp, (xp.maximum(rate, float(xp.finfo(rate.dtype).smallest_normal)), 0.0))
-    return pair(xp, math.log2(rate) if rate > 0 else -(2.0**20))
+        return log2(xp, (_positive(xp, rate), 0.0))
+    return pair(xp, math.log2(rate) if rate > 0 else ZERO_LOG2)
+
+
+def natural_log(xp: Any, rate: Any) -> Any:
+    """The natural logarithm of a rate >= 0."""
+    if is_array(rate):
+        return xp.log(_positive(xp, rate))
+    return math.log(rate) if rate > 0 else ZERO_LOG2
+
+
+def _positive(xp: Any, rate: Any) -> Any:
+    return xp.maximum(rate, float(xp.finfo(rate.dtype).smallest_normal))
 
 
 def log2(xp: Any, x: Pair) -> Pair:

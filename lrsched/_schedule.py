@@ -130,6 +130,11 @@ class Schedule:
         """The hyperparameters by name (a copy)."""
         return dict(zip(self._definition.parameters, self._values, strict=True))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every hyperparameter is a Python number, none an array, a tensor or a tracer."""
+        return self._plain
+
     def replace(self, **changes: Any) -> Schedule:
         """The same schedule with other hyperparameters, checked as when it was made."""
         return self._definition.make(**(self.params | changes))

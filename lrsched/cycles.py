@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, is_integral, real
-from lrsched._numerics import count_reached, geometric, half_cosine, pick, share
+from lrsched._numerics import count_reached, geometric, half_cosine, lost, pick, share
 from lrsched._schedule import schedule
 from lrsched._validate import (
     Flag,
@@ -121,12 +121,18 @@ def cyclic(
     )
     if mode == "triangular":
         return init_value * home + peak_value * away
-    amplitude = (peak_value - init_value) * away
+    if callable(mode):
+        scale = mode(real(xp, cycle))
+        return init_value * (home + away * (1.0 - scale)) + peak_value * (away * scale)
     if mode == "triangular2":
-        return init_value + geometric(xp, amplitude, 0.5, cycle)
-    if mode == "exp_range":
-        return init_value + geometric(xp, amplitude, decay_rate, count)
-    return init_value + amplitude * mode(real(xp, cycle))  # type: ignore[operator]
+        kept = geometric(xp, peak_value * away, 0.5, cycle)
+        return init_value * (home + away * lost(xp, 0.5, cycle)) + kept
+    # What decays moves weight to `init_value`; what grows adds to the difference.
+    of_rate = xp if is_array(decay_rate) else SCALARS
+    decay, growth = of_rate.minimum(decay_rate, 1.0), of_rate.maximum(decay_rate, 1.0)
+    kept = geometric(xp, peak_value * away, decay, count)
+    grown = (init_value - peak_value) * away * lost(xp, growth, count)
+    return init_value * (home + away * lost(xp, decay, count)) + kept + grown
 
 
 @schedule

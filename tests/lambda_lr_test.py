@@ -278,13 +278,25 @@ def test_the_state_of_torchs_step_lr_gives_its_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [{}, *({"last_epoch": step} for step in (None, "3", 3.0, True, torch.tensor(3)))]
+    ("state", "text"),
+    [
+        ([3], r"state_dict must be a mapping, got \[3\]"),
+        ({}, r"last_epoch must be an integer \(steps\), got None"),
+        *(
+            ({"last_epoch": step}, r"last_epoch must be an integer \(steps\), got ")
+            for step in (None, "3", 3.0, True, torch.tensor(3.0))
+        ),
+        (
+            {"last_epoch": 3, "_step_count": "x"},
+            r"_step_count must be an integer \(steps\), got 'x'",
+        ),
+    ],
 )
-def test_a_state_without_a_step_is_refused(state: dict[str, Any]) -> None:
+def test_a_state_without_a_step_is_refused(state: Any, text: str) -> None:
     scheduler = lambda_lr(sgd(), LINE)
     advance(scheduler, 2)
     before = scheduler.state_dict()
-    with pytest.raises(ValueError, match="load_state_dict: last_epoch must be an integer"):
+    with pytest.raises(TypeError, match=f"load_state_dict: {text}"):
         scheduler.load_state_dict(state)
     assert scheduler.state_dict() == before
     assert lrs_of(scheduler.optimizer) == [LINE(2)]
@@ -302,19 +314,31 @@ def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"schedule": 0.1}, TypeError, "schedule must be a schedule or a list of schedules"),
-        ({"schedule": lambda count: 0.1}, TypeError, "schedule must be a schedule or a list"),
-        ({"schedule": [LINE, 0.1]}, TypeError, "schedule must be a schedule or a list"),
-        ({"schedule": {LINE}}, TypeError, "schedule must be a schedule or a list of schedules"),
-        ({"schedule": []}, ValueError, r"a list of 2 schedules .* got 0"),
-        ({"schedule": [LINE]}, ValueError, r"a list of 2 schedules .* got 1"),
-        ({"schedule": [LINE] * 3}, ValueError, r"a list of 2 schedules .* got 3"),
+        ({"schedule": 0.1}, TypeError, "schedule must be a schedule of plain numbers"),
+        (
+            {"schedule": lambda count: 0.1},
+            TypeError,
+            "schedule must be a schedule of plain numbers",
+        ),
+        ({"schedule": [LINE, 0.1]}, TypeError, "schedule must be a schedule of plain numbers"),
+        ({"schedule": {LINE}}, TypeError, "schedule must be a schedule of plain numbers"),
+        ({"schedule": []}, ValueError, r"a list of 2, one for each param group, got \[\]"),
+        ({"schedule": [LINE]}, ValueError, "a list of 2, one for each param group"),
+        ({"schedule": [LINE] * 3}, ValueError, "a list of 2, one for each param group"),
         ({"schedule": [LINE] * 2, "keep_ratios": True}, ValueError, "keep_ratios must be False"),
-        ({"keep_ratios": True}, ValueError, "the first group's lr must not be 0"),
-        ({"last_step": -2}, ValueError, "last_step must be an integer >= -1, got -2"),
-        ({"last_step": 2.0}, TypeError, "last_step must be an integer >= -1, got 2.0"),
-        ({"last_step": True}, TypeError, "last_step must be an integer >= -1, got True"),
-        ({"last_step": None}, TypeError, "last_step must be an integer >= -1, got None"),
+        ({"keep_ratios": True}, ValueError, "the first group's lr must be other than 0"),
+        ({"last_step": -2}, ValueError, "last_step must be an integer >= -1 \\(steps\\), got -2"),
+        ({"last_step": 2.0}, TypeError, "last_step must be an integer >= -1 \\(steps\\), got 2.0"),
+        (
+            {"last_step": True},
+            TypeError,
+            "last_step must be an integer >= -1 .* got True",
+        ),
+        (
+            {"last_step": None},
+            TypeError,
+            "last_step must be an integer >= -1 .* got None",
+        ),
     ],
 )
 def test_a_refusal_leaves_the_optimizer_as_it_was(

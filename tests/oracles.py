@@ -73,9 +73,7 @@ def multi_step_decay(
     return mpf(init_value) * power(decay_rate, sum(b <= count for b in boundaries))
 
 
-def piecewise_constant(
-    count: int, values: tuple[float, ...], boundaries: tuple[int, ...]
-) -> Any:
+def piecewise_constant(count: int, values: tuple[float, ...], boundaries: tuple[int, ...]) -> Any:
     return mpf(values[bisect_right(boundaries, count)])
 
 

@@ -19,7 +19,10 @@ counts = st.one_of(st.integers(0, 100), st.integers(0, LAST), st.just(LAST))
 fractions = st.floats(0.01, 0.5)
 
 
-def ascending(least: int, sizes: Any = st.integers(0, 4), repeats: bool = False) -> Any:
+_sizes = st.integers(0, 4)
+
+
+def ascending(least: int, sizes: Any = _sizes, repeats: bool = False) -> Any:
     """Boundaries: ascending integers of at least `least`."""
     steps = st.one_of(st.integers(least, 60), st.integers(least, LAST))
     return sizes.flatmap(
@@ -39,13 +42,10 @@ def _piecewise_constant(draw: Any) -> Schedule:
 @st.composite
 def _cyclic(draw: Any) -> Schedule:
     mode = draw(st.sampled_from(["triangular", "triangular2", "exp_range"]))
-    low, high = sorted([draw(values), draw(values)])
-    if mode == "triangular" and draw(st.booleans()):
-        low, high = high, low
     up = draw(durations)
     return lrsched.cyclic(
-        low,
-        high,
+        draw(values),
+        draw(values),
         up,
         draw(st.one_of(st.none() if up <= LAST // 2 else st.nothing(), st.integers(0, LAST - up))),
         mode,
@@ -110,6 +110,4 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
 
 
 BY_NAME = SIMPLE | _combined(_simple)
-schedules = st.recursive(
-    _simple, lambda inner: st.one_of(*_combined(inner).values()), max_leaves=4
-)
+schedules = st.recursive(_simple, lambda inner: st.one_of(*_combined(inner).values()), max_leaves=4)

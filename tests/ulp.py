@@ -53,9 +53,7 @@ def has_subnormal_factor(schedule: Schedule, count: int) -> bool:
     )
 
 
-def worst(
-    schedule: Schedule, counts: Iterable[int], way: Way = ways.jax_jit
-) -> tuple[float, int]:
+def worst(schedule: Schedule, counts: Iterable[int], way: Way = ways.jax_jit) -> tuple[float, int]:
     """The largest error of the schedule in float32, by default compiled by JAX, and its count."""
     counts = list(counts)
     got = way(schedule, counts)

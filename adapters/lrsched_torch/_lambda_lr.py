@@ -10,6 +10,9 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from lrsched import Schedule
+from lrsched._validate import Kind, Refusal, integer
+
+_STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)
 
 
 def lambda_lr(
@@ -39,7 +42,8 @@ def lambda_lr(
             discriminative fine-tuning).
 
     Raises:
-        TypeError: `schedule` is not a schedule or a list of them, or the optimizer is none.
+        TypeError: the optimizer is none, `schedule` is not a schedule (of plain numbers) or a list
+            of them, or `last_step` not an integer.
         ValueError: a list has not one schedule for each group or meets `keep_ratios`, `last_step`
             is below -1, or with `keep_ratios` the first group's lr is 0. The optimizer is left as
             it was.
@@ -51,30 +55,27 @@ def lambda_lr(
     >>> optimizer.step(); scheduler.step(); optimizer.param_groups[0]["lr"]
     0.09000000000000001
     """
+    refuse = Refusal("lambda_lr")
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"lambda_lr: optimizer must be a torch optimizer, got {optimizer!r}")
+        refuse("optimizer", "a torch optimizer", optimizer, TypeError)
     groups = optimizer.param_groups
-    schedules = [schedule] if isinstance(schedule, Schedule) else schedule
-    if not isinstance(schedules, (list, tuple)) or not all(
-        isinstance(one, Schedule) for one in schedules
-    ):
-        raise TypeError(
-            f"lambda_lr: schedule must be a schedule or a list of schedules, got {schedule!r}"
-        )
-    if isinstance(last_step, bool) or not isinstance(last_step, int):
-        raise TypeError(f"lambda_lr: last_step must be an integer >= -1, got {last_step!r}")
-    if last_step < -1:
-        raise ValueError(f"lambda_lr: last_step must be an integer >= -1, got {last_step!r}")
-    if not isinstance(schedule, Schedule) and len(schedules) != len(groups):
-        raise ValueError(
-            f"lambda_lr: schedule must be a list of {len(groups)} schedules (one for each param "
-            f"group), got {len(schedules)}"
-        )
-    if keep_ratios and not isinstance(schedule, Schedule):
-        raise ValueError("lambda_lr: keep_ratios must be False with a list of schedules, got True")
+    one = isinstance(schedule, Schedule)
+    schedules = (schedule,) if isinstance(schedule, Schedule) else schedule
+    if not isinstance(schedules, (list, tuple)) or not all(map(_is_plain_schedule, schedules)):
+        wanted = "a schedule of plain numbers, or a list of them"
+        refuse("schedule", wanted, schedule, TypeError)
+    if not one and len(schedules) != len(groups):
+        refuse("schedule", f"a list of {len(groups)}, one for each param group", schedule)
+    if keep_ratios and not one:
+        refuse("keep_ratios", "False with a list of schedules", keep_ratios)
     if keep_ratios and float(groups[0].get("initial_lr", groups[0]["lr"])) == 0.0:
-        raise ValueError("lambda_lr: the first group's lr must not be 0 with keep_ratios, got 0.0")
+        refuse("the first group's lr", "other than 0 with keep_ratios", groups[0]["lr"])
+    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
     return ScheduleLR(optimizer, tuple(schedules), last_step, keep_ratios)
+
+
+def _is_plain_schedule(value: object) -> bool:
+    return isinstance(value, Schedule) and value.is_plain
 
 
 class ScheduleLR(LambdaLR):
@@ -123,27 +124,40 @@ class ScheduleLR(LambdaLR):
         A state dict of another of torch's schedulers is accepted for its step. Warns where the
         checkpoint was written with another recipe or with none, and keeps the code's.
         """
-        step = state_dict.get("last_epoch")
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-            raise ValueError(
-                f"load_state_dict: last_epoch must be an integer >= 0 (steps), got {step!r}"
-            )
+        refuse = Refusal("load_state_dict")
+        if not isinstance(state_dict, Mapping):
+            refuse("state_dict", "a mapping", state_dict, TypeError)
+        # Below 0 are the schedulers that a SequentialLR has not begun yet.
+        step = refuse.check("last_epoch", _STEP, state_dict.get("last_epoch"))
+        made = refuse.check("_step_count", _STEP, state_dict.get("_step_count", step + 1))
+        self._compare_recipes(state_dict.get("recipe"))
+        self.last_epoch, self._step_count = step, made
+        if step >= 0:
+            self._set_learning_rates()
+
+    def _compare_recipes(self, written: Any) -> None:
         recipe = [repr(schedule) for schedule in self.schedules]
-        written = state_dict.get("recipe")
         if written != recipe:
-            was = "another scheduler" if written is None else ", ".join(map(str, written))
+            was = "another scheduler" if written is None else written
             warnings.warn(
-                f"the checkpoint was written with {was}; the schedule in the code is kept: "
-                f"{', '.join(recipe)}",
+                f"the checkpoint was written with {_listed(was)}; the schedule in the code is "
+                f"kept: {_listed(recipe)}",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        self._step_count = state_dict.get("_step_count", step + 1)
-        self.last_epoch = step
+
+    def _set_learning_rates(self) -> None:
         groups = self.optimizer.param_groups
         for group, lr in zip(groups, self.get_lr(), strict=True):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
-        self._last_lr = [group["lr"] for group in groups]
+        self._last_lr = [
+            lr.clone() if isinstance(lr, torch.Tensor) else lr
+            for lr in (group["lr"] for group in groups)
+        ]
+
+
+def _listed(recipes: Any) -> str:
+    return ", ".join(map(str, recipes)) if isinstance(recipes, list) else str(recipes)

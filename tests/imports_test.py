@@ -1,0 +1,45 @@
+"""What importing lrsched costs and pulls in, each in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = "{'jax', 'jaxlib', 'torch', 'numpy', 'optax', 'flax', 'matplotlib', 'array_api_compat'}"
+CHECK = f"import sys; found = {HEAVY} & set(sys.modules); assert not found, found"
+
+
+def run(code: str) -> str:
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_importing_lrsched_imports_no_array_library() -> None:
+    run(f"import lrsched; {CHECK}")
+
+
+def test_plain_python_use_imports_no_array_library() -> None:
+    run(
+        "import lrsched\n"
+        "s = lrsched.warmup(lrsched.cosine_decay(0.1, 100), 10) * 0.5\n"
+        "s(7), repr(s), hash(s), s.replace(), lrsched.from_json(s.to_json()), s._repr_svg_()\n"
+        + CHECK
+    )
+
+
+@pytest.mark.parametrize("library", ["jax", "torch", "numpy"])
+def test_the_check_can_fail(library: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        run(f"import lrsched, {library}; {CHECK}")
+
+
+@pytest.mark.parametrize("adapter", ["lrsched_torch", "lrsched_jax"])
+def test_an_adapter_imports_only_its_own_framework(adapter: str) -> None:
+    other = {"lrsched_torch": "jax", "lrsched_jax": "torch"}[adapter]
+    run(f"import sys, {adapter}; assert {other!r} not in sys.modules")
+
+
+def test_importing_lrsched_takes_under_30_ms() -> None:
+    """The best of a few: a busy machine makes any one of them longer."""
+    code = "import time; t = time.perf_counter(); import lrsched; print(time.perf_counter() - t)"
+    assert min(float(run(code)) for _ in range(8)) < 0.030
