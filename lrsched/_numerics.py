@@ -60,20 +60,26 @@ def lost(xp: Any, rate: Any, n: Any) -> Any:
     return -xp.expm1(xp.minimum(log * real(xp, n), pairs.SATURATION * math.log(2)))
 
 
-def power_of_remaining(xp: Any, count: Any, steps: Any, power: Any) -> tuple[Any, Any]:
-    """(left ** power, 1 - left ** power) for the part `left` of `steps` that is not yet done."""
-    passed, remaining = progress(xp, count, steps)
-    done, left = share(xp, passed, steps), share(xp, remaining, steps)
-    some = xp.where(left > 0, left, 1.0)
-    # The logarithm of what is left, from the smaller of the two parts.
-    near_end = left < 0.5
-    log = xp.where(near_end, xp.log(some), xp.log1p(-xp.where(near_end, 0.0 * done, done)))
-    complement = xp.where(left > 0, -xp.expm1(power * log), 1.0 + 0.0 * done)
+def times_power_left(xp: Any, value: Any, count: Any, steps: Any, power: Any) -> Any:
+    """value * left ** power, for the part `left` of `steps` that is not yet done."""
+    _, left = progress(xp, count, steps)
     if xp is SCALARS or not is_single(xp, count):
-        return left**power, complement
-    ratio = pairs.ratio(xp, xp.maximum(remaining, 1), steps)
-    powered = pairs.times_power_of_2(xp, 1.0, pairs.log2(xp, ratio), pairs.pair(xp, power))
-    return xp.where(left > 0, powered, 0.0 * done), complement
+        return value * share(xp, left, steps) ** power
+    # Rounding the share changes its power by `power` times as much, so it is kept as a pair.
+    log = pairs.log2(xp, pairs.ratio(xp, xp.maximum(left, 1), steps))
+    powered = pairs.times_power_of_2(xp, value, log, pairs.pair(xp, power))
+    return xp.where(left > 0, powered, 0.0 * powered)
+
+
+def power_lost(xp: Any, count: Any, steps: Any, power: Any) -> Any:
+    """1 - left ** power, for the part `left` of `steps` that is not yet done."""
+    done, left = progress(xp, count, steps)
+    done, left = share(xp, done, steps), share(xp, left, steps)
+    # The logarithm of what is left, from the smaller of the two parts; at the end of nothing.
+    near_end = left < 0.5
+    log_of_left = xp.log(xp.where(left > 0, left, 1.0))
+    log = xp.where(near_end, log_of_left, xp.log1p(-xp.where(near_end, 0.0 * done, done)))
+    return xp.where(left > 0, -xp.expm1(power * log), 1.0 + 0.0 * done)
 
 
 def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:

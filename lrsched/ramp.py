@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lrsched._numerics import geometric, power_of_remaining, progress, share
+from lrsched._numerics import geometric, power_lost, progress, share, times_power_left
 from lrsched._schedule import schedule
 from lrsched._validate import Positive, Power, Steps, Value
 
@@ -82,8 +82,8 @@ def polynomial(
     >>> polynomial(1.0, 0.0, 10, power=2)(5)
     0.25
     """
-    left, done = power_of_remaining(xp, count, steps, power)
-    return init_value * left + end_value * done
+    remaining = times_power_left(xp, init_value, count, steps, power)
+    return remaining + end_value * power_lost(xp, count, steps, power)
 
 
 @schedule

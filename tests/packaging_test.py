@@ -1,0 +1,47 @@
+"""The distribution: what is in the wheel, and that it works installed alone."""
+
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_adapter_is_a_package_that_is_listed() -> None:
+    """`adapters` is another project's import name: it must never become a package."""
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = configuration["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    found = [f"adapters/{path.parent.name}" for path in ROOT.glob("adapters/*/__init__.py")]
+    assert sorted(listed) == sorted(["lrsched", *found])
+    assert not list(ROOT.glob("adapters/*.py"))
+    assert all((ROOT / package / "py.typed").exists() for package in listed)
+
+
+def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "lrsched",
+        "lrsched_jax",
+        "lrsched_torch",
+    }
+
+    venv.create(tmp_path / "empty", with_pip=True)
+    python = str(tmp_path / "empty" / "bin" / "python")
+    constraints = ["-c", str(ROOT / "constraints.txt")]
+    install = [python, "-m", "pip", "install", "--quiet", *constraints, str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    code = """
+import importlib.util, numpy, lrsched
+assert not any(map(importlib.util.find_spec, ("jax", "torch", "matplotlib", "adapters")))
+schedule = lrsched.warmup(lrsched.cosine_decay(0.1, 10), 5)
+assert schedule(numpy.arange(20))[7] == schedule(7)
+assert lrsched.from_json(schedule.to_json()) == schedule
+"""
+    subprocess.run([python, "-W", "error", "-c", code], check=True, cwd=tmp_path)

@@ -1,0 +1,84 @@
+"""The README's code runs, and its two halves do the same."""
+
+import doctest
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import torch
+from matplotlib import pyplot
+
+import lrsched
+from lrsched._schedule import REGISTRY
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def names() -> dict[str, Any]:
+    return {
+        "jax": jax,
+        "lrsched": lrsched,
+        "np": np,
+        "optax": optax,
+        "torch": torch,
+        "model": torch.nn.Linear(1, 1),
+    }
+
+
+def test_the_recipe_is_the_same_in_optax_and_in_torch(names: dict[str, Any]) -> None:
+    optax_half, torch_half = blocks("python")[:2]
+    exec(optax_half, names)
+    params = jnp.zeros(3)
+    state, found = names["optimizer"].init(params), []
+    for _ in range(3):  # a unit gradient: the first update is the rate, the next the momentum's too
+        updates, state = names["optimizer"].update(jnp.ones(3), state, params)
+        found.append(updates[0])
+    np.testing.assert_allclose(found, [0, -0.001 * 1.9, -0.002 * 2.71], rtol=1e-6)
+    optax_recipe = names["recipe"]
+
+    exec(torch_half, names)
+    assert names["recipe"] == optax_recipe
+    optimizer, scheduler = names["optimizer"], names["scheduler"]
+    for count in range(1005):
+        assert optimizer.param_groups[0]["lr"] == optax_recipe(count)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_other_code_runs(names: dict[str, Any]) -> None:
+    for block in blocks("python")[2:]:
+        exec(block, names)
+    try:
+        assert names["inverse_time"](0.1, 50)(50) == 0.05
+    finally:
+        del REGISTRY["inverse_time"]
+
+
+def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:
+    (block,) = blocks("pycon")
+    session = doctest.DocTestParser().get_doctest(block, names, "README.md", "README.md", 0)
+    failures, attempts = doctest.DocTestRunner().run(session)
+    pyplot.close("all")
+    assert attempts == 10
+    assert failures == 0
+
+
+def test_the_tables_name_every_schedule_and_no_other() -> None:
+    named = set(re.findall(r"^\| `(\w+)\(", README, re.MULTILINE))
+    assert named == {name for name in REGISTRY if name in lrsched.__all__}
+
+
+def test_the_refusal_that_it_quotes_is_the_real_one() -> None:
+    with pytest.raises(ValueError, match="cyclic") as raised:
+        lrsched.cyclic(0.001, 0.006, up_steps=0)
+    assert f"`{raised.value}`" in README

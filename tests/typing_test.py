@@ -1,0 +1,47 @@
+"""What a type checker makes of the decorated factories, as a user's code sees them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = """\
+import jax.numpy as jnp
+import numpy as np
+import torch
+from typing import assert_type
+
+import lrsched
+from lrsched import Schedule, cyclic, linear
+
+assert_type(cyclic(0.001, 0.01, up_steps=20), Schedule)
+assert_type(linear(1, 0, 10)(3), float)
+linear(jnp.float32(1.0), np.float32(2), np.int64(10))
+linear(torch.tensor(1.0), 0, steps=10)
+lrsched.join([linear(1, 0, 10), 0.5 * linear(1, 0, 10)], [10])
+
+linear("a", 1, 10)  # arg-type
+linear(1, 1, 10.5)  # arg-type
+linear(1, 1)  # call-arg
+cyclic(1, 2, mode=3)  # arg-type
+cyclic(1, 2, gamma=0.9)  # call-arg
+lrsched.warmup(3, 10)  # arg-type
+linear(1, 0, 10)(1).lr  # attr-defined
+"""
+
+
+def test_mypy_reads_the_signatures(tmp_path: Path) -> None:
+    source = tmp_path / "consumer.py"
+    source.write_text(CODE)
+    command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}", str(source)]
+    report = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path).stdout
+    found = [
+        (int(line.split(":")[1]), line.rsplit("[", 1)[1].rstrip("]"))
+        for line in report.splitlines()
+        if ": error: " in line
+    ]
+    planted = [
+        (number, line.split("  # ")[1])
+        for number, line in enumerate(CODE.splitlines(), 1)
+        if "  # " in line
+    ]
+    assert found == planted, report
