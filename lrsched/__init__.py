@@ -1,9 +1,10 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
-from lrsched._schedule import Inner, Schedule, schedule
+from lrsched._define import Inner, schedule
+from lrsched._schedule import Schedule
 from lrsched._validate import Fraction, Positive, Rate, Steps, Value
 from lrsched.combine import join, product, scale, warmup
-from lrsched.cycles import cosine_restarts, cyclic, one_cycle
+from lrsched.cycles import cyclic, one_cycle
 from lrsched.decay import (
     cosine_decay,
     exponential_decay,
@@ -12,6 +13,7 @@ from lrsched.decay import (
     step_decay,
 )
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
+from lrsched.restarts import cosine_restarts
 from lrsched.serialize import from_dict, from_json
 
 __version__ = "0.1.0"

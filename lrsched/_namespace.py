@@ -88,6 +88,8 @@ def as_python(count: Any) -> int | float:
     """A count that is no array as an int or a float, from 0 to the largest count."""
     if not isinstance(count, numbers.Real) or isinstance(count, bool):
         raise TypeError(f"count must be a number or an array of numbers, got {count!r}")
+    if count != count:
+        raise ValueError(f"count must be a number of steps, got {count!r}")
     count = int(count) if isinstance(count, numbers.Integral) else float(count)
     return 0 if count < 0 else LARGEST_COUNT if count > LARGEST_COUNT else count
 

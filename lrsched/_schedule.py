@@ -1,12 +1,10 @@
-"""`Schedule`, a schedule as a value, and `@schedule`, which makes one of a formula."""
+"""`Schedule`: a learning-rate schedule as a value."""
 
 from __future__ import annotations
 
 import functools
-import inspect
-import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, Any, Concatenate, ParamSpec, overload
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, overload
 
 from lrsched import _pytree
 from lrsched._namespace import (
@@ -18,59 +16,9 @@ from lrsched._namespace import (
     is_array,
     namespace_of,
 )
-from lrsched._validate import Kind, Refusal, sequence
 
-P = ParamSpec("P")
-Check = Callable[[Refusal, dict[str, Any]], None]
-
-
-class Definition:
-    """A schedule's formula with its name and the kinds of its hyperparameters."""
-
-    def __init__(self, body: Callable[..., Any], check: Check | None) -> None:
-        self.body = body
-        self.name = body.__name__
-        self.check = check
-        self.refuse = Refusal(self.name)
-        parameters = list(inspect.signature(body).parameters.values())[2:]
-        self.signature = inspect.Signature(parameters, return_annotation=Schedule)
-        self.parameters = tuple(parameter.name for parameter in parameters)
-        self.traced = frozenset(name for name in self.parameters if self.kinds[name].traced)
-        self.factory: Callable[..., Schedule]
-
-    @functools.cached_property
-    def kinds(self) -> dict[str, Kind]:
-        """The kind of each hyperparameter, from its annotation."""
-        hints = typing.get_type_hints(self.body, include_extras=True)
-        kinds = {}
-        for name in self.parameters:
-            kind = getattr(hints.get(name), "__metadata__", (None,))[0]
-            if not isinstance(kind, Kind):
-                raise TypeError(
-                    f"@schedule: {self.name} must annotate {name} with a kind of hyperparameter "
-                    "(lrsched.Value, lrsched.Steps, ...)"
-                )
-            kinds[name] = kind
-        return kinds
-
-    def make(self, *args: Any, **kwargs: Any) -> Schedule:
-        """A schedule with these hyperparameters, checked."""
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            names = ", ".join(self.parameters)
-            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
-        bound.apply_defaults()
-        params = {
-            name: self.refuse.check(name, self.kinds[name], value)
-            for name, value in bound.arguments.items()
-        }
-        if self.check is not None:
-            self.check(self.refuse, params)
-        return Schedule(self, tuple(params.values()))
-
-
-REGISTRY: dict[str, Definition] = {}
+if TYPE_CHECKING:
+    from lrsched._define import Definition
 
 
 class Schedule:
@@ -207,60 +155,6 @@ class Schedule:
         raise AttributeError(f"{self.name}: a schedule does not change")
 
 
-@overload
-def schedule(body: Callable[Concatenate[Any, Any, P], Any], /) -> Callable[P, Schedule]: ...
-@overload
-def schedule(
-    *, check: Check
-) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], Callable[P, Schedule]]: ...
-def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
-    """Make a formula a schedule: a factory with the formula's signature less `xp` and `count`.
-
-    The body is a pure function of the array namespace, the count (0 or more) and the
-    hyperparameters, each annotated with its kind. It runs on Python numbers and on arrays of any
-    library, so it uses functions of the array API standard from `xp`, and no branch on a number.
-
-    `check(refuse, params)` looks at hyperparameters together and calls
-    `refuse(parameter, wanted, got)` to refuse them.
-
-    >>> import lrsched
-    >>> @lrsched.schedule
-    ... def inverse(xp, count, init_value: lrsched.Value, halving_steps: lrsched.Steps):
-    ...     return init_value / (1.0 + count / halving_steps)
-    >>> inverse(0.1, halving_steps=50)
-    inverse(init_value=0.1, halving_steps=50)
-    >>> inverse(0.1, 50)(50)
-    0.05
-    """
-    if body is None:
-        return functools.partial(_factory, check=check)
-    return _factory(body, check)
-
-
-def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Schedule]:
-    definition = Definition(body, check)
-    known = REGISTRY.get(definition.name)
-    # The same place may define it again (a notebook's cell); another place may not.
-    if known is not None and known.body.__module__ != body.__module__:
-        raise ValueError(
-            f"@schedule: the name {definition.name} is taken by {known.body.__module__}"
-        )
-
-    @functools.wraps(body)
-    def factory(*args: Any, **kwargs: Any) -> Schedule:
-        return definition.make(*args, **kwargs)
-
-    del factory.__wrapped__  # its signature has xp and count
-    factory.__signature__ = definition.signature  # type: ignore[attr-defined]
-    factory.__annotations__ = {
-        name: parameter.annotation for name, parameter in definition.signature.parameters.items()
-    } | {"return": Schedule}
-    factory._definition = definition  # type: ignore[attr-defined]
-    definition.factory = factory
-    REGISTRY[definition.name] = definition
-    return factory
-
-
 def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
     return Schedule(factory._definition, values)
 
@@ -292,15 +186,3 @@ def _equal(first: Any, second: Any) -> bool:
         same = first is second or getattr(first, "shape", ()) == getattr(second, "shape", ())
         return same and bool((first == second).all())
     return bool(first == second)
-
-
-def _inner(value: Any) -> Any:
-    if not isinstance(value, Schedule):
-        raise TypeError
-    return value
-
-
-_schedule = Kind("a schedule", _inner)
-
-Inner = Annotated[Schedule, _schedule]
-Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

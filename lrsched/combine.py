@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from lrsched._define import Inner, Inners, schedule
 from lrsched._numerics import LARGEST, piecewise, progress, share
-from lrsched._schedule import Inner, Inners, schedule
 from lrsched._validate import Boundaries, Phase, Refusal, Value
 
 

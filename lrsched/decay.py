@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from lrsched._define import schedule
 from lrsched._numerics import count_reached, geometric, half_cosine, pick, progress
-from lrsched._schedule import schedule
 from lrsched._validate import Boundaries, Flag, Milestones, Rate, Refusal, Steps, Value, Values
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from lrsched._define import schedule
 from lrsched._numerics import geometric, power_lost, progress, share, times_power_left
-from lrsched._schedule import schedule
 from lrsched._validate import Positive, Power, Steps, Value
 
 

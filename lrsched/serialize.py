@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched._define import REGISTRY
 from lrsched._namespace import is_array
-from lrsched._schedule import REGISTRY, Schedule
+from lrsched._schedule import Schedule
 
 VERSION = 1
 
@@ -33,7 +34,7 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
     constant(value=0.1)
     """
     if not isinstance(data, Mapping):
-        raise TypeError(f"from_dict: the recipe must be a mapping, got {data!r}")
+        raise TypeError(f"from_dict: the recipe must be a mapping, got {data!r:.80}")
     version = data.get("lrsched")
     if version != VERSION or isinstance(version, bool):
         raise ValueError(
@@ -55,7 +56,9 @@ def from_json(text: str | bytes) -> Schedule:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"from_json: this is not JSON: {error}") from None
+        raise ValueError(f"from_json: the recipe must be JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("from_json: the recipe must not be nested this deeply") from None
     return from_dict(data)
 
 
@@ -79,7 +82,7 @@ def _decode(value: Any) -> Any:
         if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
             raise ValueError(
                 'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
-                f"got {dict(value)!r}"
+                f"got {dict(value)!r:.80}"
             )
         definition = REGISTRY.get(name)
         if definition is None:

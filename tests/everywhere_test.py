@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._schedule import REGISTRY
+from lrsched._define import REGISTRY
 from tests import ways
 from tests.oracles import ORACLES, exact
 from tests.strategies import BY_NAME, LAST, counts, schedules
@@ -151,6 +151,22 @@ def test_narrow_and_unsigned_counts_do_not_overflow(count: object) -> None:
 def test_what_is_no_count_is_refused(count: object) -> None:
     with pytest.raises(TypeError, match="count must be a number or an array of numbers, got"):
         lrsched.linear(1.0, 0.0, 10)(count)
+
+
+def test_nan_is_no_count() -> None:
+    with pytest.raises(ValueError, match="count must be a number of steps, got nan"):
+        lrsched.linear(1.0, 0.0, 10)(float("nan"))
+    assert lrsched.linear(1.0, 0.0, 10)(float("inf")) == 0.0
+
+
+def test_cosine_decay_at_known_points() -> None:
+    schedule = lrsched.cosine_decay(0.01, 10)
+    wanted = (
+        "0.00975528 0.00904508 0.00793893 0.00654508 0.00500000 "
+        "0.00345492 0.00206107 0.00095492 0.00024472 0.00000000"
+    )
+    for way in WAYS.values():
+        assert " ".join(f"{value:.8f}" for value in way(schedule, range(1, 11))) == wanted
 
 
 def test_fractional_counts() -> None:

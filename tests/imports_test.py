@@ -1,5 +1,6 @@
 """What importing lrsched costs and pulls in, each in a process of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -11,7 +12,9 @@ CHECK = f"import sys; found = {HEAVY} & set(sys.modules); assert not found, foun
 
 def run(code: str) -> str:
     command = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # With bytecode kept, as in any installation: compiling the source takes as long again.
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
 
 
 def test_importing_lrsched_imports_no_array_library() -> None:
@@ -40,6 +43,6 @@ def test_an_adapter_imports_only_its_own_framework(adapter: str) -> None:
 
 
 def test_importing_lrsched_takes_under_30_ms() -> None:
-    """The best of a few: a busy machine makes any one of them longer."""
+    """The best of a few: the first compiles, and a busy machine makes any one of them longer."""
     code = "import time; t = time.perf_counter(); import lrsched; print(time.perf_counter() - t)"
     assert min(float(run(code)) for _ in range(8)) < 0.030

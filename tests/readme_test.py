@@ -14,7 +14,7 @@ import torch
 from matplotlib import pyplot
 
 import lrsched
-from lrsched._schedule import REGISTRY
+from lrsched._define import REGISTRY
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._schedule import REGISTRY
+from lrsched._define import REGISTRY
 from tests.strategies import LAST
 
 lr: Any = lrsched  # types would refuse half of what follows

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 import lrsched
 from lrsched import Schedule, linear
-from lrsched._schedule import REGISTRY
+from lrsched._define import REGISTRY
 from tests.strategies import schedules
 
 

@@ -1,0 +1,93 @@
+"""Recipes as JSON: what is written, and what is refused on reading."""
+
+import json
+from typing import Any
+
+import pytest
+
+import lrsched
+
+CONSTANT = {"schedule": "constant", "params": {"value": 0.1}}
+
+
+def test_a_recipe_is_written_in_full() -> None:
+    recipe = lrsched.warmup(lrsched.piecewise_constant((1, 2), (5,)), 10)
+    assert recipe.to_dict() == {
+        "lrsched": 1,
+        "schedule": "warmup",
+        "params": {
+            "schedule": {
+                "schedule": "piecewise_constant",
+                "params": {"values": [1.0, 2.0], "boundaries": [5]},
+            },
+            "warmup_steps": 10,
+            "init_value": 0.0,
+        },
+    }
+    assert json.loads(recipe.to_json()) == recipe.to_dict()
+
+
+def test_defaults_may_be_left_out() -> None:
+    recipe = {"lrsched": 1, "schedule": "cyclic", "params": {"init_value": 0, "peak_value": 1}}
+    assert lrsched.from_dict(recipe) == lrsched.cyclic(0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "error", "text"),
+    [
+        ([], TypeError, r"from_dict: the recipe must be a mapping, got \[\]"),
+        (CONSTANT, ValueError, r'must have "lrsched": 1 \(its format\), got None'),
+        ({"lrsched": 2, **CONSTANT}, ValueError, r'must have "lrsched": 1 \(its format\), got 2'),
+        ({"lrsched": True, **CONSTANT}, ValueError, r'"lrsched": 1 \(its format\), got True'),
+        ({"lrsched": 1}, ValueError, "a schedule must be .*, got {}"),
+        ({"lrsched": 1, "schedule": 3}, ValueError, "a schedule must be .*, got {'schedule': 3}"),
+        ({"lrsched": 1, **CONSTANT, "version": 3}, ValueError, "a schedule must be .*'version': 3"),
+        (
+            {"lrsched": 1, "schedule": "os.system", "params": {"value": "true"}},
+            ValueError,
+            "schedule must be one of constant, cosine_decay, .*, got 'os.system'",
+        ),
+        (
+            {"lrsched": 1, "schedule": "constant", "params": {"value": 0.1, "gamma": 1}},
+            TypeError,
+            r"constant: got an unexpected keyword argument 'gamma' \(its parameters: value\)",
+        ),
+        (
+            {"lrsched": 1, "schedule": "constant"},
+            TypeError,
+            "constant: missing a required argument: 'value'",
+        ),
+        (
+            {"lrsched": 1, "schedule": "constant", "params": {"value": "0.1"}},
+            TypeError,
+            "constant: value must be a finite number, got '0.1'",
+        ),
+        (
+            {"lrsched": 1, "schedule": "warmup", "params": {"schedule": {}, "warmup_steps": 3}},
+            ValueError,
+            "a schedule must be .*, got {}",
+        ),
+    ],
+)
+def test_what_is_no_recipe_is_refused(recipe: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        lrsched.from_dict(recipe)
+    with pytest.raises(error, match=text):
+        lrsched.from_json(json.dumps(recipe))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "from_json: the recipe must be JSON: Expecting value"),
+        ("cyclic(0, 1)", "from_json: the recipe must be JSON"),
+        ("[" * 100_000, "from_json: the recipe must not be nested this deeply"),
+        (
+            '{"lrsched": 1, "schedule": "constant", "params": {"value": NaN}}',
+            "constant: value must be a finite number, got nan",
+        ),
+    ],
+)
+def test_what_is_no_json_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        lrsched.from_json(text)
