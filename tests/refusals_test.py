@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import lrsched
 from lrsched import Schedule
 from lrsched._define import REGISTRY
-from tests.strategies import LAST
+from tests.strategies import LAST, counts
 
 lr: Any = lrsched  # types would refuse half of what follows
 INF, NAN = math.inf, math.nan
@@ -352,9 +352,10 @@ def test_what_is_accepted_neither_raises_nor_overflows(name: str, data: Any) -> 
         assert schedule.startswith(f"{name}: ")
         assert " must be " in schedule
         return
-    assert all(math.isfinite(schedule(count)) for count in _COUNTS)
-    assert np.isfinite(schedule(np.asarray(_COUNTS))).all()
-    assert torch.isfinite(schedule(torch.asarray(_COUNTS))).all()
+    at = [*_COUNTS, *data.draw(st.lists(counts, max_size=4), label="counts")]
+    assert all(math.isfinite(schedule(count)) for count in at)
+    assert np.isfinite(schedule(np.asarray(at))).all()
+    assert torch.isfinite(schedule(torch.asarray(at))).all()
 
 
 def _fitting(name: str) -> Any:
@@ -383,6 +384,6 @@ def test_what_is_accepted_is_finite_when_jax_compiles_it(name: str, data: Any) -
     schedule = made_or_refusal(name, arguments)
     if isinstance(schedule, str):
         return
-    counts = jnp.asarray(_COUNTS)
-    assert jnp.isfinite(jax.jit(schedule)(counts)).all()
-    assert jnp.isfinite(jax.jit(lambda s: s(counts))(schedule)).all()
+    at = jnp.asarray([*_COUNTS, *data.draw(st.lists(counts, min_size=4, max_size=4))])
+    assert jnp.isfinite(jax.jit(schedule)(at)).all()
+    assert jnp.isfinite(jax.jit(lambda s: s(at))(schedule)).all()
