@@ -3,6 +3,7 @@
 from lrsched._define import Inner, schedule
 from lrsched._schedule import Schedule
 from lrsched._validate import Fraction, Positive, Rate, Steps, Value
+from lrsched.anneal import anneal, rex, tanh_decay
 from lrsched.combine import join, product, scale, warmup
 from lrsched.cycles import cyclic, one_cycle
 from lrsched.decay import (
@@ -12,9 +13,22 @@ from lrsched.decay import (
     piecewise_constant,
     step_decay,
 )
+from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
 from lrsched.restarts import cosine_restarts
 from lrsched.serialize import from_dict, from_json
+from lrsched.transform import (
+    add,
+    advance,
+    clip,
+    cooldown,
+    delay,
+    hold,
+    maximum,
+    minimum,
+    repeat,
+    reverse,
+)
 
 __version__ = "0.1.0"
 
@@ -26,23 +40,39 @@ __all__ = [
     "Schedule",
     "Steps",
     "Value",
+    "add",
+    "advance",
+    "anneal",
+    "clip",
     "constant",
+    "cooldown",
     "cosine_decay",
     "cosine_restarts",
     "cyclic",
+    "delay",
     "exponential_decay",
     "exponential_ramp",
     "from_dict",
     "from_json",
+    "hold",
+    "inverse_sqrt",
+    "inverse_time",
     "join",
     "linear",
+    "maximum",
+    "minimum",
     "multi_step_decay",
+    "natural_exponential_decay",
     "one_cycle",
     "piecewise_constant",
     "polynomial",
     "product",
+    "repeat",
+    "reverse",
+    "rex",
     "scale",
     "schedule",
     "step_decay",
+    "tanh_decay",
     "warmup",
 ]

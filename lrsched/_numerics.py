@@ -54,6 +54,14 @@ def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), pairs.log2_of(xp, rate))
 
 
+def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> Any:
+    """value * e ** (exponent * n / steps), for what grows no further than 2**64."""
+    if xp is SCALARS or not is_single(xp, n):
+        return value * xp.exp(exponent * (real(xp, n) / real(xp, steps)))
+    log2 = pairs.pair(xp, exponent / math.log(2))
+    return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), log2)
+
+
 def lost(xp: Any, rate: Any, n: Any) -> Any:
     """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
     log = pairs.natural_log(xp, rate)

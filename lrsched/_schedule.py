@@ -124,6 +124,11 @@ class Schedule:
 
     __rmul__ = __mul__
 
+    def __add__(self, other: Any) -> Schedule:
+        from lrsched.transform import add
+
+        return add(self, other) if isinstance(other, Schedule) else NotImplemented
+
     def __repr__(self) -> str:
         shown = []
         for (name, value), parameter in zip(

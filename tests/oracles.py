@@ -36,7 +36,7 @@ def falling_cosine(x: Any) -> Any:
 
 def between(first: float, second: float, x: Any) -> Any:
     """The point x of the way from the first to the second, either of which may be tiny."""
-    return mpf(first) * (1 - x) + mpf(second) * x
+    return first * (1 - x) + second * x
 
 
 def constant(count: int, value: float) -> Any:
@@ -177,6 +177,96 @@ def product(count: int, first: Schedule, second: Schedule) -> Any:
     return exact(first, count) * exact(second, count)
 
 
+def shape_left(shape: str, p: Any) -> Any:
+    """The weight of the first value after the part p of the way."""
+    return {
+        "linear": lambda: 1 - p,
+        "cosine": lambda: falling_cosine(p),
+        "1-sqrt": lambda: 1 - mp.sqrt(p),
+        "square": lambda: 1 - p**2,
+        "exponential": lambda: 2 * mpf(0.5) ** p - 1,
+    }[shape]()
+
+
+def anneal(count: int, init_value: float, end_value: float, steps: int, shape: str) -> Any:
+    return between(end_value, init_value, shape_left(shape, mpf(min(count, steps)) / steps))
+
+
+def rex(count: int, init_value: float, steps: int, end_value: float, beta: float) -> Any:
+    left = mpf(steps - min(count, steps)) / steps
+    return between(end_value, init_value, left / (mpf(beta) + (1 - mpf(beta)) * left))
+
+
+def tanh_decay(
+    count: int, init_value: float, steps: int, end_value: float, lower: float, upper: float
+) -> Any:
+    p = mpf(min(count, steps)) / steps
+    return between(end_value, init_value, (1 - mp.tanh(lower * (1 - p) + upper * p)) / 2)
+
+
+def inverse_sqrt(
+    count: int, init_value: float, timescale: int, shift: int, end_value: float
+) -> Any:
+    return between(end_value, init_value, mp.sqrt(mpf(timescale) / (timescale + shift + count)))
+
+
+def inverse_time(
+    count: int, init_value: float, decay_rate: float, decay_steps: int, staircase: bool
+) -> Any:
+    passed = count // decay_steps if staircase else mpf(count) / decay_steps
+    return mpf(init_value) / (1 + mpf(decay_rate) * passed)
+
+
+def natural_exponential_decay(
+    count: int, init_value: float, decay_rate: float, decay_steps: int, staircase: bool
+) -> Any:
+    passed = count // decay_steps if staircase else mpf(count) / decay_steps
+    return mpf(init_value) * mp.exp(-mpf(decay_rate) * passed)
+
+
+def add(count: int, first: Schedule, second: Schedule) -> Any:
+    return exact(first, count) + exact(second, count)
+
+
+def minimum(count: int, first: Schedule, second: Schedule) -> Any:
+    return min(exact(first, count), exact(second, count))
+
+
+def maximum(count: int, first: Schedule, second: Schedule) -> Any:
+    return max(exact(first, count), exact(second, count))
+
+
+def clip(count: int, schedule: Schedule, low: float, high: float) -> Any:
+    return min(max(exact(schedule, count), mpf(low)), mpf(high))
+
+
+def delay(count: int, schedule: Schedule, steps: int) -> Any:
+    return exact(schedule, max(count - steps, 0))
+
+
+def advance(count: int, schedule: Schedule, steps: int) -> Any:
+    return exact(schedule, min(count + steps, 2**31 - 1))
+
+
+def repeat(count: int, schedule: Schedule, steps: int) -> Any:
+    return exact(schedule, count % steps)
+
+
+def reverse(count: int, schedule: Schedule, steps: int) -> Any:
+    return exact(schedule, max(steps - count, 0))
+
+
+def hold(count: int, schedule: Schedule, steps: int) -> Any:
+    return exact(schedule, count - count % steps)
+
+
+def cooldown(
+    count: int, schedule: Schedule, begin: int, steps: int, end_value: float, shape: str
+) -> Any:
+    p = mpf(min(max(count - begin, 0), steps)) / steps
+    return between(end_value, exact(schedule, min(count, begin)), shape_left(shape, p))
+
+
 ORACLES: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
@@ -196,5 +286,21 @@ ORACLES: dict[str, Callable[..., Any]] = {
         join,
         scale,
         product,
+        anneal,
+        rex,
+        tanh_decay,
+        inverse_sqrt,
+        inverse_time,
+        natural_exponential_decay,
+        add,
+        minimum,
+        maximum,
+        clip,
+        delay,
+        advance,
+        repeat,
+        reverse,
+        hold,
+        cooldown,
     )
 }

@@ -16,6 +16,7 @@ durations = st.one_of(
     st.integers(1, 30), st.integers(1, 10**4), st.integers(1, LAST), st.just(LAST)
 )
 counts = st.one_of(st.integers(0, 100), st.integers(0, LAST), st.just(LAST))
+shapes = st.sampled_from(["linear", "cosine", "1-sqrt", "square", "exponential"])
 fractions = st.floats(0.01, 0.5)
 
 
@@ -96,6 +97,24 @@ SIMPLE: dict[str, st.SearchStrategy[Schedule]] = {
         st.sampled_from(["cosine", "linear"]),
         st.booleans(),
     ),
+    "anneal": st.builds(lrsched.anneal, values, values, durations, shapes),
+    "rex": st.builds(lrsched.rex, values, durations, values, st.floats(0.01, 2.0)),
+    "tanh_decay": st.builds(
+        lrsched.tanh_decay, values, durations, values, st.floats(-9, -1), st.floats(0, 6)
+    ),
+    "inverse_sqrt": st.builds(
+        lrsched.inverse_sqrt, values, durations, st.just(0) | durations, values
+    ),
+    "inverse_time": st.builds(
+        lrsched.inverse_time, values, st.floats(0.0, 100.0), durations, st.booleans()
+    ),
+    "natural_exponential_decay": st.builds(
+        lrsched.natural_exponential_decay,
+        values,
+        st.floats(0.0, 10.0) | st.floats(0.0, 1e-8),
+        durations,
+        st.booleans(),
+    ),
 }
 _simple = st.one_of(*SIMPLE.values())
 
@@ -106,6 +125,18 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
         "join": _join(inner),
         "scale": st.builds(lrsched.scale, inner, values),
         "product": st.builds(lrsched.product, inner, inner),
+        "add": st.builds(lrsched.add, inner, inner),
+        "minimum": st.builds(lrsched.minimum, inner, inner),
+        "maximum": st.builds(lrsched.maximum, inner, inner),
+        "clip": st.builds(lrsched.clip, inner, st.floats(0, 1), st.floats(1, 1e4)),
+        "delay": st.builds(lrsched.delay, inner, st.just(0) | durations),
+        "advance": st.builds(lrsched.advance, inner, st.just(0) | durations),
+        "repeat": st.builds(lrsched.repeat, inner, durations),
+        "reverse": st.builds(lrsched.reverse, inner, durations),
+        "hold": st.builds(lrsched.hold, inner, durations),
+        "cooldown": st.builds(
+            lrsched.cooldown, inner, st.just(0) | durations, durations, values, shapes
+        ),
     }
 
 

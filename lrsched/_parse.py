@@ -1,0 +1,138 @@
+"""Recipes written as their `repr`, read without running anything."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, NoReturn
+
+from lrsched._define import REGISTRY, Definition
+from lrsched._schedule import Schedule
+
+VALUES = "a schedule, a number, a string, True, False, None, a tuple or a list"
+
+
+def from_repr(text: str) -> Schedule:
+    """The schedule of a recipe written as its `repr`, checked like one made in code.
+
+    A recipe is a call of a schedule by its name, with numbers, strings, True, False, None, tuples,
+    lists and other recipes as arguments, or a product of recipes and numbers. It is parsed and
+    never evaluated.
+
+    Raises:
+        TypeError, ValueError: the text is no recipe, names a schedule that does not exist, or a
+            hyperparameter is refused. The error names the column (and the line, after the first).
+
+    >>> from_repr("0.5 * warmup(cosine_decay(0.1, 900), warmup_steps=100)")(100)
+    0.05
+    >>> from_repr("warmup(cosin_decay(0.1, 900), 100)")
+    Traceback (most recent call last):
+    ValueError: from_repr: column 8: schedule must be one of constant, cosine_decay,
+    cosine_restarts, cyclic, exponential_decay, exponential_ramp, join, linear, multi_step_decay,
+    one_cycle, piecewise_constant, polynomial, product, scale, step_decay, warmup,
+    got 'cosin_decay' (did you mean 'cosine_decay'?)
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"from_repr: the recipe must be a string, got {text!r:.80}")
+    try:
+        return _Reader(text).recipe()
+    except (RecursionError, MemoryError):
+        raise ValueError("from_repr: the recipe must not be nested this deeply") from None
+
+
+def find(name: str) -> Definition:
+    """The definition of a schedule by name; a ValueError offers the nearest one."""
+    if name in REGISTRY:
+        return REGISTRY[name]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, REGISTRY, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    known = ", ".join(sorted(REGISTRY))
+    raise ValueError(f"schedule must be one of {known}, got {name!r}{hint}")
+
+
+class _Reader:
+    """Reads one text, and names the place in it that an error is about."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.source = text.lstrip()  # Python's grammar refuses an indented expression
+        self.lines = self.source.splitlines(keepends=True) or [""]
+
+    def recipe(self) -> Schedule:
+        try:
+            tree = ast.parse(self.source, mode="eval")
+        except SyntaxError as error:
+            line = min(error.lineno or 1, len(self.lines))
+            self.refuse(line, (error.offset or 1) - 1, f"the recipe must be a call: {error.msg}")
+        except ValueError as error:  # null characters, lone surrogates
+            raise ValueError(f"from_repr: the recipe must be text: {error}") from None
+        value = self.value(tree.body)
+        if not isinstance(value, Schedule):
+            self.refuse_node(tree.body, "the recipe must be a schedule, got")
+        return value
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=bool() | int() | float() | str() | None as value):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+                return -value
+            case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as value)):
+                return +value
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                return tuple(map(self.value, items))
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                return self.product(node, self.value(left), self.value(right))
+            case ast.Call(func=called, args=args, keywords=keywords):
+                return self.call(node, self.definition(called), args, keywords)
+        self.refuse_node(node, f"a value must be {VALUES}, got")
+
+    def product(self, node: ast.expr, left: Any, right: Any) -> Schedule:
+        numbers = {type(left), type(right)} <= {Schedule, int, float}
+        if not numbers or not (isinstance(left, Schedule) or isinstance(right, Schedule)):
+            self.refuse_node(node, "a product must be of schedules and numbers, got")
+        return self.checked(node, lambda: left * right)
+
+    def definition(self, called: ast.expr) -> Definition:
+        name = ast.unparse(called).removeprefix("lrsched.")
+        return self.checked(called, lambda: find(name))
+
+    def call(
+        self, node: ast.expr, definition: Definition, args: Any, keywords: list[ast.keyword]
+    ) -> Schedule:
+        for keyword in keywords:
+            if keyword.arg is None:
+                self.refuse_node(keyword.value, "an argument must stand by itself, got **")
+        positional = [self.value(arg) for arg in args]
+        named = {str(keyword.arg): self.value(keyword.value) for keyword in keywords}
+        return self.checked(node, lambda: definition.make(*positional, **named))
+
+    def checked(self, node: ast.expr, make: Any) -> Any:
+        """What `make` returns; its refusal gets the place of the node."""
+        try:
+            return make()
+        except (TypeError, ValueError) as error:
+            refused = error
+        self.refuse(node.lineno, self.column(node), str(refused), type(refused))
+
+    def refuse_node(self, node: ast.expr, reason: str) -> NoReturn:
+        got = ast.get_source_segment(self.source, node) or ast.unparse(node)
+        got = got if len(got) <= 80 else f"{got[:77]}..."
+        joint = "" if reason.endswith("*") else " "
+        self.refuse(node.lineno, self.column(node), f"{reason}{joint}{got}")
+
+    def column(self, node: ast.expr) -> int:
+        """The offset of a node in its line, in characters (Python's is in bytes of UTF-8)."""
+        line = self.lines[node.lineno - 1].encode()
+        return len(line[: node.col_offset].decode())
+
+    def refuse(
+        self, line: int, column: int, reason: str, error: type[Exception] = ValueError
+    ) -> NoReturn:
+        indent = self.text[: len(self.text) - len(self.source)]
+        before = indent + "".join(self.lines[: line - 1])
+        row = before.count("\n")
+        column += len(before) - (before.rfind("\n") + 1) + 1
+        place = f"line {row + 1}, column {column}" if row else f"column {column}"
+        raise error(f"from_repr: {place}: {reason}") from None

@@ -1,0 +1,137 @@
+"""Ways from one value to another, held at the end, in the shapes that papers recommend."""
+
+import math
+from typing import Annotated, Any
+
+from lrsched._define import schedule
+from lrsched._namespace import is_array
+from lrsched._numerics import exponential, progress, share
+from lrsched._shapes import SHAPES, Shape
+from lrsched._validate import Positive, Real, Refusal, Steps, Value, is_traced, number
+
+
+@schedule
+def anneal(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    end_value: Value,
+    steps: Steps,
+    shape: Shape = "1-sqrt",
+) -> Any:
+    r"""From one value to another in a given shape, held at the end.
+
+    .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p), \quad p = \min(t, T) / T
+
+    with :math:`g` by `shape`: "linear" :math:`1 - p`; "cosine" :math:`(1 + \cos \pi p) / 2`;
+    "1-sqrt" :math:`1 - \sqrt p`; "square" :math:`1 - p^2`; "exponential" :math:`2^{1 - p} - 1`.
+
+    Args:
+        init_value: v_0, the value at count 0.
+        end_value: v_1, the value at count `steps` and after.
+        steps: T, the length in steps, at least 1.
+        shape: "linear", "cosine", "1-sqrt", "square" or "exponential".
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: the cooldowns compared by Hägele et al. 2024, arXiv:2405.18392 (where "1-sqrt" is
+    best), and Megatron's ("exponential").
+
+    Elsewhere: the decay of transformers' `warmup_stable_decay(decay_type)` ("linear", "cosine",
+    "1-sqrt") and of Megatron's `WSD` (`lr_wsd_decay_style`: "linear", "cosine", "minus_sqrt",
+    "exponential").
+
+    >>> anneal(1.0, 0.0, 100)(25)
+    0.5
+    """
+    done, left = progress(xp, count, steps)
+    first, second = SHAPES[shape](xp, done, left, steps)
+    return init_value * first + end_value * second
+
+
+@schedule
+def rex(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    steps: Steps,
+    end_value: Value = 0.0,
+    beta: Positive = 0.5,
+) -> Any:
+    r"""Slowly down at first and steeply at the end, held there: reflected exponential.
+
+    .. math:: \eta(t) = v_1 + (v_0 - v_1) \frac{1 - p}{\beta + (1 - \beta)(1 - p)},
+        \quad p = \min(t, T) / T
+
+    Args:
+        init_value: v_0, the value at count 0.
+        steps: T, the length in steps, at least 1.
+        end_value: v_1, the value at count `steps` and after.
+        beta: the lower, the later the fall; 1 is linear. Above 0 and at most 1e18.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Chen et al. 2021, "REX", arXiv:2107.04197, where beta is 1/2.
+
+    Elsewhere: pytorch_optimizer's `REXScheduler`, whose first step is at its floor.
+
+    >>> rex(1.0, 100)(50)
+    0.6666666666666666
+    """
+    done, left = progress(xp, count, steps)
+    p, q = share(xp, done, steps), share(xp, left, steps)
+    whole = beta * p + q  # beta + (1 - beta) (1 - p)
+    return init_value * (q / whole) + end_value * (beta * p / whole)
+
+
+Bound = Annotated[Real, number("a number from -20 to 20", lambda value: -20 <= value <= 20)]
+
+
+def _in_order(refuse: Refusal, params: dict[str, Any]) -> None:
+    lower, upper = params["lower"], params["upper"]
+    if not (is_traced(lower) or is_traced(upper)) and not lower < upper:
+        refuse("lower", f"below upper ({upper})", lower)
+
+
+@schedule(check=_in_order)
+def tanh_decay(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    steps: Steps,
+    end_value: Value = 0.0,
+    lower: Bound = -6.0,
+    upper: Bound = 3.0,
+) -> Any:
+    r"""Down along a hyperbolic tangent: flat, then steep, then flat; held at the end.
+
+    .. math:: \eta(t) = v_1 + \frac{v_0 - v_1}{2} \left(1 - \tanh(L (1 - p) + U p)\right),
+        \quad p = \min(t, T) / T
+
+    The ends are reached only as nearly as the tangent reaches 1: at count `steps`,
+    :math:`v_1 + (v_0 - v_1)(1 - \tanh U) / 2`, which with the defaults is 0.25 % of the way off.
+
+    Args:
+        init_value: v_0, the value that it begins near.
+        steps: T, the length in steps, at least 1.
+        end_value: v_1, the value that it ends near.
+        lower: L, the tangent's argument at count 0.
+        upper: U, its argument at count `steps`; both from -20 to 20, `lower` below `upper`.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Hsueh et al. 2018, "HTD", arXiv:1806.01593.
+
+    Elsewhere: timm's `TanhLRScheduler(lb=-7, ub=3)`.
+
+    >>> round(tanh_decay(1.0, 90)(60), 12)
+    0.5
+    """
+    done, _ = progress(xp, count, steps)
+    exp = xp.exp if is_array(lower) else math.exp
+    # e**(2 x) for the tangent's argument x: (1 - tanh x) / 2 is 1 over that plus 1.
+    grown = exponential(xp, exp(2.0 * lower), 2.0 * (upper - lower), done, steps)
+    return init_value / (1.0 + grown) + end_value * (grown / (1.0 + grown))

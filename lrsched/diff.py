@@ -1,0 +1,333 @@
+"""Two learning-rate curves compared step by step, whatever library each comes from."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lrsched._schedule import Schedule
+from lrsched._validate import Refusal, integer, number
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+    Mask = npt.NDArray[np.bool_]
+
+CONTEXT = 2  # steps shown on either side of the first difference
+ROUNDING = 1e-12  # what a multiplication may add to the tolerance
+DECADES = 1e3  # a spread beyond which a logarithmic axis shows more
+
+_refuse = Refusal("diff")
+_tolerance = number("a number >= 0", lambda value: value >= 0)
+
+
+def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> Diff:
+    """Compare two learning-rate curves at the steps 0, 1, ..., `steps` - 1.
+
+    Each of the two is a schedule of this library, one of optax, any function of the step, a torch
+    scheduler, or a sequence or an array of values. optax's functions get int32 counts, as in
+    training; others Python ints. A torch scheduler is compared from where it stands, by the
+    learning rate of its first param group; a copy is stepped, so that the scheduler and its
+    optimizer stay as they are.
+
+    Args:
+        a, b: the curves.
+        steps: how many steps to compare, at least 1.
+        rtol: a step differs where the values are further apart than `rtol` times the larger one
+            plus `atol`. One that is not finite always differs.
+        atol: for curves that reach 0, where no relative difference is small.
+
+    Raises:
+        TypeError, ValueError: `steps` is not an integer >= 1, `rtol` or `atol` not a number >= 0,
+            `a` or `b` is none of the above, is a sequence shorter than `steps`, gives something
+            that is no number, or raises (the error names the step).
+
+    >>> import lrsched
+    >>> found = diff(lrsched.linear(1.0, 0.0, 10), lambda n: 1 - 0.1 * max(n - 1, 0), 6)
+    >>> found.same, found.first, found.number
+    (False, 1, 5)
+    >>> print(found)
+    a and b differ at 5 of 6 steps, first at step 1 (rtol 1e-06)
+    a is b one step earlier: a(n) = b(n + 1)
+    step    a    b  a - b  relative
+       0    1    1      0         0
+       1  0.9    1   -0.1       0.1  <- first, largest difference
+       2  0.8  0.9   -0.1     0.111
+       3  0.7  0.8   -0.1     0.125
+     ...
+       5  0.5  0.6   -0.1     0.167  <- largest relative difference
+    """
+    steps = _refuse.check("steps", integer(1, "steps"), steps)
+    rtol = _refuse.check("rtol", _tolerance, rtol)
+    atol = _refuse.check("atol", _tolerance, atol)
+    return Diff(_values("a", a, steps), _values("b", b, steps), rtol, atol)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Diff:
+    """What `diff` found: the two curves, and where they are apart. Printed, it is a report."""
+
+    a: Array
+    b: Array
+    rtol: float
+    atol: float
+
+    def __bool__(self) -> bool:
+        raise TypeError("diff: use .same or .number; a comparison is neither true nor false")
+
+    @property
+    def same(self) -> bool:
+        """Whether no step differs."""
+        return self.number == 0
+
+    @property
+    def number(self) -> int:
+        """How many steps differ."""
+        return int(self.differs.sum())
+
+    @property
+    def first(self) -> int | None:
+        """The first step that differs, or None."""
+        return None if self.same else int(self.differs.argmax())
+
+    @property
+    def largest_absolute(self) -> tuple[int, float]:
+        """The step of the largest difference, and that difference."""
+        step = int(self.absolute.argmax())
+        return step, float(self.absolute[step])
+
+    @property
+    def largest_relative(self) -> tuple[int, float]:
+        """The step of the largest relative difference, and that difference."""
+        step = int(self.relative.argmax())
+        return step, float(self.relative[step])
+
+    @cached_property
+    def absolute(self) -> Array:
+        """The difference |a - b| at each step, infinite where a value is not finite."""
+        return _apart(self.a, self.b)
+
+    @cached_property
+    def relative(self) -> Array:
+        """The difference at each step relative to the larger of the two; 0 where both are 0."""
+        import numpy as np
+
+        size = np.maximum(abs(self.a), abs(self.b))
+        away = np.where(np.isfinite(self.absolute), 0.0, math.inf)
+        return np.divide(self.absolute, size, out=away, where=(size > 0) & np.isfinite(size))
+
+    @cached_property
+    def differs(self) -> Mask:
+        """Whether each step differs."""
+        return _beyond(self.a, self.b, self.rtol, self.atol)
+
+    @cached_property
+    def shift(self) -> int:
+        """1 where a is b one step later, -1 where it is one step earlier, 0 where neither."""
+        late, early = (self.a[1:], self.b[:-1]), (self.a[:-1], self.b[1:])
+        for shift, (a, b) in ((1, late), (-1, early)):
+            tolerances = self.rtol, self.atol
+            moves = len(a) > 1 and _beyond(a, a[:1], *tolerances).any()
+            if not self.same and moves and not _beyond(a, b, *tolerances).any():
+                return shift
+        return 0
+
+    @cached_property
+    def factor(self) -> float | None:
+        """The number c where a is c times b at every step, or None."""
+        import numpy as np
+
+        finite = np.isfinite(self.a).all() and np.isfinite(self.b).all()
+        if self.same or not finite or np.count_nonzero(self.b) < 2:
+            return None
+        top = abs(self.b).argmax()
+        factor = float(self.a[top] / self.b[top])
+        rtol = max(self.rtol, ROUNDING)
+        fits = factor and not _beyond(self.a, factor * self.b, rtol, self.atol).any()
+        return factor if fits else None
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the two curves and, below them, their relative difference; return the two axes.
+
+        `ax` is a pair of matplotlib axes (new ones where it is None). Logarithmic where the values
+        cover more than three decades.
+        """
+        import numpy as np
+
+        if ax is None:
+            try:
+                from matplotlib import pyplot
+            except ImportError:
+                raise ImportError("plot: matplotlib is needed; pip install lrsched[plot]") from None
+            figure = pyplot.figure(layout="constrained")
+            ax = figure.subplots(2, sharex=True, height_ratios=(2, 1))
+        axes = tuple(ax) if isinstance(ax, (Sequence, np.ndarray)) else (ax,)
+        if len(axes) != 2:
+            wanted = "two axes (for the curves, for the difference) or None"
+            Refusal("plot")("ax", wanted, ax, TypeError)
+        curves, below = axes
+        curves.plot(self.a, label="a", linewidth=2.5, alpha=0.6)
+        curves.plot(self.b, label="b", linewidth=1.2)
+        curves.set(ylabel="learning rate", yscale=_scale(np.concatenate([self.a, self.b])))
+        curves.legend()
+        shown = np.where((self.relative > 0) & np.isfinite(self.relative), self.relative, math.nan)
+        scale = _scale(shown[~np.isnan(shown)])
+        below.plot(shown if scale == "log" else np.nan_to_num(shown), color="black", linewidth=1)
+        if not self.same:
+            below.axvline(self.first, color="red", linewidth=0.8, linestyle=":")
+        below.set(xlabel="step", ylabel="relative difference", yscale=scale)
+        return axes
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        import numpy as np
+
+        steps, (step, largest) = len(self.a), self.largest_relative
+        if self.same:
+            yield f"a and b are the same at {_counted(steps)} (rtol {self.rtol:g})" + (
+                f"; largest relative difference {largest:.3g}, at step {step}" if largest else ""
+            )
+            return
+        which = f"{self.number} of {_counted(steps)}"
+        yield f"a and b differ at {which}, first at step {self.first} (rtol {self.rtol:g})"
+        for name, values in (("a", self.a), ("b", self.b)):
+            wrong = ~np.isfinite(values)
+            if wrong.any():
+                where = f"{wrong.sum()} of {_counted(steps)}, first at step {wrong.argmax()}"
+                yield f"{name} is not finite at {where}"
+        if self.shift:
+            way, sign = ("later", "-") if self.shift > 0 else ("earlier", "+")
+            yield f"a is b one step {way}: a(n) = b(n {sign} 1)"
+        if self.factor is not None:
+            yield f"a is a constant factor of b: a(n) = {self.factor:.8g} b(n)"
+        yield from self._table()
+
+    def _table(self) -> Iterator[str]:
+        first = self.first or 0
+        notes: dict[int, list[str]] = defaultdict(list)
+        notes[first].append("first")
+        notes[self.largest_absolute[0]].append("largest difference")
+        notes[self.largest_relative[0]].append("largest relative difference")
+        around = range(max(first - CONTEXT, 0), min(first + CONTEXT + 1, len(self.a)))
+        shown = sorted({*around, *notes})
+        rows = [("step", "a", "b", "a - b", "relative"), *map(self._row, shown)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for step, row in zip([-1, *shown], rows, strict=True):
+            if step > first + CONTEXT and step - 1 not in shown:
+                yield "...".rjust(widths[0])
+            note = f"  <- {', '.join(notes[step])}" if step in notes else ""
+            yield "  ".join(map(str.rjust, row, widths)) + note
+
+    def _row(self, step: int) -> tuple[str, ...]:
+        a, b = float(self.a[step]), float(self.b[step])
+        return str(step), f"{a:.8g}", f"{b:.8g}", f"{a - b:.3g}", f"{self.relative[step]:.3g}"
+
+
+def _counted(steps: int) -> str:
+    return f"{steps} step{'s' * (steps > 1)}"
+
+
+def _apart(a: Array, b: Array) -> Array:
+    import numpy as np
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(np.isfinite(a) & np.isfinite(b), abs(a - b), math.inf)
+
+
+def _beyond(a: Array, b: Array, rtol: float, atol: float) -> Mask:
+    import numpy as np
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart, bound = _apart(a, b), atol + rtol * np.maximum(abs(a), abs(b))
+        return np.isinf(apart) | (apart > bound)
+
+
+def _scale(values: Array) -> str:
+    """A logarithmic axis for positive values of more than three decades."""
+    wide = values.size and values.min() > 0 and values.max() > DECADES * values.min()
+    return "log" if wide else "linear"
+
+
+def _values(name: str, source: Any, steps: int) -> Array:
+    """The first values of whatever is compared."""
+    import numpy as np
+
+    if isinstance(source, Schedule) and source.is_plain:
+        values: Array = source(np.arange(steps))
+        return values
+    if _is_torch_scheduler(source):
+        if type(source).__name__ == "ReduceLROnPlateau":
+            _refuse(name, "a scheduler that needs no metric", source, TypeError)
+        found = _stepped(source)
+    elif callable(source):
+        many = _optax_values(source, steps)
+        found = map(source, range(steps)) if many is None else iter(many)
+    else:
+        found = iter(_items(name, source, steps))
+    return np.asarray([_next(name, found, step) for step in range(steps)])
+
+
+def _next(name: str, values: Iterator[Any], step: int) -> float:
+    try:
+        value = next(values)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ValueError(f"diff: {name} must not raise, got {reason} at step {step}") from error
+    try:
+        if value is None or isinstance(value, (str, bytes, bool)):
+            raise TypeError
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, OverflowError):
+        return _refuse(f"{name} at step {step}", "a number", value, TypeError)
+
+
+def _items(name: str, source: Any, steps: int) -> list[Any]:
+    """The values of a sequence or an array of any library."""
+    items = source.tolist() if hasattr(source, "tolist") else source
+    if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
+        wanted = "a function of the step, a torch scheduler or a sequence of values"
+        _refuse(name, wanted, source, TypeError)
+    if len(items) < steps:
+        raise ValueError(f"diff: {name} must have at least {steps} values, got {len(items)}")
+    return list(items[:steps])
+
+
+def _optax_values(source: Callable[..., Any], steps: int) -> list[Any] | None:
+    """The values of one of optax's own functions, all at once; None for what is not vectorised."""
+    if not str(getattr(source, "__module__", "")).startswith("optax."):
+        return None
+    jax = sys.modules["jax"]
+    try:
+        values = jax.vmap(source)(jax.numpy.arange(steps))
+    except Exception:  # a user's function inside: step by step tells where it raises
+        return None
+    return list(values.tolist())
+
+
+def _is_torch_scheduler(source: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(source, torch.optim.lr_scheduler.LRScheduler)
+
+
+def _stepped(scheduler: Any) -> Iterator[Any]:
+    """The learning rates of a copy of a torch scheduler that shares only the parameters."""
+    optimizer = scheduler.optimizer
+    memo: dict[int, Any] = {id(p): p for group in optimizer.param_groups for p in group["params"]}
+    memo[id(optimizer.state)] = defaultdict(dict)  # moments are as large as the model
+    scheduler = copy.deepcopy(scheduler, memo)
+    while True:
+        yield scheduler.optimizer.param_groups[0]["lr"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the optimizer was not stepped
+            scheduler.step()
