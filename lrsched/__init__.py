@@ -15,6 +15,14 @@ from lrsched.decay import (
 )
 from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
+from lrsched.recipes import (
+    infinite,
+    noam,
+    scale_for_batch_size,
+    slanted_triangular,
+    tri_stage,
+    warmup_stable_decay,
+)
 from lrsched.restarts import cosine_restarts
 from lrsched.serialize import from_dict, from_json
 from lrsched.transform import (
@@ -55,6 +63,7 @@ __all__ = [
     "from_dict",
     "from_json",
     "hold",
+    "infinite",
     "inverse_sqrt",
     "inverse_time",
     "join",
@@ -63,6 +72,7 @@ __all__ = [
     "minimum",
     "multi_step_decay",
     "natural_exponential_decay",
+    "noam",
     "one_cycle",
     "piecewise_constant",
     "polynomial",
@@ -71,8 +81,12 @@ __all__ = [
     "reverse",
     "rex",
     "scale",
+    "scale_for_batch_size",
     "schedule",
+    "slanted_triangular",
     "step_decay",
     "tanh_decay",
+    "tri_stage",
     "warmup",
+    "warmup_stable_decay",
 ]

@@ -59,9 +59,9 @@ def test_the_other_code_runs(names: dict[str, Any]) -> None:
     for block in blocks("python")[2:]:
         exec(block, names)
     try:
-        assert names["inverse_time"](0.1, 50)(50) == 0.05
+        assert names["halving"](0.1, 50)(50) == 0.05
     finally:
-        del REGISTRY["inverse_time"]
+        del REGISTRY["halving"]
 
 
 def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:
@@ -73,10 +73,11 @@ def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:
     assert failures == 0
 
 
-def test_the_tables_name_every_schedule_and_no_other() -> None:
+def test_the_tables_name_every_schedule_and_nothing_that_is_none() -> None:
     first_cells = re.findall(r"^\| (`\w+\(.*?) \|", README, re.MULTILINE)
     named = {name for cell in first_cells for name in re.findall(r"`(\w+)[(`]", cell)}
-    assert named == {name for name in REGISTRY if name in lrsched.__all__}
+    assert named >= {name for name in REGISTRY if name in lrsched.__all__}
+    assert named <= set(lrsched.__all__)
 
 
 def test_the_refusal_that_it_quotes_is_the_real_one() -> None:
