@@ -15,6 +15,7 @@ from lrsched.decay import (
 )
 from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
+from lrsched.rampup import exponential_warmup, log_warmup, sigmoid_ramp_up
 from lrsched.recipes import (
     infinite,
     noam,
@@ -60,6 +61,7 @@ __all__ = [
     "delay",
     "exponential_decay",
     "exponential_ramp",
+    "exponential_warmup",
     "from_dict",
     "from_json",
     "hold",
@@ -68,6 +70,7 @@ __all__ = [
     "inverse_time",
     "join",
     "linear",
+    "log_warmup",
     "maximum",
     "minimum",
     "multi_step_decay",
@@ -83,6 +86,7 @@ __all__ = [
     "scale",
     "scale_for_batch_size",
     "schedule",
+    "sigmoid_ramp_up",
     "slanted_triangular",
     "step_decay",
     "tanh_decay",

@@ -62,6 +62,15 @@ def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> A
     return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), log2)
 
 
+def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
+    """e ** (-exponent * (n / steps) ** 2)."""
+    if xp is SCALARS or not is_single(xp, n):
+        return xp.exp(-1.0 * exponent * share(xp, n, steps) ** 2)
+    ratio = pairs.ratio(xp, n, steps)
+    log2 = pairs.pair(xp, -1.0 * exponent / math.log(2))
+    return pairs.times_power_of_2(xp, 1.0, pairs.product(ratio, ratio), log2)
+
+
 def lost(xp: Any, rate: Any, n: Any) -> Any:
     """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
     log = pairs.natural_log(xp, rate)

@@ -3,27 +3,36 @@
 from typing import Any
 
 from lrsched._define import Inner, Inners, schedule
-from lrsched._numerics import LARGEST, piecewise, progress, share
+from lrsched._numerics import LARGEST, piecewise, progress
+from lrsched._shapes import SHAPES, Shape
 from lrsched._validate import Boundaries, Phase, Refusal, Value
 
 
 @schedule
 def warmup(
-    xp: Any, count: Any, schedule: Inner, warmup_steps: Phase, init_value: Value = 0.0
+    xp: Any,
+    count: Any,
+    schedule: Inner,
+    warmup_steps: Phase,
+    init_value: Value = 0.0,
+    shape: Shape = "linear",
 ) -> Any:
     r"""A straight line up to where a schedule begins, then that schedule on its own clock.
 
     .. math:: \eta(t) = \begin{cases}
         v_0 \frac{W - t}{W} + s(0) \frac{t}{W} & t < W \\ s(t - W) & t \ge W \end{cases}
 
+    In another shape than "linear", the way up is that shape of `anneal` backwards.
+
     Args:
         schedule: s, what follows; its count 0 is at `warmup_steps`.
         warmup_steps: W, the length of the line in steps; 0 is no warmup.
         init_value: the value at count 0. At 0.0, the first update changes nothing.
+        shape: "linear", "cosine", "1-sqrt", "square" or "exponential".
 
     Raises:
         TypeError, ValueError: `schedule` is not a schedule, `warmup_steps` not an integer >= 0,
-            or `init_value` not a finite number.
+            `init_value` not a finite number, or `shape` none of these.
 
     Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
     decay_steps)` is `warmup(cosine_decay(peak_value, decay_steps - warmup_steps), warmup_steps)`;
@@ -40,7 +49,8 @@ def warmup(
     steps = warmup_steps + nothing
     done, left = progress(xp, xp.maximum(count, nothing), steps)
     follow = schedule(xp.maximum(count - warmup_steps, 0))
-    return init_value * share(xp, left, steps) + follow * share(xp, done, steps)
+    target, start = SHAPES[shape](xp, left, done, steps)
+    return init_value * start + follow * target
 
 
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:

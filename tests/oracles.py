@@ -158,10 +158,11 @@ def one_cycle(
     return between(first, second, 1 - falling_cosine(x) if anneal == "cosine" else x)
 
 
-def warmup(count: int, schedule: Schedule, warmup_steps: int, init_value: float) -> Any:
+def warmup(count: int, schedule: Schedule, warmup_steps: int, init_value: float, shape: str) -> Any:
     if count >= warmup_steps:
         return exact(schedule, count - warmup_steps)
-    return between(init_value, exact(schedule, 0), mpf(count) / warmup_steps)
+    target = shape_left(shape, 1 - mpf(count) / warmup_steps)
+    return between(init_value, exact(schedule, 0), target)
 
 
 def join(count: int, schedules: tuple[Schedule, ...], boundaries: tuple[int, ...]) -> Any:
@@ -222,6 +223,18 @@ def natural_exponential_decay(
 ) -> Any:
     passed = count // decay_steps if staircase else mpf(count) / decay_steps
     return mpf(init_value) * mp.exp(-mpf(decay_rate) * passed)
+
+
+def exponential_warmup(count: int, time_constant: float) -> Any:
+    return 1 - mp.exp(-mpf(count + 1) / mpf(time_constant))
+
+
+def log_warmup(count: int, warmup_steps: int) -> Any:
+    return min(mp.log(count + 1) / mp.log(warmup_steps), mpf(1))
+
+
+def sigmoid_ramp_up(count: int, steps: int, steepness: float) -> Any:
+    return mp.exp(-mpf(steepness) * (mpf(steps - min(count, steps)) / steps) ** 2)
 
 
 def add(count: int, first: Schedule, second: Schedule) -> Any:
@@ -289,6 +302,9 @@ ORACLES: dict[str, Callable[..., Any]] = {
         anneal,
         rex,
         tanh_decay,
+        exponential_warmup,
+        log_warmup,
+        sigmoid_ramp_up,
         inverse_sqrt,
         inverse_time,
         natural_exponential_decay,

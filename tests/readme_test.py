@@ -74,8 +74,8 @@ def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:
 
 
 def test_the_tables_name_every_schedule_and_nothing_that_is_none() -> None:
-    first_cells = re.findall(r"^\| (`\w+\(.*?) \|", README, re.MULTILINE)
-    named = {name for cell in first_cells for name in re.findall(r"`(\w+)[(`]", cell)}
+    first_cells = re.findall(r"^\| (`\w+(?: \* \w+)?\(.*?) \|", README, re.MULTILINE)
+    named = {name for cell in first_cells for name in re.findall(r"(?<=`)\w+(?=`)|\w+(?=\()", cell)}
     assert named >= {name for name in REGISTRY if name in lrsched.__all__}
     assert named <= set(lrsched.__all__)
 

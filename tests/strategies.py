@@ -102,6 +102,11 @@ SIMPLE: dict[str, st.SearchStrategy[Schedule]] = {
     "tanh_decay": st.builds(
         lrsched.tanh_decay, values, durations, values, st.floats(-9, -1), st.floats(0, 6)
     ),
+    "exponential_warmup": st.builds(
+        lrsched.exponential_warmup, st.floats(0.1, 100.0) | st.floats(1.0, 1e9)
+    ),
+    "log_warmup": st.builds(lrsched.log_warmup, st.integers(2, 50) | st.integers(2, LAST)),
+    "sigmoid_ramp_up": st.builds(lrsched.sigmoid_ramp_up, durations, st.floats(0.0, 30.0)),
     "inverse_sqrt": st.builds(
         lrsched.inverse_sqrt, values, durations, st.just(0) | durations, values
     ),
@@ -121,7 +126,7 @@ _simple = st.one_of(*SIMPLE.values())
 
 def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy[Schedule]]:
     return {
-        "warmup": st.builds(lrsched.warmup, inner, st.just(0) | durations, values),
+        "warmup": st.builds(lrsched.warmup, inner, st.just(0) | durations, values, shapes),
         "join": _join(inner),
         "scale": st.builds(lrsched.scale, inner, values),
         "product": st.builds(lrsched.product, inner, inner),
