@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint types ulp clean
+.PHONY: demo test lint types gallery ulp clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -17,6 +17,9 @@ lint: $(VENV)/installed
 
 types: $(VENV)/installed
 	$(RUN) -m mypy
+
+gallery: $(VENV)/installed
+	$(RUN) docs/gallery.py
 
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.ulp

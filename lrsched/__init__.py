@@ -14,6 +14,7 @@ from lrsched.decay import (
     step_decay,
 )
 from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
+from lrsched.names import from_name
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
 from lrsched.rampup import exponential_warmup, log_warmup, sigmoid_ramp_up
 from lrsched.recipes import (
@@ -38,6 +39,7 @@ from lrsched.transform import (
     repeat,
     reverse,
 )
+from lrsched.units import in_epochs, stretch
 
 __version__ = "0.1.0"
 
@@ -64,7 +66,9 @@ __all__ = [
     "exponential_warmup",
     "from_dict",
     "from_json",
+    "from_name",
     "hold",
+    "in_epochs",
     "infinite",
     "inverse_sqrt",
     "inverse_time",
@@ -89,6 +93,7 @@ __all__ = [
     "sigmoid_ramp_up",
     "slanted_triangular",
     "step_decay",
+    "stretch",
     "tanh_decay",
     "tri_stage",
     "warmup",

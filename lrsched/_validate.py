@@ -39,12 +39,14 @@ class Kind:
 
     `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
     ValueError for a wrong value, with what was wanted where that is narrower than `wanted`.
-    A `traced` kind holds numbers that JAX may trace; the others are static.
+    A `traced` kind holds numbers that JAX may trace; the others are static. `unit` is "steps" for
+    durations and "per step" for rates of a step.
     """
 
     wanted: str
     convert: Callable[[Any], Any]
     traced: bool = True
+    unit: str = ""
 
 
 class Refusal:
@@ -97,7 +99,9 @@ def _number(value: Any, integer: bool) -> Any:
     return float(value)
 
 
-def number(wanted: str, accepts: Callable[[float], bool] = lambda value: True) -> Kind:
+def number(
+    wanted: str, accepts: Callable[[float], bool] = lambda value: True, unit: str = ""
+) -> Kind:
     """A finite real number that `accepts` agrees to, kept as a float."""
 
     def convert(value: Any) -> Any:
@@ -110,7 +114,7 @@ def number(wanted: str, accepts: Callable[[float], bool] = lambda value: True) -
             raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
         return float(value)
 
-    return Kind(wanted, convert)
+    return Kind(wanted, convert, unit=unit)
 
 
 def integer(least: int, unit: str) -> Kind:
@@ -126,7 +130,7 @@ def integer(least: int, unit: str) -> Kind:
             raise ValueError(f"an integer <= {LARGEST_COUNT} ({unit})")
         return value
 
-    return Kind(f"an integer >= {least} ({unit})", convert)
+    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit)
 
 
 def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None = None) -> Kind:
@@ -141,7 +145,7 @@ def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None
             raise ValueError
         return kept
 
-    return Kind(wanted, convert)
+    return Kind(wanted, convert, unit=item.unit)
 
 
 def choice(*options: str) -> Kind:
@@ -163,6 +167,7 @@ def optional(kind: Kind) -> Kind:
         f"{kind.wanted}, or None",
         lambda value: None if value is None else kind.convert(value),
         kind.traced,
+        kind.unit,
     )
 
 
@@ -181,6 +186,8 @@ Positive = Annotated[
     Real, number(f"a number >= {SMALLEST_POSITIVE:g}", lambda value: value >= SMALLEST_POSITIVE)
 ]
 Rate = Annotated[Real, number("a number >= 0", lambda value: value >= 0)]
+RatePerStep = Annotated[Real, number("a number >= 0", lambda value: value >= 0, unit="per step")]
+Duration = Annotated[Real, number("a number > 0", lambda value: value > 0, unit="steps")]
 Power = Annotated[Real, number("a number > 0", lambda value: value > 0)]
 Fraction = Annotated[Real, number("a number from 0 to 1", lambda value: 0 <= value <= 1)]
 Values = Annotated[Sequence[Real], sequence("finite numbers", _value)]

@@ -13,7 +13,7 @@ from lrsched._validate import (
     Kind,
     OptionalPhase,
     Positive,
-    Rate,
+    RatePerStep,
     Refusal,
     Steps,
     Value,
@@ -61,7 +61,7 @@ def cyclic(
     up_steps: Steps = 2000,
     down_steps: OptionalPhase = None,
     mode: Mode = "triangular",
-    decay_rate: Rate = 1.0,
+    decay_rate: RatePerStep = 1.0,
     shape: Shape = "linear",
 ) -> Any:
     r"""Up and down between two values, again and again: cyclical learning rates.

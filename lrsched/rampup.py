@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from lrsched._define import schedule
 from lrsched._namespace import real
 from lrsched._numerics import gaussian, progress
-from lrsched._validate import Power, Rate, Steps, Whole, integer
+from lrsched._validate import Duration, Rate, Steps, Whole, integer
 
 LogSteps = Annotated[Whole, integer(2, "steps")]
 
 
 @schedule
-def exponential_warmup(xp: Any, count: Any, time_constant: Power) -> Any:
+def exponential_warmup(xp: Any, count: Any, time_constant: Duration) -> Any:
     r"""A factor that nears 1 exponentially, for ever.
 
     .. math:: \eta(t) = 1 - e^{-(t + 1) / \tau}

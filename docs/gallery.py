@@ -1,0 +1,69 @@
+"""Draw every schedule: `make gallery` writes docs/gallery.md and its pictures."""
+
+import inspect
+from pathlib import Path
+
+import lrsched
+from lrsched import Schedule
+from lrsched._define import REGISTRY
+
+FOLDER = Path(__file__).parent
+COSINE = lrsched.cosine_decay(0.1, 1000)
+EXAMPLES = [
+    lrsched.constant(0.1),
+    lrsched.linear(0.1, 0.0, 1000),
+    lrsched.polynomial(0.1, 0.0, 1000, power=3),
+    lrsched.exponential_ramp(0.001, 1.0, 1000),
+    lrsched.exponential_decay(0.1, 0.5, 200),
+    lrsched.step_decay(0.1, 0.5, 200),
+    lrsched.multi_step_decay(0.1, 0.3, (300, 600, 800)),
+    lrsched.piecewise_constant((0.05, 0.1, 0.02), (200, 700)),
+    COSINE,
+    lrsched.cosine_restarts(0.1, 150, period_mult=2, peak_mult=0.8),
+    lrsched.cyclic(0.01, 0.1, up_steps=150, mode="triangular2"),
+    lrsched.one_cycle(0.1, 1000),
+    lrsched.anneal(0.1, 0.0, 1000, shape="1-sqrt"),
+    lrsched.rex(0.1, 1000),
+    lrsched.tanh_decay(0.1, 1000),
+    lrsched.inverse_sqrt(0.1, 100),
+    lrsched.inverse_time(0.1, 1.0, 100),
+    lrsched.natural_exponential_decay(0.1, 1.0, 300),
+    lrsched.exponential_warmup(100.0),
+    lrsched.log_warmup(1000),
+    lrsched.sigmoid_ramp_up(1000),
+    lrsched.warmup(COSINE, 200),
+    lrsched.join([lrsched.linear(0.0, 0.1, 200), lrsched.constant(0.1), COSINE], [200, 500]),
+    lrsched.scale(COSINE, 0.5),
+    lrsched.product(COSINE, lrsched.cyclic(0.5, 1.0, up_steps=50)),
+    lrsched.add(COSINE, lrsched.cyclic(0.0, 0.02, up_steps=50)),
+    lrsched.minimum(COSINE, lrsched.constant(0.06)),
+    lrsched.maximum(COSINE, lrsched.constant(0.02)),
+    lrsched.clip(COSINE, 0.02, 0.08),
+    lrsched.delay(COSINE, 300),
+    lrsched.advance(COSINE, 300),
+    lrsched.repeat(COSINE, 400),
+    lrsched.reverse(COSINE, 1000),
+    lrsched.hold(COSINE, 100),
+    lrsched.cooldown(lrsched.inverse_sqrt(0.1, 300), 700, 200),
+]
+
+
+def section(schedule: Schedule) -> str:
+    """A heading with the first line of the docstring, the picture and its recipe."""
+    summary = (inspect.getdoc(REGISTRY[schedule.name].body) or "").splitlines()[0]
+    picture = f"![{schedule.name}](gallery/{schedule.name}.svg)"
+    return f"## {schedule.name}\n\n{summary}\n\n{picture}\n\n```text\n{schedule!r}\n```\n"
+
+
+def main() -> None:
+    """Write the page and the pictures."""
+    (FOLDER / "gallery").mkdir(exist_ok=True)
+    for schedule in EXAMPLES:
+        (FOLDER / "gallery" / f"{schedule.name}.svg").write_text(schedule._repr_svg_())
+    intro = "# Gallery\n\nEvery schedule once, as `make gallery` draws it.\n"
+    page = "\n".join([intro, *map(section, EXAMPLES)])
+    (FOLDER / "gallery.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
