@@ -15,6 +15,7 @@ from lrsched.decay import (
 )
 from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
 from lrsched.names import from_name
+from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
 from lrsched.rampup import exponential_warmup, log_warmup, sigmoid_ramp_up
 from lrsched.recipes import (
@@ -46,6 +47,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Fraction",
     "Inner",
+    "Plateau",
+    "PlateauState",
     "Positive",
     "Rate",
     "Schedule",
@@ -84,6 +87,7 @@ __all__ = [
     "piecewise_constant",
     "polynomial",
     "product",
+    "reduce_on_plateau",
     "repeat",
     "reverse",
     "rex",

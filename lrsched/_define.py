@@ -26,7 +26,7 @@ class Definition:
         parameters = list(inspect.signature(body).parameters.values())[2:]
         self.signature = inspect.Signature(parameters, return_annotation=Schedule)
         self.parameters = tuple(parameter.name for parameter in parameters)
-        self.kinds = _kinds(body, self.parameters)
+        self.kinds = kinds_of(body, self.parameters)
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
         self.factory: Callable[..., Schedule]
 
@@ -47,7 +47,7 @@ class Definition:
         return Schedule(self, tuple(params.values()))
 
 
-def _kinds(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, Kind]:
+def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, Kind]:
     """The kind of each hyperparameter, from its annotation."""
     hints = typing.get_type_hints(body, include_extras=True)
     kinds = {}

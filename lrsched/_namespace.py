@@ -73,7 +73,7 @@ def as_count(xp: Any, count: Any, like: Any) -> Any:
     if not is_array(count):
         count = as_python(count)
         dtype = default_dtype(xp, "integral" if type(count) is int else "real floating")
-        return xp.asarray(count, dtype=dtype, device=_device(like))
+        return xp.asarray(count, dtype=dtype, device=device_of(like))
     if xp.isdtype(count.dtype, "real floating"):
         count = xp.astype(count, default_dtype(xp, "real floating"))
         return xp.clip(count, 0.0, float(LARGEST_COUNT))
@@ -98,7 +98,7 @@ def as_result(xp: Any, value: Any, count: Any) -> Any:
     """`value` in the default real dtype (strong, in JAX), with the shape of `count`."""
     dtype = default_dtype(xp, "real floating")
     if not is_array(value):
-        return xp.full(count.shape, value, dtype=dtype, device=_device(count))
+        return xp.full(count.shape, value, dtype=dtype, device=device_of(count))
     value = xp.astype(value, dtype)
     return value if value.ndim >= count.ndim else xp.broadcast_to(value, count.shape)
 
@@ -114,7 +114,7 @@ def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
     """Python numbers or scalar arrays as one array, where `like` is."""
     if any(map(is_array, values)):
         return xp.stack([xp.asarray(value, dtype=dtype) for value in values], axis=-1)
-    return xp.asarray(values, dtype=dtype, device=_device(like))
+    return xp.asarray(values, dtype=dtype, device=device_of(like))
 
 
 def look_up(xp: Any, table: Any, index: Any) -> Any:
@@ -132,6 +132,7 @@ def is_single(xp: Any, x: Any) -> bool:
     return int(xp.finfo(real(xp, x).dtype).bits) < 64
 
 
-def _device(array: Any) -> Any:
+def device_of(array: Any) -> Any:
+    """The device of a tensor, None for what has no say in it."""
     # JAX's tracers have no device to name: under a trace the compiler places the arrays.
     return array.device if _is_tensor(array) else None

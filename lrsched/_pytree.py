@@ -1,38 +1,31 @@
-"""Schedules as JAX pytrees, without importing JAX.
-
-The type is registered as soon as a schedule and JAX are both there: when one is made with JAX
-loaded, or, for those made before, when the import of JAX is over.
-"""
+"""Types as JAX pytrees, without importing JAX."""
 
 import importlib.util
 import sys
-import threading
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-_lock = threading.Lock()
-_state = "unregistered"  # then "waiting" for the import of JAX, then "registered"
+Register = Callable[[Any], None]
 
 
-def register() -> None:
-    """Register `Schedule` with JAX, now or once JAX is imported."""
-    global _state
-    if _state == "registered" or (_state == "waiting" and "jax" not in sys.modules):
-        return
-    with _lock:
-        if _state == "registered":
-            return
-        jax = sys.modules.get("jax")
-        if jax is not None and hasattr(jax, "tree_util"):
-            _register_with(jax.tree_util)
-            _state = "registered"
-        elif _state == "unregistered":
-            sys.meta_path.insert(0, _AfterImportOfJax())
-            _state = "waiting"
+def when_jax_is_imported(register: Register) -> None:
+    """Call `register(jax.tree_util)`: now, or as soon as the import of JAX is over."""
+    tree_util = getattr(sys.modules.get("jax"), "tree_util", None)
+    if tree_util is not None:
+        register(tree_util)
+    else:
+        sys.meta_path.insert(0, _AfterImportOfJax(register))
 
 
 class _AfterImportOfJax:
-    """Finds nothing itself: has the loader of the package `jax` call `register` when it is done."""
+    """Finds nothing itself: has the loader of the package `jax` call `register` when it is done.
+
+    Without it, a value made before JAX was imported could not be an argument of `jax.jit`.
+    """
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         if name != "jax":
@@ -44,14 +37,14 @@ class _AfterImportOfJax:
 
             def exec_module(module: Any) -> None:
                 execute(module)
-                register()
+                self.register(module.tree_util)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
-def _register_with(tree_util: Any) -> None:
-    from lrsched._schedule import Schedule
+def register_schedules(schedule_type: Any, tree_util: Any) -> None:
+    """Make schedules pytrees whose leaves are the numeric hyperparameters."""
 
     def flatten_with_keys(schedule: Any) -> tuple[Any, Any]:
         children, static = flatten(schedule)
@@ -71,9 +64,9 @@ def _register_with(tree_util: Any) -> None:
     def unflatten(static: Any, children: Any) -> Any:
         definition, kept = static
         traced, fixed = iter(children), iter(kept)
-        return Schedule(
+        return schedule_type(
             definition,
             tuple(next(traced if n in definition.traced else fixed) for n in definition.parameters),
         )
 
-    tree_util.register_pytree_with_keys(Schedule, flatten_with_keys, unflatten, flatten)
+    tree_util.register_pytree_with_keys(schedule_type, flatten_with_keys, unflatten, flatten)

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, overload
 
-from lrsched import _pytree
 from lrsched._namespace import (
     LARGEST_COUNT,
     SCALARS,
@@ -16,6 +15,7 @@ from lrsched._namespace import (
     is_array,
     namespace_of,
 )
+from lrsched._pytree import register_schedules, when_jax_is_imported
 
 if TYPE_CHECKING:
     from lrsched._define import Definition
@@ -50,7 +50,6 @@ class Schedule:
         setting("_body", definition.body)
         setting("_values", values)
         setting("_plain", all(map(_is_plain, values)))
-        _pytree.register()
 
     @overload
     def __call__(self, count: float) -> float: ...
@@ -191,3 +190,6 @@ def _equal(first: Any, second: Any) -> bool:
         same = first is second or getattr(first, "shape", ()) == getattr(second, "shape", ())
         return same and bool((first == second).all())
     return bool(first == second)
+
+
+when_jax_is_imported(functools.partial(register_schedules, Schedule))

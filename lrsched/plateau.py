@@ -6,12 +6,11 @@ import dataclasses
 import inspect
 import math
 import numbers
-import sys
-import threading
 from typing import Annotated, Any, Literal, NamedTuple
 
-from lrsched._define import _kinds
-from lrsched._namespace import SCALARS, _device, default_dtype, is_array, namespace_of
+from lrsched._define import kinds_of
+from lrsched._namespace import SCALARS, default_dtype, device_of, is_array, namespace_of
+from lrsched._pytree import when_jax_is_imported
 from lrsched._validate import Rate, Real, Refusal, Whole, choice, integer, is_traced, number
 
 Cut = Annotated[Real, number("a number >= 0 and < 1", lambda value: 0 <= value < 1)]
@@ -45,9 +44,10 @@ class Plateau:
     `state.value` is the learning rate.
 
     Plateaus are immutable. They compare and hash by their hyperparameters, `repr` evaluates back,
-    they pickle, and to JAX they are pytrees whose leaves are the numeric hyperparameters (one made
-    before JAX was imported, from its first `init` or `update` on).
+    they pickle, and to JAX they are pytrees whose leaves are the numeric hyperparameters.
     """
+
+    # Making one never validates: JAX puts tracers, placeholders and batches here.
 
     init_value: Any
     decay_rate: Any
@@ -59,10 +59,6 @@ class Plateau:
     end_value: Any
     eps: Any
 
-    def __post_init__(self) -> None:
-        # Never validates: JAX puts tracers, placeholders and batches here.
-        _register()
-
     def init(self, like: Any = None) -> PlateauState:
         """The state before the first observation.
 
@@ -70,7 +66,6 @@ class Plateau:
         plateau of its own. `update` takes either, but a compiled function is compiled again when
         its arguments turn from numbers into arrays.
         """
-        _register()
         worst = math.inf if self.mode == "min" else -math.inf
         state = PlateauState(self.init_value, worst, 0, 0)
         arrays = [x for x in (like, *self.params.values()) if is_array(x)]
@@ -91,13 +86,12 @@ class Plateau:
         device and cut off from autograd.
 
         In float64 all give the same numbers. In float32 the rule is the same but is applied to
-        rounded numbers: a metric within rounding of the threshold (a relative 2e-7), or a decrease
-        of the rate within rounding of `eps`, may be decided the other way.
+        rounded numbers: a metric within rounding of the threshold (5e-7 of the numbers involved),
+        or a decrease of the rate within rounding of `eps`, may be decided the other way.
 
         Raises:
             TypeError: the metric is not a number or an array of numbers.
         """
-        _register()
         arrays = [x for x in (metric, *state, *self.params.values()) if is_array(x)]
         if not arrays:
             if not isinstance(metric, numbers.Real) or isinstance(metric, bool):
@@ -110,7 +104,7 @@ class Plateau:
             if hasattr(metric, "detach"):  # a loss, kept as the best, would keep its whole graph
                 metric = metric.detach()
         dtype = default_dtype(xp, "real floating")
-        metric = xp.asarray(metric, dtype=dtype, device=_device(arrays[0]))
+        metric = xp.asarray(metric, dtype=dtype, device=device_of(arrays[0]))
         return _observe(xp, _as_arrays(xp, state, arrays[0]), metric, self)
 
     @property
@@ -188,7 +182,7 @@ def reduce_on_plateau(
     above 0 is then ever better); Keras' `ReduceLROnPlateau(factor, patience, mode, min_delta,
     cooldown, min_lr)`, absolute and one observation earlier. `optax.contrib.reduce_on_plateau(
     factor, patience, rtol, atol, cooldown, min_scale)` cuts one observation earlier too, with a
-    patience of 0 at the first observation and then never, and has no "max" and no eps.
+    patience of 0 at every better metric and at no other, and has no "max" and no eps.
 
     >>> plateau = reduce_on_plateau(0.1, decay_rate=0.5, patience=1)
     >>> plateau
@@ -205,14 +199,14 @@ def reduce_on_plateau(
     """
     given = locals()
     params = {name: _refuse.check(name, kind, given[name]) for name, kind in KINDS.items()}
-    if (params["mode"], params["threshold_mode"]) == ("min", "rel"):
-        if not is_traced(params["threshold"]) and params["threshold"] >= 1:
-            wanted = "a number < 1 with mode 'min' and threshold_mode 'rel'"
-            _refuse("threshold", wanted, threshold)
-    return Plateau(**params)
+    plateau = Plateau(**params)
+    relative_min = (plateau.mode, plateau.threshold_mode) == ("min", "rel")
+    if relative_min and not is_traced(plateau.threshold) and plateau.threshold >= 1:
+        _refuse("threshold", "a number < 1 with mode 'min' and threshold_mode 'rel'", threshold)
+    return plateau
 
 
-KINDS = _kinds(reduce_on_plateau, inspect.signature(reduce_on_plateau).parameters)
+KINDS = kinds_of(reduce_on_plateau, inspect.signature(reduce_on_plateau).parameters)
 
 
 def _observe(xp: Any, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
@@ -242,24 +236,15 @@ def _as_arrays(xp: Any, state: PlateauState, like: Any) -> PlateauState:
     """The state in the default dtypes, where `like` is."""
     real, integral = default_dtype(xp, "real floating"), default_dtype(xp, "integral")
     dtypes = real, real, integral, integral
-    device = _device(like)
+    device = device_of(like)
     pairs = zip(state, dtypes, strict=True)
     return PlateauState(*(xp.asarray(x, dtype=dtype, device=device) for x, dtype in pairs))
 
 
-_lock = threading.Lock()
-_registered = False
+def _register(tree_util: Any) -> None:
+    traced = [name for name, kind in KINDS.items() if kind.traced]
+    static = [name for name, kind in KINDS.items() if not kind.traced]
+    tree_util.register_dataclass(Plateau, traced, static)
 
 
-def _register() -> None:
-    """Make `Plateau` a pytree, once JAX is imported."""
-    global _registered
-    jax = sys.modules.get("jax")
-    if _registered or not hasattr(jax, "tree_util"):
-        return
-    with _lock:
-        if not _registered:
-            traced = [name for name, kind in KINDS.items() if kind.traced]
-            static = [name for name, kind in KINDS.items() if not kind.traced]
-            sys.modules["jax"].tree_util.register_dataclass(Plateau, traced, static)
-            _registered = True
+when_jax_is_imported(_register)

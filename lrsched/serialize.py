@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,8 @@ def to_dict(schedule: Schedule) -> dict[str, Any]:
 
 def to_json(schedule: Schedule, indent: int | None = None) -> str:
     """`to_dict` as JSON text."""
+    import json
+
     return json.dumps(to_dict(schedule), indent=indent, allow_nan=False)
 
 
@@ -53,6 +54,8 @@ def from_json(text: str | bytes) -> Schedule:
     >>> from_json('{"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}}')
     constant(value=0.1)
     """
+    import json
+
     try:
         data = json.loads(text)
     except ValueError as error:

@@ -1,0 +1,70 @@
+"""An optax transformation that takes its learning rate from a plateau."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from lrsched._validate import Refusal
+from lrsched.plateau import Plateau, PlateauState
+
+
+def scale_by_plateau_learning_rate(
+    plateau: Plateau, *, flip_sign: bool = True
+) -> optax.GradientTransformationExtraArgs:
+    """Scale updates by the negative learning rate of a plateau.
+
+    It stands where `optax.scale_by_learning_rate` would, at the end of a chain, and flips the sign
+    as that does. Its `update` takes the metric as `value=`, like optax's contrib one, and observes
+    it before it scales: a metric that runs out of patience already lowers the update that it came
+    with. With `value=None` nothing is observed and the learning rate stays, for metrics that come
+    only now and then. Its state is the `PlateauState`: strong arrays, among them the learning rate
+    of the last update, `value`.
+
+    Args:
+        plateau: an `lrsched.reduce_on_plateau(...)`; its hyperparameters may be traced.
+        flip_sign: False scales by the learning rate as it is. With an `init_value` of 1.0 that
+            follows an optimizer with a learning rate of its own, as in
+            `optax.chain(optax.adam(1e-3), optax.contrib.reduce_on_plateau())`.
+
+    Raises:
+        TypeError: `plateau` is not a plateau.
+
+    >>> from lrsched.plateau import reduce_on_plateau
+    >>> plateau = reduce_on_plateau(0.1, decay_rate=0.5, patience=0)
+    >>> optimizer = optax.chain(optax.trace(0.0), scale_by_plateau_learning_rate(plateau))
+    >>> state = optimizer.init(jnp.ones(()))
+    >>> for loss in (2.0, 1.0, 1.0):
+    ...     updates, state = optimizer.update(jnp.ones(()), state, value=loss)
+    ...     print(updates)
+    -0.1
+    -0.1
+    -0.05
+    """
+    if not isinstance(plateau, Plateau):
+        refuse = Refusal("scale_by_plateau_learning_rate")
+        refuse("plateau", "a reduce_on_plateau", plateau, TypeError)
+    sign = -1 if flip_sign else 1
+
+    def init(params: Any) -> PlateauState:
+        del params
+        return plateau.init(jnp.zeros(()))
+
+    def update(
+        updates: Any,
+        state: PlateauState,
+        params: Any = None,
+        *,
+        value: Any,
+        **extra_args: Any,
+    ) -> tuple[Any, PlateauState]:
+        del params, extra_args
+        if value is not None:
+            state = plateau.update(state, value)
+        rate = sign * state.value
+        return jax.tree.map(lambda update: rate.astype(update.dtype) * update, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
