@@ -1,6 +1,7 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
 from lrsched._define import Inner, schedule
+from lrsched._parse import from_repr
 from lrsched._schedule import Schedule
 from lrsched._validate import Fraction, Positive, Rate, Steps, Value
 from lrsched.anneal import anneal, rex, tanh_decay
@@ -13,6 +14,7 @@ from lrsched.decay import (
     piecewise_constant,
     step_decay,
 )
+from lrsched.diff import Diff, diff
 from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
 from lrsched.names import from_name
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
@@ -45,6 +47,7 @@ from lrsched.units import in_epochs, stretch
 __version__ = "0.1.0"
 
 __all__ = [
+    "Diff",
     "Fraction",
     "Inner",
     "Plateau",
@@ -64,12 +67,14 @@ __all__ = [
     "cosine_restarts",
     "cyclic",
     "delay",
+    "diff",
     "exponential_decay",
     "exponential_ramp",
     "exponential_warmup",
     "from_dict",
     "from_json",
     "from_name",
+    "from_repr",
     "hold",
     "in_epochs",
     "infinite",

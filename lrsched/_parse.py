@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 from lrsched._define import REGISTRY, Definition
 from lrsched._schedule import Schedule
 
+T = TypeVar("T")
 VALUES = "a schedule, a number, a string, True, False, None, a tuple or a list"
 
 
@@ -15,8 +17,8 @@ def from_repr(text: str) -> Schedule:
     """The schedule of a recipe written as its `repr`, checked like one made in code.
 
     A recipe is a call of a schedule by its name, with numbers, strings, True, False, None, tuples,
-    lists and other recipes as arguments, or a product of recipes and numbers. It is parsed and
-    never evaluated.
+    lists and other recipes as arguments, or a sum or a product of recipes (and numbers). It is
+    parsed and never evaluated.
 
     Raises:
         TypeError, ValueError: the text is no recipe, names a schedule that does not exist, or a
@@ -24,12 +26,10 @@ def from_repr(text: str) -> Schedule:
 
     >>> from_repr("0.5 * warmup(cosine_decay(0.1, 900), warmup_steps=100)")(100)
     0.05
-    >>> from_repr("warmup(cosin_decay(0.1, 900), 100)")
+    >>> from_repr("warmup(cosin_decay(0.1, 900), 100)")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: from_repr: column 8: schedule must be one of constant, cosine_decay,
-    cosine_restarts, cyclic, exponential_decay, exponential_ramp, join, linear, multi_step_decay,
-    one_cycle, piecewise_constant, polynomial, product, scale, step_decay, warmup,
-    got 'cosin_decay' (did you mean 'cosine_decay'?)
+    ValueError: from_repr: column 8: schedule must be one of ..., got 'cosin_decay' (did you mean
+    'cosine_decay'?)
     """
     if not isinstance(text, str):
         raise TypeError(f"from_repr: the recipe must be a string, got {text!r:.80}")
@@ -45,19 +45,20 @@ def find(name: str) -> Definition:
         return REGISTRY[name]
     from difflib import get_close_matches
 
-    near = get_close_matches(name, REGISTRY, n=1)
+    near = get_close_matches(name[:80], REGISTRY, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     known = ", ".join(sorted(REGISTRY))
-    raise ValueError(f"schedule must be one of {known}, got {name!r}{hint}")
+    raise ValueError(f"schedule must be one of {known}, got {name!r:.80}{hint}")
 
 
 class _Reader:
     """Reads one text, and names the place in it that an error is about."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.source = text.lstrip()  # Python's grammar refuses an indented expression
-        self.lines = self.source.splitlines(keepends=True) or [""]
+        self.indent = text[: len(text) - len(self.source)]
+        self.lines = self.source.split("\n")
 
     def recipe(self) -> Schedule:
         try:
@@ -76,21 +77,27 @@ class _Reader:
         match node:
             case ast.Constant(value=bool() | int() | float() | str() | None as value):
                 return value
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-                return -value
-            case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as value)):
-                return +value
+            case ast.UnaryOp(
+                op=ast.USub() | ast.UAdd() as sign,
+                operand=ast.Constant(value=int() | float() as size),
+            ) if not isinstance(size, bool):
+                return -size if isinstance(sign, ast.USub) else size
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 return tuple(map(self.value, items))
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                return self.product(node, self.value(left), self.value(right))
+            case ast.BinOp(left=left, op=ast.Mult() | ast.Add() as sign, right=right):
+                return self.combined(node, sign, self.value(left), self.value(right))
             case ast.Call(func=called, args=args, keywords=keywords):
                 return self.call(node, self.definition(called), args, keywords)
-        self.refuse_node(node, f"a value must be {VALUES}, got")
+        return self.refuse_node(node, f"a value must be {VALUES}, got")
 
-    def product(self, node: ast.expr, left: Any, right: Any) -> Schedule:
-        numbers = {type(left), type(right)} <= {Schedule, int, float}
-        if not numbers or not (isinstance(left, Schedule) or isinstance(right, Schedule)):
+    def combined(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
+        both = isinstance(left, Schedule) and isinstance(right, Schedule)
+        if isinstance(sign, ast.Add):
+            if not both:
+                self.refuse_node(node, "a sum must be of schedules, got")
+            return self.checked(node, lambda: left + right)
+        kinds = {type(left), type(right)}
+        if not both and kinds not in ({Schedule, int}, {Schedule, float}):
             self.refuse_node(node, "a product must be of schedules and numbers, got")
         return self.checked(node, lambda: left * right)
 
@@ -101,28 +108,28 @@ class _Reader:
     def call(
         self, node: ast.expr, definition: Definition, args: Any, keywords: list[ast.keyword]
     ) -> Schedule:
-        for keyword in keywords:
-            if keyword.arg is None:
-                self.refuse_node(keyword.value, "an argument must stand by itself, got **")
         positional = [self.value(arg) for arg in args]
-        named = {str(keyword.arg): self.value(keyword.value) for keyword in keywords}
+        named: dict[str, Any] = {}
+        for keyword in keywords:
+            if keyword.arg is None or keyword.arg in named:
+                self.refuse_node(keyword, "a parameter must be named once, got")
+            named[keyword.arg] = self.value(keyword.value)
         return self.checked(node, lambda: definition.make(*positional, **named))
 
-    def checked(self, node: ast.expr, make: Any) -> Any:
+    def checked(self, node: ast.expr, make: Callable[[], T]) -> T:
         """What `make` returns; its refusal gets the place of the node."""
         try:
             return make()
         except (TypeError, ValueError) as error:
             refused = error
-        self.refuse(node.lineno, self.column(node), str(refused), type(refused))
+        return self.refuse(node.lineno, self.column(node), str(refused), type(refused))
 
-    def refuse_node(self, node: ast.expr, reason: str) -> NoReturn:
+    def refuse_node(self, node: ast.expr | ast.keyword, reason: str) -> NoReturn:
         got = ast.get_source_segment(self.source, node) or ast.unparse(node)
         got = got if len(got) <= 80 else f"{got[:77]}..."
-        joint = "" if reason.endswith("*") else " "
-        self.refuse(node.lineno, self.column(node), f"{reason}{joint}{got}")
+        self.refuse(node.lineno, self.column(node), f"{reason} {got}")
 
-    def column(self, node: ast.expr) -> int:
+    def column(self, node: ast.expr | ast.keyword) -> int:
         """The offset of a node in its line, in characters (Python's is in bytes of UTF-8)."""
         line = self.lines[node.lineno - 1].encode()
         return len(line[: node.col_offset].decode())
@@ -130,9 +137,8 @@ class _Reader:
     def refuse(
         self, line: int, column: int, reason: str, error: type[Exception] = ValueError
     ) -> NoReturn:
-        indent = self.text[: len(self.text) - len(self.source)]
-        before = indent + "".join(self.lines[: line - 1])
-        row = before.count("\n")
-        column += len(before) - (before.rfind("\n") + 1) + 1
-        place = f"line {row + 1}, column {column}" if row else f"column {column}"
+        before = self.indent + "".join(f"{text}\n" for text in self.lines[: line - 1])
+        row = before.count("\n") + 1
+        column += len(before) - before.rfind("\n")
+        place = f"line {row}, column {column}" if row > 1 else f"column {column}"
         raise error(f"from_repr: {place}: {reason}") from None

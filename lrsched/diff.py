@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import sys
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lrsched._schedule import Schedule
+from lrsched._curves import values_of
 from lrsched._validate import Refusal, integer, number
+from lrsched.plot import needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 CONTEXT = 2  # steps shown on either side of the first difference
-ROUNDING = 1e-12  # what a multiplication may add to the tolerance
+ROUNDING = 1e-12  # relative, of a difference or a product
 DECADES = 1e3  # a spread beyond which a logarithmic axis shows more
 
 _refuse = Refusal("diff")
@@ -52,24 +50,24 @@ def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> D
             that is no number, or raises (the error names the step).
 
     >>> import lrsched
-    >>> found = diff(lrsched.linear(1.0, 0.0, 10), lambda n: 1 - 0.1 * max(n - 1, 0), 6)
+    >>> found = diff(lrsched.linear(1.0, 0.0, 8), lambda n: 1 - max(n - 1, 0) / 8, 7)
     >>> found.same, found.first, found.number
-    (False, 1, 5)
+    (False, 1, 6)
     >>> print(found)
-    a and b differ at 5 of 6 steps, first at step 1 (rtol 1e-06)
+    a and b differ at 6 of 7 steps, first at step 1 (rtol 1e-06)
     a is b one step earlier: a(n) = b(n + 1)
-    step    a    b  a - b  relative
-       0    1    1      0         0
-       1  0.9    1   -0.1       0.1  <- first, largest difference
-       2  0.8  0.9   -0.1     0.111
-       3  0.7  0.8   -0.1     0.125
+    step      a      b   a - b  relative
+       0      1      1       0         0
+       1  0.875      1  -0.125     0.125  <- first, largest difference
+       2   0.75  0.875  -0.125     0.143
+       3  0.625   0.75  -0.125     0.167
      ...
-       5  0.5  0.6   -0.1     0.167  <- largest relative difference
+       6   0.25  0.375  -0.125     0.333  <- largest relative difference
     """
     steps = _refuse.check("steps", integer(1, "steps"), steps)
     rtol = _refuse.check("rtol", _tolerance, rtol)
     atol = _refuse.check("atol", _tolerance, atol)
-    return Diff(_values("a", a, steps), _values("b", b, steps), rtol, atol)
+    return Diff(values_of("a", a, steps), values_of("b", b, steps), rtol, atol)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,14 +100,12 @@ class Diff:
     @property
     def largest_absolute(self) -> tuple[int, float]:
         """The step of the largest difference, and that difference."""
-        step = int(self.absolute.argmax())
-        return step, float(self.absolute[step])
+        return _largest(self.absolute)
 
     @property
     def largest_relative(self) -> tuple[int, float]:
         """The step of the largest relative difference, and that difference."""
-        step = int(self.relative.argmax())
-        return step, float(self.relative[step])
+        return _largest(self.relative)
 
     @cached_property
     def absolute(self) -> Array:
@@ -164,10 +160,7 @@ class Diff:
         import numpy as np
 
         if ax is None:
-            try:
-                from matplotlib import pyplot
-            except ImportError:
-                raise ImportError("plot: matplotlib is needed; pip install lrsched[plot]") from None
+            pyplot = needed("matplotlib.pyplot", "plot")
             figure = pyplot.figure(layout="constrained")
             ax = figure.subplots(2, sharex=True, height_ratios=(2, 1))
         axes = tuple(ax) if isinstance(ax, (Sequence, np.ndarray)) else (ax,)
@@ -181,7 +174,9 @@ class Diff:
         curves.legend()
         shown = np.where((self.relative > 0) & np.isfinite(self.relative), self.relative, math.nan)
         scale = _scale(shown[~np.isnan(shown)])
-        below.plot(shown if scale == "log" else np.nan_to_num(shown), color="black", linewidth=1)
+        # Dots: on a logarithmic axis a difference between two zeros is no line.
+        style = {"color": "black", "linewidth": 1, "marker": ".", "markersize": 2}
+        below.plot(shown if scale == "log" else np.nan_to_num(shown), **style)
         if not self.same:
             below.axvline(self.first, color="red", linewidth=0.8, linestyle=":")
         below.set(xlabel="step", ylabel="relative difference", yscale=scale)
@@ -224,7 +219,7 @@ class Diff:
         rows = [("step", "a", "b", "a - b", "relative"), *map(self._row, shown)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for step, row in zip([-1, *shown], rows, strict=True):
-            if step > first + CONTEXT and step - 1 not in shown:
+            if step > shown[0] and step - 1 not in shown:
                 yield "...".rjust(widths[0])
             note = f"  <- {', '.join(notes[step])}" if step in notes else ""
             yield "  ".join(map(str.rjust, row, widths)) + note
@@ -236,6 +231,12 @@ class Diff:
 
 def _counted(steps: int) -> str:
     return f"{steps} step{'s' * (steps > 1)}"
+
+
+def _largest(apart: Array) -> tuple[int, float]:
+    """The first step that has the largest value, but for rounding, and that value."""
+    step = int((apart >= (1 - ROUNDING) * apart.max()).argmax())
+    return step, float(apart[step])
 
 
 def _apart(a: Array, b: Array) -> Array:
@@ -257,77 +258,3 @@ def _scale(values: Array) -> str:
     """A logarithmic axis for positive values of more than three decades."""
     wide = values.size and values.min() > 0 and values.max() > DECADES * values.min()
     return "log" if wide else "linear"
-
-
-def _values(name: str, source: Any, steps: int) -> Array:
-    """The first values of whatever is compared."""
-    import numpy as np
-
-    if isinstance(source, Schedule) and source.is_plain:
-        values: Array = source(np.arange(steps))
-        return values
-    if _is_torch_scheduler(source):
-        if type(source).__name__ == "ReduceLROnPlateau":
-            _refuse(name, "a scheduler that needs no metric", source, TypeError)
-        found = _stepped(source)
-    elif callable(source):
-        many = _optax_values(source, steps)
-        found = map(source, range(steps)) if many is None else iter(many)
-    else:
-        found = iter(_items(name, source, steps))
-    return np.asarray([_next(name, found, step) for step in range(steps)])
-
-
-def _next(name: str, values: Iterator[Any], step: int) -> float:
-    try:
-        value = next(values)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ValueError(f"diff: {name} must not raise, got {reason} at step {step}") from error
-    try:
-        if value is None or isinstance(value, (str, bytes, bool)):
-            raise TypeError
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, OverflowError):
-        return _refuse(f"{name} at step {step}", "a number", value, TypeError)
-
-
-def _items(name: str, source: Any, steps: int) -> list[Any]:
-    """The values of a sequence or an array of any library."""
-    items = source.tolist() if hasattr(source, "tolist") else source
-    if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
-        wanted = "a function of the step, a torch scheduler or a sequence of values"
-        _refuse(name, wanted, source, TypeError)
-    if len(items) < steps:
-        raise ValueError(f"diff: {name} must have at least {steps} values, got {len(items)}")
-    return list(items[:steps])
-
-
-def _optax_values(source: Callable[..., Any], steps: int) -> list[Any] | None:
-    """The values of one of optax's own functions, all at once; None for what is not vectorised."""
-    if not str(getattr(source, "__module__", "")).startswith("optax."):
-        return None
-    jax = sys.modules["jax"]
-    try:
-        values = jax.vmap(source)(jax.numpy.arange(steps))
-    except Exception:  # a user's function inside: step by step tells where it raises
-        return None
-    return list(values.tolist())
-
-
-def _is_torch_scheduler(source: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(source, torch.optim.lr_scheduler.LRScheduler)
-
-
-def _stepped(scheduler: Any) -> Iterator[Any]:
-    """The learning rates of a copy of a torch scheduler that shares only the parameters."""
-    optimizer = scheduler.optimizer
-    memo: dict[int, Any] = {id(p): p for group in optimizer.param_groups for p in group["params"]}
-    memo[id(optimizer.state)] = defaultdict(dict)  # moments are as large as the model
-    scheduler = copy.deepcopy(scheduler, memo)
-    while True:
-        yield scheduler.optimizer.param_groups[0]["lr"]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the optimizer was not stepped
-            scheduler.step()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from html import escape
 from typing import Any
 
 from lrsched._schedule import Schedule, leaves
@@ -16,10 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 14, 28, 34  # its margins
 
 def draw(schedule: Schedule, steps: int | None, ax: Any, **style: Any) -> Any:
     """Draw the curve on matplotlib axes (new ones where `ax` is None) and return them."""
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError("plot: matplotlib is needed; pip install lrsched[plot]") from None
+    pyplot = needed("matplotlib.pyplot", "plot")
     if steps is not None:
         steps = Refusal("plot").check("steps", integer(1, "steps"), steps)
     counts, values = curve(schedule, steps)
@@ -30,8 +27,20 @@ def draw(schedule: Schedule, steps: int | None, ax: Any, **style: Any) -> Any:
     return ax
 
 
+def needed(module: str, extra: str) -> Any:
+    """A module of an optional library, or an error that says how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        library = module.partition(".")[0]
+        reason = f"plot: {library} is needed; pip install 'lrsched[{extra}]'"
+        raise ImportError(reason) from None
+
+
 def svg(schedule: Schedule) -> str:
     """The curve as an SVG picture with the recipe as its title."""
+    from html import escape
+
     counts, values = curve(schedule, None)
     low, high = min(values), max(values)
     if low == high:

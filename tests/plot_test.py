@@ -32,8 +32,8 @@ def test_plot_refuses_bad_steps() -> None:
 
 
 def test_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed; pip install lrsched\[plot\]"):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"matplotlib is needed; pip install 'lrsched\[plot\]'"):
         lrsched.constant(0.5).plot(10)
 
 
