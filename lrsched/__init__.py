@@ -29,7 +29,7 @@ from lrsched.recipes import (
     warmup_stable_decay,
 )
 from lrsched.restarts import cosine_restarts
-from lrsched.serialize import from_dict, from_json
+from lrsched.serialize import from_dict, from_json, json_schema
 from lrsched.transform import (
     add,
     advance,
@@ -81,6 +81,7 @@ __all__ = [
     "inverse_sqrt",
     "inverse_time",
     "join",
+    "json_schema",
     "linear",
     "log_warmup",
     "maximum",

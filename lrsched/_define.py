@@ -125,7 +125,7 @@ def _inner(value: Any) -> Any:
     return value
 
 
-_schedule = Kind("a schedule", _inner)
+_schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"})
 
 Inner = Annotated[Schedule, _schedule]
 Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

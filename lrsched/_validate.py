@@ -3,8 +3,8 @@
 import math
 import numbers
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn, Protocol
 
 from lrsched._namespace import LARGEST_COUNT
@@ -40,13 +40,15 @@ class Kind:
     `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
     ValueError for a wrong value, with what was wanted where that is narrower than `wanted`.
     A `traced` kind holds numbers that JAX may trace; the others are static. `unit` is "steps" for
-    durations and "per step" for rates of a step.
+    durations and "per step" for rates of a step. `schema` is its JSON schema, which says less: what
+    a type, an enumeration and a bound can say.
     """
 
     wanted: str
     convert: Callable[[Any], Any]
     traced: bool = True
     unit: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Refusal:
@@ -114,7 +116,7 @@ def number(
             raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
         return float(value)
 
-    return Kind(wanted, convert, unit=unit)
+    return Kind(wanted, convert, unit=unit, schema={"type": "number"})
 
 
 def integer(least: int, unit: str) -> Kind:
@@ -130,7 +132,8 @@ def integer(least: int, unit: str) -> Kind:
             raise ValueError(f"an integer <= {LARGEST_COUNT} ({unit})")
         return value
 
-    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit)
+    schema = {"type": "integer", "minimum": least, "maximum": LARGEST_COUNT}
+    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit, schema=schema)
 
 
 def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None = None) -> Kind:
@@ -145,7 +148,7 @@ def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None
             raise ValueError
         return kept
 
-    return Kind(wanted, convert, unit=item.unit)
+    return Kind(wanted, convert, unit=item.unit, schema={"type": "array", "items": item.schema})
 
 
 def choice(*options: str) -> Kind:
@@ -158,7 +161,8 @@ def choice(*options: str) -> Kind:
             raise ValueError
         return str(value)
 
-    return Kind(" or ".join(map(repr, options)), convert, traced=False)
+    wanted = " or ".join(map(repr, options))
+    return Kind(wanted, convert, traced=False, schema={"enum": list(options)})
 
 
 def optional(kind: Kind) -> Kind:
@@ -168,6 +172,7 @@ def optional(kind: Kind) -> Kind:
         lambda value: None if value is None else kind.convert(value),
         kind.traced,
         kind.unit,
+        {"anyOf": [kind.schema, {"type": "null"}]},
     )
 
 
@@ -203,4 +208,4 @@ Milestones = Annotated[
     Sequence[Whole],
     sequence("integers >= 0 in ascending order (steps)", _phase, lambda a, b: a <= b),
 ]
-Flag = Annotated[bool, Kind("True or False", _flag, traced=False)]
+Flag = Annotated[bool, Kind("True or False", _flag, traced=False, schema={"type": "boolean"})]

@@ -37,7 +37,9 @@ def _mode(value: Any) -> Any:
 
 
 _wanted = f"{', '.join(map(repr, MODES))} or a function of the cycle"
-Mode = Annotated[str | Callable[[Any], Any], Kind(_wanted, _mode, traced=False)]
+Mode = Annotated[
+    str | Callable[[Any], Any], Kind(_wanted, _mode, traced=False, schema={"enum": list(MODES)})
+]
 Shape = Annotated[str, choice("linear", "cosine")]
 Anneal = Annotated[str, choice("cosine", "linear")]
 CycleSteps = Annotated[Whole, integer(2, "steps")]

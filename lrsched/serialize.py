@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._define import REGISTRY
+from lrsched._define import REGISTRY, Definition
 from lrsched._namespace import is_array
 from lrsched._schedule import Schedule
 
@@ -63,6 +64,52 @@ def from_json(text: str | bytes) -> Schedule:
     except RecursionError:
         raise ValueError("from_json: the recipe must not be nested this deeply") from None
     return from_dict(data)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of the format, for editors: every schedule that is registered now.
+
+    A recipe that it accepts may still be refused for what a schema cannot say.
+
+    >>> json_schema()["properties"]["lrsched"]
+    {'const': 1}
+    """
+    names = list(REGISTRY)
+    recipe = {
+        "type": "object",
+        "properties": {"schedule": {"enum": names}, "params": {"type": "object"}},
+        "required": ["schedule"],
+        "allOf": [_schema_of(definition) for definition in REGISTRY.values()],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lrsched recipe",
+        "properties": {"lrsched": {"const": VERSION}},
+        "required": ["lrsched"],
+        "propertyNames": {"enum": ["lrsched", "schedule", "params"]},
+        "$ref": "#/$defs/recipe",
+        "$defs": {
+            "recipe": recipe,
+            "schedule": {
+                "propertyNames": {"enum": ["schedule", "params"]},
+                "$ref": "#/$defs/recipe",
+            },
+        },
+    }
+
+
+def _schema_of(definition: Definition) -> dict[str, Any]:
+    """What holds for the parameters where the schedule has this name."""
+    parameters = definition.signature.parameters
+    required = [name for name, p in parameters.items() if p.default is p.empty]
+    params = {
+        "description": (inspect.getdoc(definition.body) or "").partition("\n")[0],
+        "properties": {name: dict(kind.schema) for name, kind in definition.kinds.items()},
+        "required": required,
+        "additionalProperties": False,
+    }
+    then = {"properties": {"params": params}, "required": ["params"] if required else []}
+    return {"if": {"properties": {"schedule": {"const": definition.name}}}, "then": then}
 
 
 def _encode(value: Any) -> Any:

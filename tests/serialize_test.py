@@ -3,9 +3,13 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
+from hypothesis import given, settings
 
 import lrsched
+from lrsched import Schedule
+from tests.strategies import schedules
 
 CONSTANT = {"schedule": "constant", "params": {"value": 0.1}}
 
@@ -22,6 +26,7 @@ def test_a_recipe_is_written_in_full() -> None:
             },
             "warmup_steps": 10,
             "init_value": 0.0,
+            "shape": "linear",
         },
     }
     assert json.loads(recipe.to_json()) == recipe.to_dict()
@@ -45,7 +50,7 @@ def test_defaults_may_be_left_out() -> None:
         (
             {"lrsched": 1, "schedule": "os.system", "params": {"value": "true"}},
             ValueError,
-            "schedule must be one of constant, cosine_decay, .*, got 'os.system'",
+            "schedule must be one of add, .*, got 'os.system'",
         ),
         (
             {"lrsched": 1, "schedule": "constant", "params": {"value": 0.1, "gamma": 1}},
@@ -91,3 +96,35 @@ def test_what_is_no_recipe_is_refused(recipe: Any, error: type[Exception], text:
 def test_what_is_no_json_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         lrsched.from_json(text)
+
+
+SCHEMA = jsonschema.Draft202012Validator(lrsched.json_schema())
+
+
+@settings(max_examples=200)
+@given(schedules)
+def test_the_schema_accepts_every_recipe(schedule: Schedule) -> None:
+    SCHEMA.validate(json.loads(schedule.to_json()))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        CONSTANT,
+        {"lrsched": 1},
+        {"lrsched": 2, **CONSTANT},
+        {"lrsched": 1, **CONSTANT, "more": 1},
+        {"lrsched": 1, "schedule": "constan", "params": {"value": 0.1}},
+        {"lrsched": 1, "schedule": "constant", "params": {"value": "0.1"}},
+        {"lrsched": 1, "schedule": "constant", "params": {"value": 0.1, "gamma": 1}},
+        {"lrsched": 1, "schedule": "constant", "params": {}},
+        {"lrsched": 1, "schedule": "step_decay", "params": {"init_value": 1, "decay_rate": 1}},
+        {"lrsched": 1, "schedule": "warmup", "params": {"schedule": {}, "warmup_steps": 3}},
+        {"lrsched": 1, "schedule": "warmup", "params": {"schedule": CONSTANT, "warmup_steps": -1}},
+    ],
+)
+def test_the_schema_refuses_what_is_no_recipe(recipe: Any) -> None:
+    jsonschema.Draft202012Validator.check_schema(lrsched.json_schema())
+    assert not SCHEMA.is_valid(recipe)
+    with pytest.raises((TypeError, ValueError)):
+        lrsched.from_dict(recipe)
