@@ -14,7 +14,6 @@ from hypothesis import given, settings
 
 import lrsched
 from lrsched import Schedule, linear
-from lrsched._define import REGISTRY
 from tests.strategies import schedules
 
 
@@ -141,17 +140,14 @@ def test_a_schedule_of_the_users_own() -> None:
         """Falls by half every so many steps."""
         return init_value * 0.5 ** (count / steps)
 
-    try:
-        schedule = halves(1.0, steps=10)
-        assert schedule(20) == 0.25
-        assert schedule(np.asarray([20])) == 0.25
-        assert jax.jit(schedule)(20) == 0.25
-        assert lrsched.from_json(schedule.to_json()) == schedule
-        assert halves.__doc__ == "Falls by half every so many steps."
-        with pytest.raises(ValueError, match=r"halves: steps must be an integer >= 1 \(steps\)"):
-            halves(1.0, 0)
-    finally:
-        del REGISTRY["halves"]
+    schedule = halves(1.0, steps=10)
+    assert schedule(20) == 0.25
+    assert schedule(np.asarray([20])) == 0.25
+    assert jax.jit(schedule)(20) == 0.25
+    assert lrsched.from_json(schedule.to_json()) == schedule
+    assert halves.__doc__ == "Falls by half every so many steps."
+    with pytest.raises(ValueError, match=r"halves: steps must be an integer >= 1 \(steps\)"):
+        halves(1.0, 0)
 
 
 def test_definitions_that_are_refused() -> None:
