@@ -192,7 +192,14 @@ Positive = Annotated[
 ]
 Rate = Annotated[Real, number("a number >= 0", lambda value: value >= 0)]
 RatePerStep = Annotated[Real, number("a number >= 0", lambda value: value >= 0, unit="per step")]
-Duration = Annotated[Real, number("a number > 0", lambda value: value > 0, unit="steps")]
+Duration = Annotated[
+    Real,
+    number(
+        f"a number >= {SMALLEST_POSITIVE:g} (steps)",
+        lambda value: value >= SMALLEST_POSITIVE,
+        unit="steps",
+    ),
+]
 Power = Annotated[Real, number("a number > 0", lambda value: value > 0)]
 Fraction = Annotated[Real, number("a number from 0 to 1", lambda value: 0 <= value <= 1)]
 Values = Annotated[Sequence[Real], sequence("finite numbers", _value)]

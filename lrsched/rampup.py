@@ -20,11 +20,11 @@ def exponential_warmup(xp: Any, count: Any, time_constant: Duration) -> Any:
     .. math:: \eta(t) = 1 - e^{-(t + 1) / \tau}
 
     Args:
-        time_constant: tau, in steps, above 0. Untuned, for an Adam with :math:`\beta_2`, it is
+        time_constant: tau, in steps, at least 1e-18. Untuned, for an Adam with :math:`\beta_2`, it is
             :math:`1 / (1 - \beta_2)`.
 
     Raises:
-        TypeError, ValueError: `time_constant` is not a number > 0.
+        TypeError, ValueError: `time_constant` is not a number >= 1e-18.
 
     Source: Ma and Yarats 2019, arXiv:1910.04209.
 
