@@ -20,8 +20,8 @@ def exponential_warmup(xp: Any, count: Any, time_constant: Duration) -> Any:
     .. math:: \eta(t) = 1 - e^{-(t + 1) / \tau}
 
     Args:
-        time_constant: tau, in steps, at least 1e-18. Untuned, for an Adam with :math:`\beta_2`, it is
-            :math:`1 / (1 - \beta_2)`.
+        time_constant: tau, in steps, at least 1e-18. Untuned, for an Adam with :math:`\beta_2`,
+            it is :math:`1 / (1 - \beta_2)`.
 
     Raises:
         TypeError, ValueError: `time_constant` is not a number >= 1e-18.
