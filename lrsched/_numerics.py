@@ -14,7 +14,6 @@ from lrsched._namespace import (
     SCALARS,
     default_dtype,
     is_array,
-    is_integral,
     is_single,
     look_up,
     real,
@@ -83,7 +82,7 @@ def times_power_left(xp: Any, value: Any, count: Any, steps: Any, power: Any) ->
     if xp is SCALARS or not is_single(xp, count):
         return value * share(xp, left, steps) ** power
     # Rounding the share changes its power by `power` times as much, so it is kept as a pair.
-    log = pairs.log2(xp, pairs.ratio(xp, xp.maximum(left, 1), steps))
+    log = pairs.log2(xp, pairs.ratio(xp, xp.where(left > 0, left, 1), steps))
     powered = pairs.times_power_of_2(xp, value, log, pairs.pair(xp, power))
     return xp.where(left > 0, powered, 0.0 * powered)
 
@@ -107,12 +106,11 @@ def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)
 
 
-def pick(xp: Any, values: Sequence[Any], index: Any) -> Any:
-    """The values at an integer `index` of any shape."""
+def pick(xp: Any, values: Sequence[Any], index: Any, like: Any = None) -> Any:
+    """The values at an integer `index` of any shape, in the dtype of `like` or the default real."""
     if xp is SCALARS:
         return values[index]
-    whole = isinstance(values[0], int) or (is_array(values[0]) and is_integral(xp, values[0]))
-    dtype = default_dtype(xp, "integral" if whole else "real floating")
+    dtype = default_dtype(xp, "real floating") if like is None else like.dtype
     return look_up(xp, table(xp, values, dtype, like=index), index)
 
 

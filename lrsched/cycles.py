@@ -194,12 +194,11 @@ def one_cycle(
         length = end - begin
         meant = length > 0
         length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
-        done = xp.clip(_since(xp, count, begin), 0.0, length)
-        left = xp.clip(-_since(xp, count, end), 0.0, length)
-        here = values[phase] * easing(xp, left, length) + values[phase + 1] * easing(
-            xp, done, length
-        )
-        value = xp.where((_since(xp, count, end) <= 0) & meant, here, value)
+        to_end = -_since(xp, count, end)
+        left = easing(xp, xp.clip(to_end, 0.0, length), length)
+        done = easing(xp, xp.clip(_since(xp, count, begin), 0.0, length), length)
+        here = values[phase] * left + values[phase + 1] * done
+        value = xp.where((to_end >= 0) & meant, here, value)
     return value
 
 

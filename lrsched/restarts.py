@@ -69,8 +69,8 @@ def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, .
         starts, ends, beyond, lengths = _cycles(xp, first, mult)
         count = xp.minimum(count, LARGEST_COUNT - 1)  # traced starts saturate one above
     cycle = count_reached(xp, count, starts[1:])
-    done = real(xp, count - pick(xp, starts, cycle))
-    left = real(xp, pick(xp, ends, cycle) - count) + pick(xp, beyond, cycle)
+    done = real(xp, count - pick(xp, starts, cycle, like=count))
+    left = real(xp, pick(xp, ends, cycle, like=count) - count) + pick(xp, beyond, cycle)
     growing = cycle, done, left, pick(xp, lengths, cycle)
     if not is_array(mult):
         return growing

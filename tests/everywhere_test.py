@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import array_api_strict
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import lrsched
 from lrsched import Schedule
 from lrsched._define import REGISTRY
+from lrsched._schedule import leaves
 from tests import ways
 from tests.oracles import ORACLES, exact
 from tests.strategies import BY_NAME, LAST, counts, schedules
@@ -167,6 +169,25 @@ def test_cosine_decay_at_known_points() -> None:
     )
     for way in WAYS.values():
         assert " ".join(f"{value:.8f}" for value in way(schedule, range(1, 11))) == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fractional_counts_agree_everywhere(name: str) -> None:
+    """The last half step included, where what is left is below 1."""
+
+    @settings(max_examples=15)
+    @given(BY_NAME[name], st.integers(0, 40))
+    def check(schedule: Schedule, whole: int) -> None:
+        marks = [n for n in leaves(schedule.params.values()) if type(n) is int and 1 <= n <= 10**4]
+        at = np.asarray([whole + 0.5, *(mark - 0.5 for mark in marks)])
+        wanted = np.asarray([schedule(float(n)) for n in at])
+        np.testing.assert_allclose(schedule(at), wanted, rtol=1e-13, atol=1e-300)
+        strict = schedule(array_api_strict.asarray(at))
+        np.testing.assert_allclose(np.asarray(strict), wanted, rtol=1e-13, atol=1e-300)
+        for value in (schedule(jnp.asarray(at)), schedule(torch.asarray(at))):
+            np.testing.assert_allclose(np.asarray(value), wanted, rtol=2e-3, atol=1e-30)
+
+    check()
 
 
 def test_fractional_counts() -> None:
