@@ -1,11 +1,14 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
 from lrsched._define import Inner, schedule
+from lrsched._durations import Duration, epochs, examples, of_run, tokens
 from lrsched._parse import from_repr
 from lrsched._schedule import Schedule
 from lrsched._validate import Fraction, Positive, Rate, Steps, Value
-from lrsched.anneal import anneal, rex, tanh_decay
-from lrsched.combine import join, product, scale, warmup
+from lrsched.anneal import anneal, k_decay, rex, tanh_decay
+from lrsched.chebyshev import fractal_chebyshev
+from lrsched.combine import follow, join, product, scale, warmup
+from lrsched.config import from_config
 from lrsched.cycles import cyclic, one_cycle
 from lrsched.decay import (
     cosine_decay,
@@ -15,20 +18,29 @@ from lrsched.decay import (
     step_decay,
 )
 from lrsched.diff import Diff, diff
-from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay
+from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay, power_law
 from lrsched.names import from_name
+from lrsched.noise import noise
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched.ramp import constant, exponential_ramp, linear, polynomial
-from lrsched.rampup import exponential_warmup, log_warmup, sigmoid_ramp_up
+from lrsched.rampup import (
+    exponential_warmup,
+    log_warmup,
+    radam_warmup,
+    sigmoid_ramp_up,
+    untuned_linear_warmup,
+)
 from lrsched.recipes import (
+    deepseek,
     infinite,
     noam,
     scale_for_batch_size,
     slanted_triangular,
     tri_stage,
+    warmup_cosine,
     warmup_stable_decay,
 )
-from lrsched.restarts import cosine_restarts
+from lrsched.restarts import cosine_restarts, with_restarts
 from lrsched.serialize import from_dict, from_json, json_schema
 from lrsched.transform import (
     add,
@@ -48,6 +60,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Diff",
+    "Duration",
     "Fraction",
     "Inner",
     "Plateau",
@@ -66,11 +79,17 @@ __all__ = [
     "cosine_decay",
     "cosine_restarts",
     "cyclic",
+    "deepseek",
     "delay",
     "diff",
+    "epochs",
+    "examples",
     "exponential_decay",
     "exponential_ramp",
     "exponential_warmup",
+    "follow",
+    "fractal_chebyshev",
+    "from_config",
     "from_dict",
     "from_json",
     "from_name",
@@ -82,6 +101,7 @@ __all__ = [
     "inverse_time",
     "join",
     "json_schema",
+    "k_decay",
     "linear",
     "log_warmup",
     "maximum",
@@ -89,10 +109,14 @@ __all__ = [
     "multi_step_decay",
     "natural_exponential_decay",
     "noam",
+    "noise",
+    "of_run",
     "one_cycle",
     "piecewise_constant",
     "polynomial",
+    "power_law",
     "product",
+    "radam_warmup",
     "reduce_on_plateau",
     "repeat",
     "reverse",
@@ -105,7 +129,11 @@ __all__ = [
     "step_decay",
     "stretch",
     "tanh_decay",
+    "tokens",
     "tri_stage",
+    "untuned_linear_warmup",
     "warmup",
+    "warmup_cosine",
     "warmup_stable_decay",
+    "with_restarts",
 ]

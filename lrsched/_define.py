@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
+from lrsched._durations import durations_in
 from lrsched._schedule import Schedule
 from lrsched._validate import Kind, Refusal, sequence
 
@@ -31,7 +32,10 @@ class Definition:
         self.factory: Callable[..., Schedule]
 
     def make(self, *args: Any, **kwargs: Any) -> Schedule:
-        """A schedule with these hyperparameters, checked."""
+        """A schedule with these hyperparameters, checked.
+
+        What only numbers of steps can tell is checked when its durations are resolved.
+        """
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -39,12 +43,16 @@ class Definition:
             raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
         bound.apply_defaults()
         params = {
-            name: self.refuse.check(name, self.kinds[name], value)
+            name: self.refuse.check(name, self.kinds[name], value, durations=True)
             for name, value in bound.arguments.items()
         }
-        if self.check is not None:
+        if self.check is not None and not any(map(_is_open, params.values())):
             self.check(self.refuse, params)
         return Schedule(self, tuple(params.values()))
+
+
+def _is_open(value: Any) -> bool:
+    return any(durations_in(value))
 
 
 def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, Kind]:
@@ -79,7 +87,8 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
     library, so it uses functions of the array API standard from `xp`, and no branch on a number.
 
     `check(refuse, params)` looks at hyperparameters together and calls
-    `refuse(parameter, wanted, got)` to refuse them.
+    `refuse(parameter, wanted, got)` to refuse them. Steps written in other units are resolved
+    before the check and the body see them.
 
     >>> import lrsched
     >>> @lrsched.schedule
@@ -125,7 +134,7 @@ def _inner(value: Any) -> Any:
     return value
 
 
-_schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"})
+_schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"}, holds=Schedule)
 
 Inner = Annotated[Schedule, _schedule]
 Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

@@ -110,6 +110,15 @@ def real(xp: Any, x: Any) -> Any:
     return xp.astype(x, default_dtype(xp, "real floating"))
 
 
+def whole(xp: Any, x: Any) -> Any:
+    """`x` without its fraction, as an integer."""
+    if xp is SCALARS:
+        return int(x)
+    if is_integral(xp, x):
+        return x
+    return xp.astype(xp.floor(x), default_dtype(xp, "integral"))
+
+
 def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
     """Python numbers or scalar arrays as one array, where `like` is."""
     if any(map(is_array, values)):

@@ -70,32 +70,28 @@ def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
     return pairs.times_power_of_2(xp, 1.0, pairs.product(ratio, ratio), log2)
 
 
+def power_of_many(xp: Any, value: Any, count: Any, each: Any, exponent: Any) -> Any:
+    """value * n ** exponent for an exponent <= 0, where n is count * each and at least 1."""
+    if xp is SCALARS or not is_single(xp, count):
+        return value * xp.maximum(real(xp, count) * each, 1.0) ** exponent
+    many = pairs.product(pairs.pair(xp, count), pairs.pair(xp, each))
+    few = many[0] < 1
+    log = pairs.log2(xp, (xp.where(few, 1.0, many[0]), xp.where(few, 0.0, many[1])))
+    return pairs.times_power_of_2(xp, value, log, pairs.pair(xp, exponent))
+
+
+def langevin(xp: Any, x: Any) -> Any:
+    """coth(x) - 1 / x for x from 0 to 1, by its continued fraction: the difference cancels."""
+    square, divisor = x * x, 19.0
+    for odd in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
+        divisor = odd + square / divisor
+    return x / divisor
+
+
 def lost(xp: Any, rate: Any, n: Any) -> Any:
     """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
     log = pairs.natural_log(xp, rate)
     return -xp.expm1(xp.minimum(log * real(xp, n), pairs.SATURATION * math.log(2)))
-
-
-def times_power_left(xp: Any, value: Any, count: Any, steps: Any, power: Any) -> Any:
-    """value * left ** power, for the part `left` of `steps` that is not yet done."""
-    _, left = progress(xp, count, steps)
-    if xp is SCALARS or not is_single(xp, count):
-        return value * share(xp, left, steps) ** power
-    # Rounding the share changes its power by `power` times as much, so it is kept as a pair.
-    log = pairs.log2(xp, pairs.ratio(xp, xp.where(left > 0, left, 1), steps))
-    powered = pairs.times_power_of_2(xp, value, log, pairs.pair(xp, power))
-    return xp.where(left > 0, powered, 0.0 * powered)
-
-
-def power_lost(xp: Any, count: Any, steps: Any, power: Any) -> Any:
-    """1 - left ** power, for the part `left` of `steps` that is not yet done."""
-    done, left = progress(xp, count, steps)
-    done, left = share(xp, done, steps), share(xp, left, steps)
-    # The logarithm of what is left, from the smaller of the two parts; at the end of nothing.
-    near_end = left < 0.5
-    log_of_left = xp.log(xp.where(left > 0, left, 1.0))
-    log = xp.where(near_end, log_of_left, xp.log1p(-xp.where(near_end, 0.0 * done, done)))
-    return xp.where(left > 0, -xp.expm1(power * log), 1.0 + 0.0 * done)
 
 
 def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:

@@ -8,6 +8,7 @@ the product is split exactly into its whole part and a fraction.
 
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from lrsched._namespace import default_dtype, is_array, is_integral, look_up, real, table
@@ -46,8 +47,8 @@ def product(x: Pair, y: Pair) -> Pair:
 
 
 def ratio(xp: Any, n: Any, steps: Any) -> Pair:
-    """n / steps as a pair, by one step of long division."""
-    n_high, n_low = pair(xp, n)
+    """n / steps as a pair, by one step of long division, of a number or of a pair."""
+    n_high, n_low = n if type(n) is tuple else pair(xp, n)
     if not is_array(steps) and steps == 1:
         return n_high, n_low
     steps_high, steps_low = pair(xp, steps)
@@ -90,18 +91,19 @@ def log2(xp: Any, x: Pair) -> Pair:
     m = _scale_by_power_of_2(xp, high, -exponent)
     least, most = 44, 92  # 64ths of sqrt(1/2) and sqrt(2), and one more
     nearest = xp.clip(xp.round(64.0 * m), float(least), float(most))
-    index = xp.astype(nearest, default_dtype(xp, "integral")) - least
-    entries = [pair(xp, math.log2(j / 64)) for j in range(least, most + 1)]
-    known, rest = (
-        look_up(xp, table(xp, column, m.dtype, like=index), index)
-        for column in zip(*entries, strict=True)
-    )
+    known, rest = _entries(xp, [math.log2(j / 64) for j in range(least, most + 1)], nearest - least)
     c = nearest / 64.0
-    remainder = xp.log1p((m - c) / c + low / high) / math.log(2)
+    r, r_low = ratio(xp, (m - c, m * (low / high)), c)
+    # log1p(r) is r (1 + s).
+    s = r * (-1 / 2 + r * (1 / 3 + r * (-1 / 4 + r * (1 / 5 - r / 6))))
+    remainder = product(_sum(r, r_low + r * s), pair(xp, 1 / math.log(2)))
     total, error = _sum(exponent, known)
-    first, second = _sum(total, remainder + (error + rest))
-    tiny = total == 0  # then the remainder alone is the logarithm
-    return xp.where(tiny, remainder, first), xp.where(tiny, 0.0 * second, second)
+    first, second = _sum(total, remainder[0])
+    alone = total == 0
+    return (
+        xp.where(alone, remainder[0], first),
+        xp.where(alone, remainder[1], second + (error + rest + remainder[1])),
+    )
 
 
 def times_power_of_2(xp: Any, value: Any, x: Pair, y: Pair) -> Any:
@@ -110,6 +112,57 @@ def times_power_of_2(xp: Any, value: Any, x: Pair, y: Pair) -> Any:
     whole = xp.clip(xp.round(exponent), -200.0, SATURATION - 1.0)
     fraction = xp.clip(exponent - whole + rest, -1.0, 1.0)
     return _scale_by_power_of_2(xp, value * xp.exp(math.log(2) * fraction), whole)
+
+
+def power_of_2(xp: Any, x: Pair) -> Pair:
+    """2 ** x as a pair, for x from -200 to 63, by Tang's method of a table."""
+    nearest = xp.clip(xp.round(64.0 * x[0]), -200.0 * 64, SATURATION * 64 - 1.0)
+    fraction = xp.clip((x[0] - nearest / 64) + x[1], -1.0, 1.0)
+    whole = xp.floor(nearest / 64)
+    known, rest = _entries(xp, [2.0 ** (j / 64) for j in range(64)], nearest - 64 * whole)
+    growth = xp.expm1(math.log(2) * fraction)
+    high, low = _sum(known, rest + known * growth)
+    return _scale_by_power_of_2(xp, high, whole), _scale_by_power_of_2(xp, low, whole)
+
+
+def lost_power_of_2(xp: Any, x: Pair) -> Pair:
+    """1 - 2 ** x as a pair, for x <= 0."""
+    near_0 = x[0] > -1 / 8
+    z, z_low = product(
+        (xp.where(near_0, x[0], 0.0 * x[0]), xp.where(near_0, x[1], 0.0 * x[0])),
+        pair(xp, math.log(2)),
+    )
+    # expm1(z) is z (1 + s).
+    s = z * (1 / 2 + z * (1 / 6 + z * (1 / 24 + z * (1 / 120 + z * (1 / 720 + z / 5040)))))
+    near = _sum(-z, -z_low - z * s)
+    power, power_low = power_of_2(xp, x)
+    # As a constant, XLA would take the 1 out of the difference again, with the digits it cost.
+    high, low = _sum(xp.where(power >= 0, 1.0, power), -power)
+    return xp.where(near_0, near[0], high), xp.where(near_0, near[1], low - power_low)
+
+
+def quarter_sine(xp: Any, x: Pair) -> Pair:
+    """sin(pi x / 2) as a pair, for x from 0 to 1, from the sine of the nearest 64th."""
+    nearest = xp.clip(xp.round(64.0 * x[0]), 0.0, 64.0)
+    angles = [math.pi / 128 * j for j in range(65)]
+    sine, sine_low = _entries(xp, [math.sin(angle) for angle in angles], nearest)
+    cosine = _entries(xp, [math.cos(angle) for angle in angles], nearest)
+    r = product(_sum(x[0] - nearest / 64, x[1]), pair(xp, math.pi / 2))
+    # sin(a + r) is sin(a) + cos(a) r and what is left of the series.
+    slope, slope_low = product(cosine, r)
+    series = -r[0] * r[0] * (sine / 2 + cosine[0] * r[0] / 6)
+    high, low = _sum(sine, slope)
+    return _sum(high, low + (sine_low + slope_low + series))
+
+
+def _entries(xp: Any, numbers: Sequence[float], place: Any) -> Pair:
+    """The numbers at these places, given as reals, as pairs."""
+    index = xp.astype(place, default_dtype(xp, "integral"))
+    high, low = (
+        look_up(xp, table(xp, column, place.dtype, like=index), index)
+        for column in zip(*(pair(xp, number) for number in numbers), strict=True)
+    )
+    return high, low
 
 
 def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:

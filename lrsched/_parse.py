@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
 from lrsched._define import REGISTRY, Definition
+from lrsched._durations import MAKERS, Duration
 from lrsched._schedule import Schedule
 
 T = TypeVar("T")
-VALUES = "a schedule, a number, a string, True, False, None, a tuple or a list"
+VALUES = "a schedule, a duration, a number, a string, True, False, None, a tuple or a list"
 
 
 def from_repr(text: str) -> Schedule:
     """The schedule of a recipe written as its `repr`, checked like one made in code.
 
     A recipe is a call of a schedule by its name, with numbers, strings, True, False, None, tuples,
-    lists and other recipes as arguments, or a sum or a product of recipes (and numbers). It is
-    parsed and never evaluated.
+    lists, durations (`of_run(1.0) - 500`) and other recipes as arguments, or a sum or a product of
+    recipes (and numbers). It is parsed and never evaluated.
 
     Raises:
         TypeError, ValueError: the text is no recipe, names a schedule that does not exist, or a
@@ -33,43 +34,60 @@ def from_repr(text: str) -> Schedule:
     """
     if not isinstance(text, str):
         raise TypeError(f"from_repr: the recipe must be a string, got {text!r:.80}")
+    recipe: Schedule = read("from_repr", text, Schedule)
+    return recipe
+
+
+def read(caller: str, text: str, wanted: type = object) -> Any:
+    """A value written as its `repr`: a schedule, a duration, a number, a tuple, ...
+
+    Errors begin with the `caller` and name the place in the text.
+    """
     try:
-        return _Reader(text).recipe()
+        return _Reader(caller, text).read(wanted)
     except (RecursionError, MemoryError):
-        raise ValueError("from_repr: the recipe must not be nested this deeply") from None
+        raise ValueError(f"{caller}: the recipe must not be nested this deeply") from None
 
 
-def find(name: str) -> Definition:
-    """The definition of a schedule by name; a ValueError offers the nearest one."""
+def find(name: str, besides: Iterable[str] = ()) -> Definition:
+    """The definition of a schedule by name.
+
+    A ValueError offers the nearest name there is, or may have been meant among those `besides`.
+    """
     if name in REGISTRY:
         return REGISTRY[name]
+    raise unknown(name, REGISTRY, besides)
+
+
+def unknown(name: str, known: Iterable[str], besides: Iterable[str] = ()) -> ValueError:
+    """An error for a name that is not `known`, with the nearest one that is."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name[:80], REGISTRY, n=1)
+    near = get_close_matches(name[:80], [*known, *besides], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    known = ", ".join(sorted(REGISTRY))
-    raise ValueError(f"schedule must be one of {known}, got {name!r:.80}{hint}")
+    return ValueError(f"schedule must be one of {', '.join(sorted(known))}, got {name!r:.80}{hint}")
 
 
 class _Reader:
     """Reads one text, and names the place in it that an error is about."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, caller: str, text: str) -> None:
+        self.caller = caller
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.source = text.lstrip()  # Python's grammar refuses an indented expression
         self.indent = text[: len(text) - len(self.source)]
         self.lines = self.source.split("\n")
 
-    def recipe(self) -> Schedule:
+    def read(self, wanted: type) -> Any:
         try:
             tree = ast.parse(self.source, mode="eval")
         except SyntaxError as error:
             line = min(error.lineno or 1, len(self.lines))
             self.refuse(line, (error.offset or 1) - 1, f"the recipe must be a call: {error.msg}")
         except ValueError as error:  # null characters, lone surrogates
-            raise ValueError(f"from_repr: the recipe must be text: {error}") from None
+            raise ValueError(f"{self.caller}: the recipe must be text: {error}") from None
         value = self.value(tree.body)
-        if not isinstance(value, Schedule):
+        if not isinstance(value, wanted):
             self.refuse_node(tree.body, "the recipe must be a schedule, got")
         return value
 
@@ -84,37 +102,47 @@ class _Reader:
                 return -size if isinstance(sign, ast.USub) else size
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 return tuple(map(self.value, items))
-            case ast.BinOp(left=left, op=ast.Mult() | ast.Add() as sign, right=right):
-                return self.combined(node, sign, self.value(left), self.value(right))
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                return self.product(node, self.value(left), self.value(right))
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
+                return self.sum(node, sign, self.value(left), self.value(right))
             case ast.Call(func=called, args=args, keywords=keywords):
-                return self.call(node, self.definition(called), args, keywords)
+                return self.call(node, self.maker(called), args, keywords)
         return self.refuse_node(node, f"a value must be {VALUES}, got")
 
-    def combined(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
-        both = isinstance(left, Schedule) and isinstance(right, Schedule)
-        if isinstance(sign, ast.Add):
-            if not both:
-                self.refuse_node(node, "a sum must be of schedules, got")
-            return self.checked(node, lambda: left + right)
+    def product(self, node: ast.expr, left: Any, right: Any) -> Any:
         kinds = {type(left), type(right)}
-        if not both and kinds not in ({Schedule, int}, {Schedule, float}):
+        if kinds not in ({Schedule}, {Schedule, int}, {Schedule, float}):
             self.refuse_node(node, "a product must be of schedules and numbers, got")
         return self.checked(node, lambda: left * right)
 
-    def definition(self, called: ast.expr) -> Definition:
+    def sum(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
+        kinds = {type(left), type(right)}
+        if Duration in kinds and kinds <= {Duration, int, float}:
+            minus = isinstance(sign, ast.Sub)
+            return self.checked(node, lambda: left - right if minus else left + right)
+        if isinstance(sign, ast.Sub):
+            self.refuse_node(node, "a difference must be of durations and numbers, got")
+        if kinds != {Schedule}:
+            self.refuse_node(node, "a sum must be of schedules, or of durations and numbers, got")
+        return self.checked(node, lambda: left + right)
+
+    def maker(self, called: ast.expr) -> Callable[..., Any]:
         name = ast.unparse(called).removeprefix("lrsched.")
-        return self.checked(called, lambda: find(name))
+        if name in MAKERS:
+            return MAKERS[name]
+        return self.checked(called, lambda: find(name, MAKERS)).make
 
     def call(
-        self, node: ast.expr, definition: Definition, args: Any, keywords: list[ast.keyword]
-    ) -> Schedule:
+        self, node: ast.expr, make: Callable[..., Any], args: Any, keywords: list[ast.keyword]
+    ) -> Any:
         positional = [self.value(arg) for arg in args]
         named: dict[str, Any] = {}
         for keyword in keywords:
             if keyword.arg is None or keyword.arg in named:
                 self.refuse_node(keyword, "a parameter must be named once, got")
             named[keyword.arg] = self.value(keyword.value)
-        return self.checked(node, lambda: definition.make(*positional, **named))
+        return self.checked(node, lambda: make(*positional, **named))
 
     def checked(self, node: ast.expr, make: Callable[[], T]) -> T:
         """What `make` returns; its refusal gets the place of the node."""
@@ -141,4 +169,4 @@ class _Reader:
         row = before.count("\n") + 1
         column += len(before) - before.rfind("\n")
         place = f"line {row}, column {column}" if row > 1 else f"column {column}"
-        raise error(f"from_repr: {place}: {reason}") from None
+        raise error(f"{self.caller}: {place}: {reason}") from None

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, overload
 
+from lrsched._durations import Duration
 from lrsched._namespace import (
     LARGEST_COUNT,
     SCALARS,
@@ -19,6 +20,7 @@ from lrsched._pytree import register_schedules, when_jax_is_imported
 
 if TYPE_CHECKING:
     from lrsched._define import Definition
+    from lrsched._validate import Real, Whole
 
 
 class Schedule:
@@ -29,19 +31,31 @@ class Schedule:
     torch's default dtype for tensors; an array of counts gives an array. A negative count means 0,
     and one above 2**31 - 1 means that.
 
+    Durations may be in other units than steps; such a schedule can be called once `resolve` has
+    made them steps.
+
     Schedules are immutable. They compare and hash by their recipe, `repr` evaluates back, they
     pickle, and to JAX they are pytrees whose leaves are the numeric hyperparameters.
     """
 
     # `__dict__` stays empty: torch's LambdaLR keeps the `__dict__` of a callable in its checkpoint
     # and updates it on loading, which must find nothing to replace.
-    __slots__ = ("__dict__", "__weakref__", "_body", "_definition", "_plain", "_values")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_body",
+        "_definition",
+        "_plain",
+        "_resolved",
+        "_values",
+    )
     __array_ufunc__ = None  # numpy.float64(0.5) * schedule is for `__rmul__`
 
     _definition: Definition
     _body: Callable[..., Any]
     _values: tuple[Any, ...]
     _plain: bool
+    _resolved: bool
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         # Never validates: JAX puts tracers, placeholders and batches here.
@@ -49,7 +63,9 @@ class Schedule:
         setting("_definition", definition)
         setting("_body", definition.body)
         setting("_values", values)
-        setting("_plain", all(map(_is_plain, values)))
+        plain = all(map(_is_plain, values))
+        setting("_plain", plain)
+        setting("_resolved", plain or not any(type(x) is Duration for x in leaves(values)))
 
     @overload
     def __call__(self, count: float) -> float: ...
@@ -60,6 +76,10 @@ class Schedule:
         kind = type(count)
         if self._plain and (kind is int or kind is float) and 0 <= count <= LARGEST_COUNT:
             return self._body(SCALARS, count, *self._values)
+        if not self._resolved:
+            from lrsched import units
+
+            units.refuse_unresolved(self)
         arrays = [x for x in (count, *leaves(self._values)) if is_array(x)]
         if not arrays:
             return self._body(SCALARS, as_python(count), *self._values)
@@ -79,12 +99,54 @@ class Schedule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every hyperparameter is a Python number, none an array, a tensor or a tracer."""
-        return self._plain
+        """Whether no hyperparameter is an array, a tensor or a tracer."""
+        return self._plain or not any(map(is_array, leaves(self._values)))
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether all its durations are in steps, none in other units; see `resolve`."""
+        return self._resolved
 
     def replace(self, **changes: Any) -> Schedule:
         """The same schedule with other hyperparameters, checked as when it was made."""
         return self._definition.make(**(self.params | changes))
+
+    def resolve(
+        self,
+        total_steps: Whole | None = None,
+        steps_per_epoch: Real | None = None,
+        batch_size: Real | None = None,
+        tokens_per_step: Real | None = None,
+    ) -> Schedule:
+        """The same schedule in steps, where durations are written in other units.
+
+        Durations of `lrsched.of_run`, `epochs`, `examples` and `tokens` become steps, in nested
+        schedules too; those in units that no argument is given for stay. Each is rounded to a whole
+        number of steps, half to even, where the schedule wants an integer; in a sum, each term by
+        itself, so that `of_run(0.1)` and `of_run(1.0) - of_run(0.1)` add up to the run exactly. The
+        result is checked like one made with those numbers.
+
+        Args:
+            total_steps: the optimizer updates of the whole run, at least 1, for `of_run`.
+            steps_per_epoch: the updates of an epoch, for `epochs`; 781.25 will do.
+            batch_size: the examples in one update, for `examples`.
+            tokens_per_step: the tokens in one update, for `tokens`.
+
+        Raises:
+            TypeError, ValueError: an argument is not a positive Python number, or the resolved
+                schedule is refused, for 0 steps for instance.
+
+        Elsewhere: Composer resolves its time strings inside its trainer, big_vision its
+        `total_steps` and `data_size` in the call that makes the schedule.
+
+        >>> from lrsched import cosine_decay, of_run, warmup
+        >>> recipe = warmup(cosine_decay(0.1, of_run(1.0) - of_run(0.05)), of_run(0.05))
+        >>> recipe.resolve(total_steps=1234)
+        warmup(schedule=cosine_decay(init_value=0.1, decay_steps=1172), warmup_steps=62)
+        """
+        from lrsched import units
+
+        return units.resolve(self, total_steps, steps_per_epoch, batch_size, tokens_per_step)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data; `lrsched.from_dict` reads it."""
@@ -107,10 +169,10 @@ class Schedule:
 
         return plot.draw(self, steps, ax, **style)
 
-    def _repr_svg_(self) -> str:
+    def _repr_svg_(self) -> str | Any:
         from lrsched import plot
 
-        return plot.svg(self)
+        return plot.svg(self) if self._resolved else None  # a notebook then shows the repr
 
     def __mul__(self, other: Any) -> Schedule:
         from lrsched.combine import product, scale
@@ -164,12 +226,12 @@ def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a hyperparameter holds no array, so that Python numbers alone are at work."""
+    """Whether a hyperparameter is ready for the formula, and Python numbers alone are at work."""
     if isinstance(value, Schedule):
         return value._plain
     if type(value) is tuple:
         return all(map(_is_plain, value))
-    return not is_array(value)
+    return type(value) is not Duration and not is_array(value)
 
 
 def leaves(values: Iterable[Any]) -> Iterator[Any]:

@@ -45,12 +45,20 @@ def _exponential(xp: Any, done: Any, left: Any, steps: Any) -> Weights:
     return first, -2.0 * xp.expm1(-math.log(2) * share(xp, done, steps))
 
 
+def _lowered_linear(xp: Any, done: Any, left: Any, steps: Any) -> Weights:
+    """0.7 (1 - p), and 0.3 + 0.7 p; at p = 0 still 1 and 0."""
+    begun = done > 0
+    first = xp.where(begun, 0.7 * share(xp, left, steps), 1.0)
+    return first, xp.where(begun, 0.3 + 0.7 * share(xp, done, steps), 0.0)
+
+
 SHAPES: dict[str, Callable[[Any, Any, Any, Any], Weights]] = {
     "linear": _linear,
     "cosine": _cosine,
     "1-sqrt": _one_minus_sqrt,
     "square": _square,
     "exponential": _exponential,
+    "lowered-linear": _lowered_linear,
 }
 
 Shape = Annotated[str, choice(*SHAPES)]

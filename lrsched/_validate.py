@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn, Protocol
 
+from lrsched import _durations
+from lrsched._durations import durations_in
 from lrsched._namespace import LARGEST_COUNT
 
 LARGEST_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
@@ -40,8 +42,9 @@ class Kind:
     `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
     ValueError for a wrong value, with what was wanted where that is narrower than `wanted`.
     A `traced` kind holds numbers that JAX may trace; the others are static. `unit` is "steps" for
-    durations and "per step" for rates of a step. `schema` is its JSON schema, which says less: what
-    a type, an enumeration and a bound can say.
+    lengths of time, which may also be a `Duration` (or hold some), and "per step" for rates of a
+    step. `schema` is its JSON schema, which says less: what a type, an enumeration and a bound can
+    say. `holds` is int, float or `Schedule`, where it is one or a sequence of them.
     """
 
     wanted: str
@@ -49,6 +52,7 @@ class Kind:
     traced: bool = True
     unit: str = ""
     schema: Mapping[str, Any] = field(default_factory=dict)
+    holds: type | None = None
 
 
 class Refusal:
@@ -60,19 +64,39 @@ class Refusal:
     def __call__(
         self, parameter: str, wanted: str, got: object, error: type[Exception] = ValueError
     ) -> NoReturn:
-        text = repr(got)
-        if len(text) > 80:
-            text = f"{text[:77]}..."
-        raise error(f"{self.schedule}: {parameter} must be {wanted}, got {text}")
+        raise error(f"{self.schedule}: {parameter} must be {wanted}, got {_shown(got)}")
 
-    def check(self, parameter: str, kind: Kind, value: Any) -> Any:
-        """The value that a hyperparameter of this kind keeps."""
+    def check(self, parameter: str, kind: Kind, value: Any, durations: bool = False) -> Any:
+        """The value that a hyperparameter of this kind keeps.
+
+        Only schedules keep `durations` in other units: whatever else takes steps needs their
+        number now.
+        """
         try:
-            return kind.convert(value)
+            kept = kind.convert(value)
+            if not durations and any(durations_in(kept)):
+                raise TypeError
+            return kept
         except (TypeError, ValueError) as refused:
             wanted = str(refused) or kind.wanted
             error = TypeError if isinstance(refused, TypeError) else ValueError
         return self(parameter, wanted, value, error)
+
+    def checked(self, **values: tuple[Kind, Any]) -> list[Any]:
+        """The values to keep of several hyperparameters, each given with its kind."""
+        return [self.check(name, kind, value) for name, (kind, value) in values.items()]
+
+    def unresolved(self, parameter: str, value: object, arguments: str) -> NoReturn:
+        """Refuse to calculate with a duration: `resolve` would need these arguments."""
+        raise ValueError(
+            f"{self.schedule}: {parameter} is {_shown(value)}; "
+            f"resolve it with schedule.resolve({arguments})"
+        )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def is_traced(value: Any) -> bool:
@@ -107,22 +131,49 @@ def number(
     """A finite real number that `accepts` agrees to, kept as a float."""
 
     def convert(value: Any) -> Any:
+        if unit == "steps" and isinstance(value, _durations.Duration):
+            return value
         value = _number(value, integer=False)
         if is_traced(value):
             return value
-        if value != value or abs(value) == math.inf or not accepts(value):
-            raise ValueError
-        if abs(value) > LARGEST_VALUE:
-            raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
-        return float(value)
+        return float(_finite(value, accepts))
 
-    return Kind(wanted, convert, unit=unit, schema={"type": "number"})
+    return Kind(wanted, convert, unit=unit, schema=_timed({"type": "number"}, unit), holds=float)
+
+
+def amount(wanted: str, accepts: Callable[[float], bool] = lambda value: True) -> Kind:
+    """A finite Python number that `accepts` agrees to; an integer is kept as one."""
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=False)
+        if is_traced(value):
+            raise TypeError
+        return _finite(value, accepts)
+
+    return Kind(wanted, convert, traced=False, holds=float)
+
+
+def _finite(value: Any, accepts: Callable[[float], bool]) -> Any:
+    if value != value or abs(value) == math.inf or not accepts(value):
+        raise ValueError
+    if abs(value) > LARGEST_VALUE:
+        raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
+    return value
+
+
+def _timed(schema: dict[str, Any], unit: str) -> dict[str, Any]:
+    """The schema of a number, or of a duration where the number is one of steps."""
+    return {"anyOf": [schema, {"$ref": "#/$defs/duration"}]} if unit == "steps" else schema
 
 
 def integer(least: int, unit: str) -> Kind:
     """An integer of `least` or more."""
 
     def convert(value: Any) -> Any:
+        if unit == "steps" and isinstance(value, _durations.Duration):
+            if type(value.steps) is not int:
+                raise TypeError
+            return value
         value = _number(value, integer=True)
         if is_traced(value):
             return value
@@ -132,23 +183,24 @@ def integer(least: int, unit: str) -> Kind:
             raise ValueError(f"an integer <= {LARGEST_COUNT} ({unit})")
         return value
 
-    schema = {"type": "integer", "minimum": least, "maximum": LARGEST_COUNT}
-    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit, schema=schema)
+    schema = _timed({"type": "integer", "minimum": least, "maximum": LARGEST_COUNT}, unit)
+    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit, schema=schema, holds=int)
 
 
 def sequence(wanted: str, item: Kind, accepts: Callable[[Any, Any], bool] | None = None) -> Kind:
     """A sequence of one kind, kept as a tuple; `accepts` must agree to each neighbouring pair."""
 
     def convert(values: Any) -> Any:
-        if isinstance(values, (str, bytes, dict)) or not isinstance(values, Iterable):
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
             raise TypeError
         kept = tuple(item.convert(value) for value in values)
-        known = not any(map(is_traced, kept))
+        known = not (any(map(is_traced, kept)) or any(durations_in(kept)))
         if accepts is not None and known and not all(map(accepts, kept, kept[1:])):
             raise ValueError
         return kept
 
-    return Kind(wanted, convert, unit=item.unit, schema={"type": "array", "items": item.schema})
+    schema = {"type": "array", "items": item.schema}
+    return Kind(wanted, convert, unit=item.unit, schema=schema, holds=item.holds)
 
 
 def choice(*options: str) -> Kind:
@@ -173,6 +225,7 @@ def optional(kind: Kind) -> Kind:
         kind.traced,
         kind.unit,
         {"anyOf": [kind.schema, {"type": "null"}]},
+        kind.holds,
     )
 
 
@@ -192,7 +245,7 @@ Positive = Annotated[
 ]
 Rate = Annotated[Real, number("a number >= 0", lambda value: value >= 0)]
 RatePerStep = Annotated[Real, number("a number >= 0", lambda value: value >= 0, unit="per step")]
-Duration = Annotated[
+RealSteps = Annotated[
     Real,
     number(
         f"a number >= {SMALLEST_POSITIVE:g} (steps)",

@@ -3,11 +3,22 @@
 import math
 from typing import Annotated, Any
 
+from lrsched import _splits
 from lrsched._define import schedule
 from lrsched._namespace import is_array
 from lrsched._numerics import exponential, progress, share
 from lrsched._shapes import SHAPES, Shape
-from lrsched._validate import Positive, Real, Refusal, Steps, Value, is_traced, number
+from lrsched._validate import (
+    Positive,
+    Power,
+    Real,
+    Refusal,
+    Steps,
+    Value,
+    choice,
+    is_traced,
+    number,
+)
 
 
 @schedule
@@ -24,19 +35,20 @@ def anneal(
     .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p), \quad p = \min(t, T) / T
 
     with :math:`g` by `shape`: "linear" :math:`1 - p`; "cosine" :math:`(1 + \cos \pi p) / 2`;
-    "1-sqrt" :math:`1 - \sqrt p`; "square" :math:`1 - p^2`; "exponential" :math:`2^{1 - p} - 1`.
+    "1-sqrt" :math:`1 - \sqrt p`; "square" :math:`1 - p^2`; "exponential" :math:`2^{1 - p} - 1`;
+    "lowered-linear" :math:`0.7 (1 - p)`, and 1 at :math:`p = 0`.
 
     Args:
         init_value: v_0, the value at count 0.
         end_value: v_1, the value at count `steps` and after.
         steps: T, the length in steps, at least 1.
-        shape: "linear", "cosine", "1-sqrt", "square" or "exponential".
+        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
 
     Raises:
         TypeError, ValueError: a hyperparameter is none of the above.
 
     Source: the cooldowns compared by Hägele et al. 2024, arXiv:2405.18392 (where "1-sqrt" is
-    best), and Megatron's ("exponential").
+    best); Megatron's ("exponential"); Dremov et al. 2025, arXiv:2508.01483 ("lowered-linear").
 
     Elsewhere: the decay of transformers' `warmup_stable_decay(decay_type)` ("linear", "cosine",
     "1-sqrt") and of Megatron's `WSD` (`lr_wsd_decay_style`: "linear", "cosine", "minus_sqrt",
@@ -84,6 +96,50 @@ def rex(
     p, q = share(xp, done, steps), share(xp, left, steps)
     whole = beta * p + q  # beta + (1 - beta) (1 - p)
     return init_value * (q / whole) + end_value * (beta * p / whole)
+
+
+@schedule
+def k_decay(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    steps: Steps,
+    k: Power = 1.0,
+    power: Power = 1.0,
+    end_value: Value = 0.0,
+    shape: Annotated[str, choice("cosine", "linear")] = "cosine",
+) -> Any:
+    r"""Down along a cosine or a line whose time, or value, is taken to a power; held at the end.
+
+    .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p^k)^q, \quad p = \min(t, T) / T
+
+    with :math:`g` by `shape`: "cosine" :math:`(1 + \cos \pi x) / 2`; "linear" :math:`1 - x`.
+
+    Args:
+        init_value: v_0, the value at count 0.
+        steps: T, the length in steps, at least 1.
+        k: above 1 it stays high for longer, below 1 it falls sooner; above 0.
+        power: q, the power of the shape: that of a polynomial decay with "linear"; above 0.
+        end_value: v_1, the value at count `steps` and after.
+        shape: "cosine" or "linear".
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Zhang and Li 2020, "k-decay", arXiv:2004.05909.
+
+    Elsewhere: `k_decay` of timm's `CosineLRScheduler` ("cosine") and `PolyLRScheduler` ("linear",
+    `power`); `optax.cosine_decay_schedule(exponent)` is `power` with `k=1`.
+
+    >>> [round(k_decay(1.0, 100, k=k)(50), 6) for k in (0.5, 1.0, 2.0)]
+    [0.19715, 0.5, 0.853553]
+    """
+    done, left = progress(xp, count, steps)
+    parts = _splits.power(xp, _splits.split(xp, done, left, steps), k)
+    if shape == "cosine":
+        parts = _splits.sine(xp, parts)
+    part, rest = parts
+    return _splits.weigh_power(xp, init_value, end_value, (rest, part), power)
 
 
 Bound = Annotated[Real, number("a number from -20 to 20", lambda value: -20 <= value <= 20)]

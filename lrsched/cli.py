@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -113,6 +114,38 @@ def _steps(text: str, **settings: Any) -> Callable[[F], F]:
     )
 
 
+_LENGTHS = {
+    "total_steps": "Updates of the run, for of_run(...).",
+    "steps_per_epoch": "Updates of an epoch, for epochs(...).",
+    "batch_size": "Examples in an update, for examples(...).",
+    "tokens_per_step": "Tokens in an update, for tokens(...).",
+}
+
+
+def _resolving(command: Any) -> Any:
+    """Adds the options by which the recipes' durations in other units become steps."""
+
+    @functools.wraps(command)
+    def with_steps(**given: Any) -> Any:
+        lengths = {name: given.pop(name) for name in _LENGTHS}
+
+        def resolved(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(resolved, value))
+            if not isinstance(value, Schedule):
+                return value
+            recipe = value.resolve(**lengths)
+            recipe(0)  # refuses what is still not in steps
+            return recipe
+
+        return command(**attempt(lambda: {name: resolved(value) for name, value in given.items()}))
+
+    for name, text in reversed(_LENGTHS.items()):
+        kind = click.INT if name == "total_steps" else click.FLOAT
+        with_steps = click.option(f"--{name.replace('_', '-')}", type=kind, help=text)(with_steps)
+    return with_steps
+
+
 _to_file = click.option(
     "--output",
     "-o",
@@ -171,6 +204,7 @@ def show(definition: Definition) -> None:
 @_steps("Draw steps 0 to N.  [default: as many as show the shape]")
 @_to_file
 @click.option("--log", is_flag=True, help="Draw the learning rate on a logarithmic axis.")
+@_resolving
 def plot(recipes: tuple[Schedule, ...], steps: int | None, output: Path | None, log: bool) -> None:
     """Plot recipes, in the terminal or to a file."""
     drawn = steps or max(curve(recipe, None)[0][-1] for recipe in recipes)
@@ -185,6 +219,7 @@ def plot(recipes: tuple[Schedule, ...], steps: int | None, output: Path | None, 
 @_recipe("recipe")
 @_steps("Print steps 0 to N - 1.")
 @click.option("--at", callback=_counts, metavar="COUNTS", help="Print these steps: 0,10,20.")
+@_resolving
 def values(recipe: Schedule, steps: int | None, at: list[int] | None) -> None:
     """Print the learning rates of a recipe as CSV."""
     if (steps is None) == (at is None):
@@ -201,6 +236,7 @@ def values(recipe: Schedule, steps: int | None, at: list[int] | None) -> None:
 @click.option("--rtol", default=1e-6, show_default=True, help="Largest relative difference.")
 @click.option("--atol", default=0.0, show_default=True, help="Largest absolute difference.")
 @_to_file
+@_resolving
 def diff(
     a: Schedule, b: Schedule, steps: int, rtol: float, atol: float, output: Path | None
 ) -> None:

@@ -28,7 +28,7 @@ def warmup(
         schedule: s, what follows; its count 0 is at `warmup_steps`.
         warmup_steps: W, the length of the line in steps; 0 is no warmup.
         init_value: the value at count 0. At 0.0, the first update changes nothing.
-        shape: "linear", "cosine", "1-sqrt", "square" or "exponential".
+        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
 
     Raises:
         TypeError, ValueError: `schedule` is not a schedule, `warmup_steps` not an integer >= 0,
@@ -83,6 +83,35 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
     return piecewise(xp, count, boundaries, schedules)
+
+
+@schedule
+def follow(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner) -> Any:
+    r"""A schedule up to a step, and from its value there on by a factor with a curve of its own.
+
+    .. math:: \eta(t) = \begin{cases} s(t) & t < b \\ s(b)\, f(t - b) & t \ge b \end{cases}
+
+    What follows so begins where the schedule has come to, whatever that is: it continues a run
+    that is under way, or one that was stopped. A factor that is 1 at its count 0 makes no jump.
+
+    Args:
+        schedule: s.
+        begin: b, the step from which the factor acts, at its count 0.
+        factor: f, a schedule. The product saturates at 1e38, just inside float32.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Elsewhere: OLMo's `SequentialScheduler`, marin's `previous_end`; torch's `MultiplicativeLR` in
+    a `SequentialLR`. `join` begins each schedule at its own value.
+
+    >>> from lrsched import cosine_decay, linear
+    >>> recipe = follow(cosine_decay(1.0, 100), 50, linear(1.0, 0.0, 10))
+    >>> [round(recipe(count), 6) for count in (0, 50, 55, 60)]
+    [1.0, 0.5, 0.25, 0.0]
+    """
+    value = schedule(xp.minimum(count, begin)) * factor(xp.maximum(count - begin, 0))
+    return xp.clip(xp.where(count < begin, schedule(count), value), -LARGEST, LARGEST)
 
 
 @schedule

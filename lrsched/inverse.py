@@ -1,11 +1,11 @@
-"""Decays that never end: by the root of the time, by the time, by the natural exponential."""
+"""Decays that never end: by a power of the time, by the time, by the natural exponential."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from lrsched._define import schedule
 from lrsched._namespace import real
-from lrsched._numerics import exponential, share
-from lrsched._validate import Flag, Phase, Rate, Steps, Value
+from lrsched._numerics import exponential, power_of_many, share
+from lrsched._validate import Flag, Phase, Positive, Rate, Real, Steps, Value, number
 
 
 @schedule
@@ -115,3 +115,44 @@ def natural_exponential_decay(
     if staircase:
         return exponential(xp, init_value, -1.0 * decay_rate, count // decay_steps)
     return exponential(xp, init_value, -1.0 * decay_rate, count, decay_steps)
+
+
+Exponent = Annotated[Real, number("a number from -4 to 0", lambda value: -4 <= value <= 0)]
+Tokens = Annotated[Real, number("a number >= 1 (tokens)", lambda value: value >= 1)]
+
+
+@schedule
+def power_law(
+    xp: Any,
+    count: Any,
+    peak_value: Value,
+    coefficient: Positive,
+    exponent: Exponent = -0.51,
+    tokens_per_step: Tokens = 1.0,
+) -> Any:
+    r"""Falls with a power of the tokens seen, without an end, below a ceiling.
+
+    .. math:: \eta(t) = \min(v_{max}, c\, n^b), \quad n = \max(t\, q, 1)
+
+    It depends on how much was seen and not on how long the run will be.
+
+    Args:
+        peak_value: v_max, the ceiling.
+        coefficient: c, the value at one token; in the paper 4.6 times the batch size.
+        exponent: b, from -4 to 0.
+        tokens_per_step: q, the tokens of an optimizer update, at least 1; with 1 the law is one of
+            the steps.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Shen et al. 2024, "Power Scheduler", arXiv:2408.13359; there with a warmup
+    before it and an exponential decay at the end.
+
+    Elsewhere: marin's power schedule.
+
+    >>> law = power_law(0.02, coefficient=4.6 * 128, tokens_per_step=128 * 4096)
+    >>> f"{law(0):.4g} {law(1000):.4g} {law(4000):.4g}"
+    '0.02 0.02 0.01037'
+    """
+    return xp.minimum(power_of_many(xp, coefficient, count, tokens_per_step, exponent), peak_value)

@@ -54,7 +54,7 @@ def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
     """
     if not isinstance(name, str):
         _refuse("name", _wanted(), name, TypeError)
-    builder = _BUILDERS.get(str(getattr(name, "value", name)))
+    builder = BUILDERS.get(str(getattr(name, "value", name)))
     if builder is None:
         _refuse("name", _wanted(), name)
     signature = inspect.signature(builder)
@@ -67,7 +67,7 @@ def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
 
 
 def _wanted() -> str:
-    return f"one of {', '.join(_BUILDERS)}"
+    return f"one of {', '.join(BUILDERS)}"
 
 
 def _steps(**counts: Any) -> list[int]:
@@ -200,7 +200,7 @@ def _floor(lr: float, min_lr: float | None, min_lr_rate: float | None) -> float:
     return 0.0 if min_lr is None else min_lr
 
 
-_BUILDERS: Mapping[str, Callable[..., Schedule]] = {
+BUILDERS: Mapping[str, Callable[..., Schedule]] = {
     "constant": _constant,
     "constant_with_warmup": _constant,
     "linear": _linear,

@@ -3,8 +3,9 @@
 from typing import Any
 
 from lrsched._define import schedule
-from lrsched._numerics import geometric, power_lost, progress, share, times_power_left
-from lrsched._validate import Positive, Power, Steps, Value
+from lrsched._numerics import geometric, progress, share
+from lrsched._splits import split, weigh_power
+from lrsched._validate import Flag, Positive, Power, Steps, Value
 
 
 @schedule
@@ -59,7 +60,13 @@ def linear(xp: Any, count: Any, init_value: Value, end_value: Value, steps: Step
 
 @schedule
 def polynomial(
-    xp: Any, count: Any, init_value: Value, end_value: Value, steps: Steps, power: Power
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    end_value: Value,
+    steps: Steps,
+    power: Power,
+    cycle: Flag = False,
 ) -> Any:
     r"""A power of what is left, from one value to another, held at the end.
 
@@ -71,19 +78,31 @@ def polynomial(
         end_value: the value at count `steps` and after.
         steps: T, the length in steps, at least 1.
         power: p, above 0; 1 is `linear`, above 1 the curve starts steep and ends flat.
+        cycle: whether to go on instead of holding: with :math:`T \lceil t / T \rceil` for T, so
+            that every `steps` the end is reached, and then left for the point of a curve which is
+            that much longer.
 
     Raises:
-        TypeError, ValueError: a value is not a finite number, `steps` not an integer >= 1, or
-            `power` not a number > 0.
+        TypeError, ValueError: a value is not a finite number, `steps` not an integer >= 1,
+            `power` not a number > 0, or `cycle` not a bool.
 
     Elsewhere: `optax.polynomial_schedule(init_value, end_value, power, transition_steps)`; torch's
-    `PolynomialLR(total_iters, power)`, which always ends at 0; Keras' `PolynomialDecay`.
+    `PolynomialLR(total_iters, power)`, which always ends at 0; Keras' `PolynomialDecay(power,
+    cycle)`.
 
     >>> polynomial(1.0, 0.0, 10, power=2)(5)
     0.25
+    >>> polynomial(1.0, 0.0, 10, power=2, cycle=True)(15)
+    0.0625
     """
-    remaining = times_power_left(xp, init_value, count, steps, power)
-    return remaining + end_value * power_lost(xp, count, steps, power)
+    if cycle:
+        cycles = xp.maximum(-(-count // steps), 1)
+        left = cycles * steps - count  # the product may overflow, and then this overflows back
+        parts = split(xp, left, count, steps, cycles)
+    else:
+        done, left = progress(xp, count, steps)
+        parts = split(xp, left, done, steps)
+    return weigh_power(xp, init_value, end_value, parts, power)
 
 
 @schedule

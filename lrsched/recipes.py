@@ -6,9 +6,9 @@ Each returns a composition; its `repr` and its JSON show what it is made of.
 from typing import Literal
 
 from lrsched._schedule import Schedule
-from lrsched._validate import Kind, Refusal, Whole, choice, integer, number
+from lrsched._validate import Refusal, Whole, choice, integer, number
 from lrsched.combine import join, scale, warmup
-from lrsched.decay import cosine_decay
+from lrsched.decay import cosine_decay, piecewise_constant
 from lrsched.inverse import inverse_sqrt
 from lrsched.ramp import constant, exponential_ramp, linear
 from lrsched.transform import cooldown
@@ -20,10 +20,14 @@ _phase = integer(0, "steps")
 _steps = integer(1, "steps")
 
 
-def _checked(recipe: str, **checks: tuple[Kind, object]) -> list[float]:
-    """The hyperparameters that the recipe calculates with, as Python numbers."""
-    refuse = Refusal(recipe)
-    return [refuse.check(name, kind, value) for name, (kind, value) in checks.items()]
+def _run(recipe: str, total_steps: Whole, warmup_steps: Whole) -> tuple[int, int]:
+    """The steps of a run and of its warmup, which leaves at least one of them."""
+    total, before = Refusal(recipe).checked(
+        total_steps=(_steps, total_steps), warmup_steps=(_phase, warmup_steps)
+    )
+    if before >= total:
+        Refusal(recipe)("warmup_steps", f"below total_steps ({int(total)})", warmup_steps)
+    return int(total), int(before)
 
 
 def warmup_stable_decay(
@@ -56,6 +60,45 @@ def warmup_stable_decay(
     return warmup(stable, warmup_steps, init_value)
 
 
+def warmup_cosine(
+    peak_value: float,
+    total_steps: Whole,
+    warmup_steps: Whole,
+    end_value: float = 0.0,
+    init_value: float = 0.0,
+) -> Schedule:
+    """Up along a line, and down along half a cosine over the rest of the run.
+
+    Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
+    decay_steps=total_steps, end_value)`; transformers' `cosine` and `cosine_with_min_lr`.
+
+    >>> recipe = warmup_cosine(1.0, total_steps=100, warmup_steps=20)
+    >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    total, before = _run("warmup_cosine", total_steps, warmup_steps)
+    return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
+
+
+def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) -> Schedule:
+    """Up along a line, then level, lower from 80 % of the run, and lower still from 90 %.
+
+    The levels are `peak_value`, 0.316 and 0.1 of it; the shares are those of all steps, rounded.
+
+    Source: DeepSeek-AI 2024, "DeepSeek LLM", arXiv:2401.02954.
+
+    >>> recipe = deepseek(1.0, total_steps=10_000)
+    >>> [recipe(count) for count in (0, 1000, 2000, 7999, 8000, 9000)]
+    [0.0, 0.5, 1.0, 1.0, 0.316, 0.1]
+    """
+    total, before = _run("deepseek", total_steps, warmup_steps)
+    levels = [float(peak_value) * factor for factor in (1.0, 0.316, 0.1)]
+    boundaries = [round(share * total) - before for share in (0.8, 0.9)]
+    if boundaries[0] < 1:
+        Refusal("deepseek")("warmup_steps", "below 80 % of total_steps", warmup_steps)
+    return warmup(piecewise_constant(levels, boundaries), before)
+
+
 def tri_stage(
     peak_value: float,
     warmup_steps: Whole,
@@ -75,8 +118,7 @@ def tri_stage(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
     [0.01, 1.0, 1.0, 0.1, 0.01]
     """
-    first, last, hold = _checked(
-        "tri_stage",
+    first, last, hold = Refusal("tri_stage").checked(
         init_scale=(number("a number >= 0", lambda value: value >= 0), init_scale),
         end_scale=(_factor, end_scale),
         hold_steps=(_phase, hold_steps),
@@ -102,8 +144,7 @@ def slanted_triangular(
     >>> [recipe(count) for count in (0, 10, 55, 100)]
     [0.03125, 1.0, 0.515625, 0.03125]
     """
-    total, cut, low = _checked(
-        "slanted_triangular",
+    total, cut, low = Refusal("slanted_triangular").checked(
         total_steps=(_steps, total_steps),
         cut_fraction=(_fraction, cut_fraction),
         ratio=(_ratio, ratio),
@@ -123,8 +164,7 @@ def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedul
     >>> f"{recipe(0):.4g} {recipe(3999):.4g} {recipe(15999):.4g}"
     '1.747e-07 0.0006988 0.0003494'
     """
-    size, steps, scaled = _checked(
-        "noam",
+    size, steps, scaled = Refusal("noam").checked(
         model_size=(integer(1, "units"), model_size),
         warmup_steps=(_steps, warmup_steps),
         factor=(number("a number > 0", lambda value: value > 0), factor),
@@ -155,8 +195,8 @@ def infinite(
     >>> [round(recipe(count), 6) for count in (0, 10, 50, 149, 160, 170)]
     [0.0, 1.0, 0.1, 0.1, 0.01, 0.001]
     """
-    cosine, hold = _checked(
-        "infinite", cosine_steps=(_steps, cosine_steps), hold_steps=(_phase, hold_steps)
+    cosine, hold = Refusal("infinite").checked(
+        cosine_steps=(_steps, cosine_steps), hold_steps=(_phase, hold_steps)
     )
     down = cosine_decay(peak_value, int(cosine), hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)
@@ -181,8 +221,7 @@ def scale_for_batch_size(
     scale(schedule=constant(value=0.1), factor=4.0)
     """
     examples = integer(1, "examples")
-    size, reference = _checked(
-        "scale_for_batch_size",
+    size, reference = Refusal("scale_for_batch_size").checked(
         batch_size=(examples, batch_size),
         reference_batch_size=(examples, reference_batch_size),
     )

@@ -1,4 +1,4 @@
-"""Warm restarts: half cosines whose cycles are found in whole numbers."""
+"""Warm restarts: half cosines without an end, and any schedule a number of times."""
 
 import functools
 from typing import Any
@@ -6,7 +6,10 @@ from typing import Any
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, real
 from lrsched._numerics import count_reached, geometric, half_cosine, pick
-from lrsched._validate import Multiple, Rate, Steps, Value
+from lrsched._schedule import Schedule
+from lrsched._validate import Multiple, Rate, Refusal, Steps, Value, Whole, integer, number
+from lrsched.combine import join, warmup
+from lrsched.units import stretch
 
 
 @schedule
@@ -103,3 +106,61 @@ def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
 @functools.lru_cache(maxsize=256)
 def _cached_cycles(first: int, mult: int) -> tuple[list[Any], ...]:
     return _cycles(SCALARS, first, mult)
+
+
+def with_restarts(
+    schedule: Schedule,
+    steps: Whole,
+    cycles: Whole,
+    period_mult: float = 1.0,
+    peak_mult: float = 1.0,
+    warmup_steps: Whole = 0,
+    init_value: float = 0.0,
+) -> Schedule:
+    """A schedule a number of times, each cycle longer or shorter and higher or lower than the last.
+
+    Cycle i (from 0) is the schedule with all its durations times `period_mult**i`, rounded to whole
+    steps, and its `init_value` times `peak_mult**i`; before it comes a warmup from `init_value`,
+    of `warmup_steps` in every cycle. After the last cycle its end is held.
+
+    Args:
+        schedule: the first cycle, with no warmup.
+        steps: its length in steps.
+        cycles: how many there are.
+        period_mult: how many times as long a cycle is as the one before, above 0; below 1 it is
+            shorter, and is refused where nothing would be left of it.
+        peak_mult: how many times as high it begins, 0 or more.
+        warmup_steps: the length of the warmup of each cycle, in steps.
+        init_value: where each warmup begins.
+
+    Elsewhere: timm's `cycle_mul`, `cycle_decay`, `cycle_limit` (whose cycles may begin between two
+    steps); `optax.sgdr_schedule`; mmengine's `CosineRestartLR`. With whole multiples and no end,
+    `cosine_restarts`.
+
+    >>> from lrsched import cosine_decay
+    >>> recipe = with_restarts(cosine_decay(1.0, 10), 10, cycles=3, period_mult=1.5, peak_mult=0.5)
+    >>> [round(recipe(count), 6) for count in (0, 5, 10, 25, 36, 47, 48)]
+    [1.0, 0.5, 0.5, 0.25, 0.125, 0.0, 0.0]
+    """
+    refuse = Refusal("with_restarts")
+    length, number_of, growth, shrink, before = refuse.checked(
+        steps=(integer(1, "steps"), steps),
+        cycles=(integer(1, "cycles"), cycles),
+        period_mult=(number("a number > 0", lambda value: value > 0), period_mult),
+        peak_mult=(number("a number >= 0", lambda value: value >= 0), peak_mult),
+        warmup_steps=(integer(0, "steps"), warmup_steps),
+    )
+    if not isinstance(schedule, Schedule):
+        refuse("schedule", "a schedule", schedule, TypeError)
+    if shrink != 1 and "init_value" not in schedule.params:
+        refuse("schedule", "a schedule with an init_value (for peak_mult)", schedule)
+    pieces, boundaries = [], [0]
+    for cycle in range(int(number_of)):
+        if round(length * growth**cycle) < 1:
+            refuse("period_mult", f"large enough to leave a step to cycle {cycle}", period_mult)
+        piece = stretch(schedule, growth**cycle)
+        if shrink != 1:
+            piece = piece.replace(init_value=schedule.params["init_value"] * shrink**cycle)
+        pieces.append(warmup(piece, int(before), init_value) if before else piece)
+        boundaries.append(boundaries[-1] + int(before) + round(length * growth**cycle))
+    return join(pieces, boundaries[1:-1])

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched._define import REGISTRY, Definition
+from lrsched._durations import UNITS, Duration
 from lrsched._namespace import is_array
 from lrsched._schedule import Schedule
+from lrsched._validate import Refusal, amount
 
 VERSION = 1
+_amount = amount("a finite number")
 
 
 def to_dict(schedule: Schedule) -> dict[str, Any]:
@@ -42,8 +45,7 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
         raise ValueError(
             f'from_dict: the recipe must have "lrsched": {VERSION} (its format), got {version!r}'
         )
-    recipe: Schedule = _decode({key: value for key, value in data.items() if key != "lrsched"})
-    return recipe
+    return _schedule({key: value for key, value in data.items() if key != "lrsched"})
 
 
 def from_json(text: str | bytes) -> Schedule:
@@ -94,6 +96,7 @@ def json_schema() -> dict[str, Any]:
                 "propertyNames": {"enum": ["schedule", "params"]},
                 "$ref": "#/$defs/recipe",
             },
+            "duration": _schema_of_durations(),
         },
     }
 
@@ -112,10 +115,33 @@ def _schema_of(definition: Definition) -> dict[str, Any]:
     return {"if": {"properties": {"schedule": {"const": definition.name}}}, "then": then}
 
 
+def _schema_of_durations() -> dict[str, Any]:
+    def term(*units: str) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {unit: {"type": "number"} for unit in units},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        }
+
+    several = {"type": "array", "items": term(*UNITS, "steps"), "minItems": 1}
+    return {
+        "type": "object",
+        "properties": {"duration": {"anyOf": [term(*UNITS), several]}},
+        "required": ["duration"],
+        "additionalProperties": False,
+    }
+
+
 def _encode(value: Any) -> Any:
     if isinstance(value, Schedule):
         params = {name: _encode(param) for name, param in value.params.items()}
         return {"schedule": value.name, "params": params}
+    if isinstance(value, Duration):
+        terms = [{unit: size} for size, unit in value.terms]
+        terms += [{"steps": value.steps}] if value.steps else []
+        return {"duration": terms[0] if len(terms) == 1 else terms}
     if type(value) is tuple:
         return [_encode(item) for item in value]
     if is_array(value) and getattr(value, "shape", None) == ():
@@ -127,18 +153,47 @@ def _encode(value: Any) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, Mapping):
-        unknown = value.keys() - {"schedule", "params"}
-        name, params = value.get("schedule"), value.get("params", {})
-        if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
-            raise ValueError(
-                'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
-                f"got {dict(value)!r:.80}"
-            )
-        definition = REGISTRY.get(name)
-        if definition is None:
-            known = ", ".join(sorted(REGISTRY))
-            raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
-        return definition.make(**{str(key): _decode(param) for key, param in params.items()})
+        return _duration(value["duration"]) if value.keys() == {"duration"} else _schedule(value)
     if isinstance(value, (list, tuple)):
         return tuple(_decode(item) for item in value)
     return value
+
+
+def _schedule(data: Mapping[str, Any]) -> Schedule:
+    unknown = data.keys() - {"schedule", "params"}
+    name, params = data.get("schedule"), data.get("params", {})
+    if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
+        raise ValueError(
+            'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
+            f"got {dict(data)!r:.80}"
+        )
+    definition = REGISTRY.get(name)
+    if definition is None:
+        known = ", ".join(sorted(REGISTRY))
+        raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
+    return definition.make(**{str(key): _decode(param) for key, param in params.items()})
+
+
+def _duration(data: Any) -> Duration:
+    """A duration of one term, {unit: amount}, or of a list of them, some of which are steps."""
+    refuse = Refusal("from_dict")
+    terms: list[tuple[Any, str]] = []
+    steps = 0
+    for term in data if isinstance(data, (list, tuple)) else [data]:
+        unit, size = next(iter(term.items())) if _is_term(term) else (None, None)
+        if unit == "steps":
+            steps += refuse.check("steps", _amount, size)
+        elif unit in UNITS:
+            terms.append((refuse.check(unit, _amount, size), unit))
+        else:
+            terms = []
+            break
+    if not terms:
+        units = ", ".join(f'"{unit}"' for unit in UNITS)
+        wanted = f'{{"run": 0.1}} or the like (of {units}), or a list of such and of {{"steps": 5}}'
+        refuse("duration", wanted, data)
+    return Duration(tuple(terms), steps or 0)
+
+
+def _is_term(term: Any) -> bool:
+    return isinstance(term, Mapping) and len(term) == 1

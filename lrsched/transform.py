@@ -223,7 +223,7 @@ def cooldown(
         begin: b, the last step at which the schedule is followed.
         steps: n, the length of the cooldown in steps, at least 1.
         end_value: v_1, the value at count `begin + steps` and after.
-        shape: "linear", "cosine", "1-sqrt", "square" or "exponential".
+        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
 
     Raises:
         TypeError, ValueError: a hyperparameter is none of the above.

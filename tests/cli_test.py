@@ -194,3 +194,22 @@ def test_as_a_module() -> None:
         wrong.stderr
         == "lrsched: from_repr: column 7: the recipe must be a call: '(' was never closed\n"
     )
+
+
+def test_durations_in_other_units_are_resolved_by_options() -> None:
+    recipe = "warmup(cosine_decay(0.1, of_run(1.0) - epochs(1)), epochs(1))"
+    lengths = ("--total-steps", "100", "--steps-per-epoch", "10")
+    result = run("values", recipe, "--at", "0,10,55,100", *lengths)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == ["0,0.0", "10,0.1", "55,0.05", "100,0.0"]
+    numbers = "warmup(cosine_decay(0.1, 90), 10)"
+    assert run("diff", recipe, numbers, "--steps", "120", *lengths).exit_code == 0
+    assert run("plot", recipe, *lengths).exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("values", "--at", "0"), ("plot",), ("diff", "--steps", "9")])
+def test_durations_that_are_left_are_refused(command: tuple[str, ...]) -> None:
+    recipes = ["linear(1, 0, epochs(3))"] * (2 if command[0] == "diff" else 1)
+    result = run(command[0], *recipes, *command[1:])
+    assert result.exit_code == 2
+    assert "linear: steps is epochs(3); resolve it with schedule.resolve(" in result.stderr

@@ -1,6 +1,7 @@
 """Every schedule of the registry, in every way to evaluate it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import array_api_strict
 import jax
@@ -127,26 +128,36 @@ def test_counts_outside_the_domain_mean_its_ends(name: str) -> None:
     check()
 
 
-@pytest.mark.parametrize(
-    "count",
-    [
-        np.uint8(200),
-        np.arange(200, dtype=np.uint8),
-        np.int16(200),
-        np.uint64(200),
-        np.float32(200),
-        jnp.uint8(200),
-        jnp.uint32(200),
-        jnp.bfloat16(200),
-        torch.asarray(200, dtype=torch.uint8),
-        torch.asarray(200.0, dtype=torch.float64),
-    ],
-    ids=lambda count: f"{type(count).__module__}.{count.dtype}",
-)
-def test_narrow_and_unsigned_counts_do_not_overflow(count: object) -> None:
-    schedule = lrsched.linear(1.0, 0.0, 1000)
-    value = np.asarray(schedule(count), np.float64)
-    np.testing.assert_allclose(value, 1 - np.asarray(count, np.float64) / 1000, rtol=1e-6)
+@pytest.mark.parametrize("name", NAMES)
+def test_counts_of_every_type_and_shape_mean_the_same(name: str) -> None:
+    """Narrow types do not overflow, signed ones may be negative, and the shape is kept."""
+    block = [[200, 3, 0], [77, 1, 100]]
+    kinds = [
+        *(np.dtype(kind) for kind in ("uint8", "int16", "uint32", "int64", "uint64", "float32")),
+        *(jnp.uint8, jnp.int16, jnp.uint32, jnp.int32, jnp.bfloat16, jnp.float32),
+        *(torch.uint8, torch.int16, torch.int32, torch.int64, torch.float32, torch.float64),
+    ]
+
+    def array(kind: Any, values: Any) -> Any:
+        if isinstance(kind, torch.dtype):
+            return torch.asarray(values, dtype=kind)
+        return np.asarray(values, kind) if isinstance(kind, np.dtype) else jnp.asarray(values, kind)
+
+    @settings(max_examples=2)
+    @given(BY_NAME[name])
+    def check(schedule: Schedule) -> None:
+        wanted = [[schedule(float(count)) for count in row] for row in block]
+        for kind in kinds:
+            precision = 1e-13 if isinstance(kind, np.dtype) else 2e-5
+            found = np.asarray(schedule(array(kind, block)), np.float64)
+            np.testing.assert_allclose(found, wanted, rtol=precision, atol=1e-36)
+            single = schedule(array(kind, 200))
+            assert single.shape == ()
+            np.testing.assert_allclose(float(single), wanted[0][0], rtol=precision, atol=1e-36)
+            if "u" not in str(kind):
+                assert schedule(array(kind, [-3]))[0] == schedule(array(kind, [0]))[0]
+
+    check()
 
 
 @pytest.mark.parametrize("count", [True, "3", None, [1, 2], 1j, np.asarray([True]), np.asarray(1j)])

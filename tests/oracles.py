@@ -47,7 +47,11 @@ def linear(count: int, init_value: float, end_value: float, steps: int) -> Any:
     return between(init_value, end_value, mpf(min(count, steps)) / steps)
 
 
-def polynomial(count: int, init_value: float, end_value: float, steps: int, power: float) -> Any:
+def polynomial(
+    count: int, init_value: float, end_value: float, steps: int, power: float, cycle: bool
+) -> Any:
+    if cycle:
+        steps *= max((count + steps - 1) // steps, 1)
     left = mpf(steps - min(count, steps)) / steps
     return between(end_value, init_value, left ** mpf(power) if left else mpf(0))
 
@@ -186,6 +190,7 @@ def shape_left(shape: str, p: Any) -> Any:
         "1-sqrt": lambda: 1 - mp.sqrt(p),
         "square": lambda: 1 - p**2,
         "exponential": lambda: 2 * mpf(0.5) ** p - 1,
+        "lowered-linear": lambda: mpf("0.7") * (1 - p) if p else mpf(1),
     }[shape]()
 
 
@@ -196,6 +201,21 @@ def anneal(count: int, init_value: float, end_value: float, steps: int, shape: s
 def rex(count: int, init_value: float, steps: int, end_value: float, beta: float) -> Any:
     left = mpf(steps - min(count, steps)) / steps
     return between(end_value, init_value, left / (mpf(beta) + (1 - mpf(beta)) * left))
+
+
+def k_decay(
+    count: int,
+    init_value: float,
+    steps: int,
+    k: float,
+    power: float,
+    end_value: float,
+    shape: str,
+) -> Any:
+    with mp.workprec(1000):  # x may be 1e-90, and 1 - cos(x) the square of that
+        x = (mpf(min(count, steps)) / steps) ** mpf(k)
+        g = falling_cosine(x) if shape == "cosine" else 1 - x
+        return between(end_value, init_value, g ** mpf(power))
 
 
 def tanh_decay(
@@ -235,6 +255,63 @@ def log_warmup(count: int, warmup_steps: int) -> Any:
 
 def sigmoid_ramp_up(count: int, steps: int, steepness: float) -> Any:
     return mp.exp(-mpf(steepness) * (mpf(steps - min(count, steps)) / steps) ** 2)
+
+
+def radam_warmup(count: int, beta2: float) -> Any:
+    n, beta = count + 5, mpf(beta2)
+    limit = 2 / (1 - beta) - 1
+    rho = limit - 2 * n * beta**n / (1 - beta**n)
+    variance = (rho - 4) * (rho - 2) * limit
+    return mp.sqrt(variance / ((limit - 4) * (limit - 2) * rho))
+
+
+def power_law(
+    count: int, peak_value: float, coefficient: float, exponent: float, tokens_per_step: float
+) -> Any:
+    tokens = max(count * mpf(tokens_per_step), mpf(1))
+    return min(mpf(peak_value), mpf(coefficient) * tokens ** mpf(exponent))
+
+
+def fractal_chebyshev(count: int, peak_value: float, lowest_value: float, steps: int) -> Any:
+    def order(size: int, n: int) -> int:
+        if size == 1:
+            return 0
+        entry = order(size // 2, n // 2)
+        return size - 1 - entry if n % 2 else entry
+
+    most, least = 1 / mpf(lowest_value), 1 / mpf(peak_value)
+    theta = mpf(2 * order(steps, count % steps) + 1) / (2 * steps)
+    return 1 / ((most + least) / 2 - (most - least) / 2 * mp.cospi(theta))
+
+
+def noise(
+    count: int,
+    schedule: Schedule,
+    amount: float,
+    key: int,
+    every: int,
+    begin: int,
+    end: int | None,
+) -> Any:
+    if count < begin or (end is not None and count >= end):
+        return exact(schedule, count)
+    # The documented hash, on 32-bit words instead of the library's halves.
+    word = count // every
+    rounds = ((27261, 47073), (24243, 20834), (29637, 35565), (19755, 10858), (31001, 49009))
+    for index, (factor, salt) in enumerate((*rounds, (25321, 22656))):
+        low = word % 65536
+        mixed = (low ^ (key >> 16 * (index % 2)) % 65536 ^ salt) * factor
+        mixed ^= mixed >> 15
+        word = low << 16 | (word >> 16) ^ (mixed >> 4) % 65536
+    word = (word & 65535) << 16 | word >> 16
+    unit = mpf(2 * (word >> 9) + 1) / 2**23 - 1
+    return exact(schedule, count) * (1 + mpf(amount) * unit)
+
+
+def follow(count: int, schedule: Schedule, begin: int, factor: Schedule) -> Any:
+    if count < begin:
+        return exact(schedule, count)
+    return exact(schedule, begin) * exact(factor, count - begin)
 
 
 def add(count: int, first: Schedule, second: Schedule) -> Any:
@@ -301,6 +378,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
         product,
         anneal,
         rex,
+        k_decay,
         tanh_decay,
         exponential_warmup,
         log_warmup,
@@ -308,6 +386,11 @@ ORACLES: dict[str, Callable[..., Any]] = {
         inverse_sqrt,
         inverse_time,
         natural_exponential_decay,
+        radam_warmup,
+        power_law,
+        fractal_chebyshev,
+        noise,
+        follow,
         add,
         minimum,
         maximum,

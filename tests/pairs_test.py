@@ -34,6 +34,10 @@ jitted_ratio = in_jax(pairs.ratio)
 jitted_log2 = in_jax(lambda xp, x: pairs.log2(xp, (x, 0.0)))
 jitted_power = in_jax(lambda xp, v, x, y: pairs.times_power_of_2(xp, v, (x, 0.0), (y, 0.0)))
 
+jitted_power_of_2 = in_jax(lambda xp, x: pairs.power_of_2(xp, (x, 0.0 * x)))
+jitted_lost = in_jax(lambda xp, x: pairs.lost_power_of_2(xp, (x, 0.0 * x)))
+jitted_sine = in_jax(lambda xp, x, low: pairs.quarter_sine(xp, (x, low)))
+
 
 @given(counts)
 def test_an_integer_is_a_pair_exactly(n: int) -> None:
@@ -77,6 +81,26 @@ def test_a_power_of_2_is_right_to_the_last_place(value: float, x: float, y: floa
     found = jitted_power(jnp.float32(value), jnp.float32(x), jnp.float32(y))
     if wanted >= 2.0**-126:
         assert abs(mpf(float(found)) - wanted) <= wanted * 2.0**-22
+
+
+powers = st.floats(-30.0, 0.0, width=32) | st.floats(-(2.0**-20), 0.0, width=32)
+
+
+@given(powers)
+def test_a_power_and_what_it_lost_are_pairs(x: float) -> None:
+    power = mpf(2) ** mpf(x)
+    assert abs(exact(jitted_power_of_2(jnp.float32(x))) - power) <= power * 2.0**-29
+    lost = 1 - power
+    found = exact(jitted_lost(jnp.float32(x)))
+    assert abs(found - lost) <= lost * 2.0**-27 or lost < 2.0**-126
+
+
+@given(st.floats(0.0, 1.0, width=32) | st.floats(0.0, 2.0**-20, width=32), st.floats(-0.5, 0.5))
+def test_a_sine_is_a_pair(x: float, part: float) -> None:
+    low = float(np.float32(part * np.spacing(np.float32(x)) * (0 < x < 1)))
+    wanted = mp.sinpi((mpf(x) + mpf(low)) / 2)
+    found = exact(jitted_sine(jnp.float32(x), jnp.float32(low)))
+    assert abs(found - wanted) <= wanted * 2.0**-30 or wanted < 2.0**-120
 
 
 @pytest.mark.parametrize("whole", [-126, -104, -17, -16, -15, -1, 0, 1, 15, 16, 63])

@@ -42,6 +42,15 @@ def test_the_repr_of_every_schedule_reads_back(name: str) -> None:
         ("piecewise_constant([1, 2], (3,))", lrsched.piecewise_constant((1, 2), (3,))),
         ("cyclic(0, 1, down_steps=None)", lrsched.cyclic(0, 1)),
         (
+            "linear(1, 0, lrsched.of_run(fraction=1) - (epochs(.5) + 5))",
+            lrsched.linear(1, 0, lrsched.of_run(1) - lrsched.epochs(0.5) - 5),
+        ),
+        ("linear(1, 0, 500 - tokens(2e9))", lrsched.linear(1, 0, 500 - lrsched.tokens(2e9))),
+        (
+            "multi_step_decay(1, 0.5, [examples(1_000), 90])",
+            lrsched.multi_step_decay(1, 0.5, (lrsched.examples(1000), 90)),
+        ),
+        (
             "exponential_decay(1, 0.5, staircase=True)",
             lrsched.exponential_decay(1, 0.5, staircase=True),
         ),
@@ -56,7 +65,10 @@ def test_recipes_as_one_writes_them(text: str, schedule: Schedule) -> None:
 
 
 KNOWN = ", ".join(sorted(REGISTRY))
-VALUE = "a value must be a schedule, a number, a string, True, False, None, a tuple or a list"
+VALUE = (
+    "a value must be a schedule, a duration, a number, a string, True, False, None, a tuple or a"
+    " list"
+)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +121,54 @@ VALUE = "a value must be a schedule, a number, a string, True, False, None, a tu
         (
             "constant(1) + 1",
             ValueError,
-            "column 1: a sum must be of schedules, got constant(1) + 1",
+            "column 1: a sum must be of schedules, or of durations and numbers, got"
+            " constant(1) + 1",
+        ),
+        (
+            "constant(1) + of_run(0.1)",
+            ValueError,
+            "column 1: a sum must be of schedules, or of durations and numbers, got"
+            " constant(1) + of_run(0.1)",
+        ),
+        (
+            "linear(1, 0, 5 - 3)",
+            ValueError,
+            "column 14: a difference must be of durations and numbers, got 5 - 3",
+        ),
+        (
+            "linear(1, 0, epochs(5) - True)",
+            ValueError,
+            "column 14: a difference must be of durations and numbers, got epochs(5) - True",
+        ),
+        (
+            "of_run(1.0) - 5",
+            ValueError,
+            "column 1: the recipe must be a schedule, got of_run(1.0) - 5",
+        ),
+        (
+            "linear(1, 0, of_run(-1))",
+            ValueError,
+            "column 14: of_run: fraction must be a number >= 0, got -1",
+        ),
+        (
+            "linear(1, 0, epochs('1'))",
+            TypeError,
+            "column 14: epochs: number must be a number >= 0, got '1'",
+        ),
+        (
+            "linear(1, 0, of_run())",
+            TypeError,
+            "column 14: of_run() missing 1 required positional argument: 'fraction'",
+        ),
+        (
+            "linear(1, 0, ofrun(1))",
+            ValueError,
+            f"column 14: schedule must be one of {KNOWN}, got 'ofrun' (did you mean 'of_run'?)",
+        ),
+        (
+            "constant(of_run(1))",
+            TypeError,
+            "column 1: constant: value must be a finite number, got of_run(1)",
         ),
         ("0.1", ValueError, "column 1: the recipe must be a schedule, got 0.1"),
         (

@@ -69,7 +69,7 @@ def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:
         assert failures == 0
         attempted += attempts
     pyplot.close("all")
-    assert attempted == 12
+    assert attempted == 14
 
 
 def test_the_tables_name_every_schedule_and_nothing_that_is_none() -> None:

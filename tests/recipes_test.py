@@ -1,13 +1,22 @@
 """The named recipes against their published formulas."""
 
 import math
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import jax
+import numpy as np
+import optax
 import pytest
+import pytorch_warmup
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pytorch_optimizer.lr_scheduler import chebyshev
 
 import lrsched
+from lrsched import Schedule
 
 peaks = st.floats(1e-6, 10.0)
 steps = st.integers(1, 500)
@@ -89,3 +98,171 @@ recipes: Any = lrsched
 def test_bad_input_is_refused(make: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@given(peaks, st.integers(2, 500), st.floats(0, 0.99), counts)
+def test_warmup_cosine_is_optax_s(peak: float, total: int, share: float, t: int) -> None:
+    up = int(total * share)
+    with jax.enable_x64(True):
+        theirs = optax.warmup_cosine_decay_schedule(0.0, peak, up, total, peak / 10)(t)
+    recipe = lrsched.warmup_cosine(peak, total, up, peak / 10)
+    assert recipe(t) == pytest.approx(float(theirs), rel=1e-10)
+
+
+@given(peaks, st.integers(10, 10**5).map(lambda tenth: 10 * tenth), st.floats(0, 0.7))
+def test_deepseek(peak: float, total: int, share: float) -> None:
+    up = int(total * share)
+    recipe = lrsched.deepseek(peak, total, up)
+    for t, factor in ((0.8, 0.316), (0.9, 0.1)):
+        first = round(t * total)
+        assert recipe(first) == close(peak * factor)
+        assert recipe(first - 1) == close(peak * (1.0 if t == 0.8 else 0.316))
+    assert recipe(up // 2) == close(peak * (up // 2) / up if up else peak)
+
+
+@given(peaks, st.integers(1, 50), st.integers(1, 6), st.floats(0.3, 3.0), st.floats(0.0, 1.5))
+def test_with_restarts(peak: float, first: int, cycles: int, growth: float, shrink: float) -> None:
+    lengths = [round(first * growth**i) for i in range(cycles)]
+    floor = peak / 100
+    cycle = lrsched.cosine_decay(peak, first, floor)
+    if min(lengths) < 1:
+        with pytest.raises(ValueError, match="period_mult must be large enough to leave a step"):
+            lrsched.with_restarts(cycle, first, cycles, growth, shrink)
+        return
+    recipe = lrsched.with_restarts(cycle, first, cycles, growth, shrink, 3, floor)
+    t = 0
+    for i, length in enumerate(lengths):
+        top = peak * shrink**i
+        for n in range(3 + length):
+            if n < 3:
+                wanted = floor + (top - floor) * n / 3
+            else:
+                wanted = floor + (top - floor) * (1 + math.cos(math.pi * (n - 3) / length)) / 2
+            assert recipe(t) == pytest.approx(wanted, rel=1e-9, abs=1e-18)
+            t += 1
+    assert recipe(t) == recipe(t + 1000) == close(floor)
+
+
+def test_with_restarts_is_optax_s_sgdr() -> None:
+    lengths, tops = [10, 15, 22, 34], [1.0, 0.5, 0.25, 0.125]
+    cycles = [
+        {
+            "init_value": 0.0,
+            "peak_value": top,
+            "warmup_steps": 4,
+            "decay_steps": 4 + length,
+            "end_value": 0.0,
+        }
+        for length, top in zip(lengths, tops, strict=True)
+    ]
+    with jax.enable_x64(True):
+        theirs = optax.sgdr_schedule(cycles)
+        recipe = lrsched.with_restarts(lrsched.cosine_decay(1.0, 10), 10, 4, 1.5, 0.5, 4)
+        for count in range(sum(lengths) + 4 * 4 + 5):
+            assert recipe(count) == pytest.approx(float(theirs(count)), abs=1e-9)
+
+
+def test_endless_restarts_begin_the_same_way() -> None:
+    limited = lrsched.with_restarts(lrsched.cosine_decay(1.0, 7), 7, 4, 3, 0.5)
+    endless = lrsched.cosine_restarts(1.0, 7, period_mult=3, peak_mult=0.5)
+    for count in range(7 * (1 + 3 + 9 + 27)):
+        assert limited(count) == pytest.approx(endless(count), rel=1e-12)
+
+
+@pytest.mark.parametrize("beta2", ["0.0", "0.3", "0.5", "0.9", "0.95", "0.98", "0.999", "0.9999"])
+def test_untuned_linear_warmup_is_pytorch_warmup_s(beta2: str) -> None:
+    """But for the rounding of 1 - beta2, by which its ramp is a step short for most of these."""
+    optimizer = torch.optim.Adam([torch.zeros(1)], lr=1.0, betas=(0.9, float(beta2)))
+    theirs = pytorch_warmup.UntunedLinearWarmup(optimizer)
+    ours = lrsched.untuned_linear_warmup(float(beta2))
+    length = int(2 / (1 - Fraction(beta2)))
+    their_length = int(2 / (1 - float(beta2)))
+    assert their_length in (length - 1, length)
+    optimizer.step()
+    for count in range(300):
+        assert ours(count) == close(min((count + 1) / length, 1.0))
+        their_rate = optimizer.param_groups[0]["lr"]
+        assert their_rate == close(min((count + 1) / their_length, 1.0))
+        optimizer.param_groups[0]["lr"] = 1.0
+        with theirs.dampening():
+            pass
+
+
+@pytest.mark.parametrize("beta2", [0.9, 0.95, 0.98, 0.99, 0.999])
+def test_radam_warmup_is_pytorch_warmup_s(beta2: float) -> None:
+    """Its formula cancels: to 1e-9."""
+    optimizer = torch.optim.Adam([torch.zeros(1)], lr=1.0, betas=(0.9, beta2))
+    theirs = pytorch_warmup.RAdamWarmup(optimizer)
+    ours = lrsched.radam_warmup(beta2)
+    optimizer.step()
+    for count in range(300):
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(ours(count), rel=1e-9)
+        optimizer.param_groups[0]["lr"] = 1.0
+        with theirs.dampening():
+            pass
+
+
+@pytest.mark.parametrize("steps", [1, 2, 8, 64])
+def test_fractal_chebyshev_is_pytorch_optimizer_s(steps: int) -> None:
+    rates = chebyshev.get_chebyshev_steps(steps)[chebyshev.get_chebyshev_permutation(steps)]
+    ours = lrsched.fractal_chebyshev(20.0, 1.0, steps)
+    np.testing.assert_allclose([ours(count) for count in range(steps)], rates, rtol=1e-12)
+
+
+def test_a_round_of_chebyshev_is_the_best_of_its_length() -> None:
+    """After T steps no error on curvatures from m to M is above 1 / cosh(T acosh(...))."""
+    m, steps = 0.01, 16
+    curvatures = np.linspace(m, 1.0, 5001)
+    left = np.ones_like(curvatures)
+    for count in range(steps):
+        left *= 1 - lrsched.fractal_chebyshev(1 / m, 1.0, steps)(count) * curvatures
+    bound = 1 / math.cosh(steps * math.acosh((1 + m) / (1 - m)))
+    assert np.max(np.abs(left)) == pytest.approx(bound, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: lrsched.warmup_cosine(0.1, 100, 100),
+            "warmup_cosine: warmup_steps must be below total_steps (100), got 100",
+        ),
+        (
+            lambda: lrsched.deepseek(0.1, 1000),
+            "deepseek: warmup_steps must be below total_steps (1000), got 2000",
+        ),
+        (
+            lambda: lrsched.deepseek(0.1, 1000, 800),
+            "deepseek: warmup_steps must be below 80 % of total_steps, got 800",
+        ),
+        (
+            lambda: lrsched.untuned_linear_warmup(1.0),
+            "untuned_linear_warmup: beta2 must be a number >= 0 and < 1, got 1.0",
+        ),
+        (
+            lambda: lrsched.with_restarts(lrsched.constant(0.1), 10, 2, peak_mult=0.5),
+            "with_restarts: schedule must be a schedule with an init_value (for peak_mult), "
+            "got constant(value=0.1)",
+        ),
+        (
+            lambda: lrsched.with_restarts(lrsched.cosine_decay(0.1, 10), 10, 0),
+            "with_restarts: cycles must be an integer >= 1 (cycles), got 0",
+        ),
+        (
+            lambda: lrsched.with_restarts(0.1, 10, 2),  # type: ignore[arg-type]
+            "with_restarts: schedule must be a schedule, got 0.1",
+        ),
+        (
+            lambda: lrsched.fractal_chebyshev(1.0, 0.1, 12),
+            "fractal_chebyshev: steps must be a power of 2 from 1 to 536870912 (steps), got 12",
+        ),
+        (
+            lambda: lrsched.fractal_chebyshev(0.1, 1.0, 8),
+            "fractal_chebyshev: lowest_value must be <= peak_value (0.1), got 1.0",
+        ),
+    ],
+)
+def test_refusals(make: Callable[[], Schedule], message: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as refused:
+        make()
+    assert str(refused.value) == message

@@ -329,14 +329,20 @@ _numbers = st.one_of(
     st.none(),
     st.sampled_from(["", "cosine", "linear", "triangular2", "exp_range", 2**31 - 1, 2**31]),
 )
-_anything = st.one_of(_numbers, st.lists(_numbers, max_size=3), st.just(ONE))
+_durations = st.builds(
+    lambda duration, steps: duration + steps,
+    st.sampled_from([lr.of_run(0.3), lr.epochs(2), lr.of_run(1.0) - lr.epochs(9)]),
+    st.integers(-20, 20) | st.just(LAST),
+)
+_items = _numbers | _durations
+_anything = st.one_of(_items, st.lists(_items, max_size=3), st.just(ONE))
 _NAMES = [name for name in REGISTRY if REGISTRY[name].body.__module__.startswith("lrsched.")]
 _COUNTS = [0, 1, 2, 7, 1000, 2**24 + 1, LAST - 1, LAST]
 
 
 def made_or_refusal(name: str, arguments: dict[str, Any]) -> Schedule | str:
     try:
-        return REGISTRY[name].make(**arguments)
+        return REGISTRY[name].make(**arguments).resolve(total_steps=100, steps_per_epoch=10)
     except (TypeError, ValueError) as refused:
         return str(refused)
 
@@ -344,7 +350,10 @@ def made_or_refusal(name: str, arguments: dict[str, Any]) -> Schedule | str:
 @settings(max_examples=3000)
 @given(st.sampled_from(_NAMES), st.data())
 def test_what_is_accepted_neither_raises_nor_overflows(name: str, data: Any) -> None:
-    """Every schedule from arguments of every kind: refused in the one form, or good for ever."""
+    """Every schedule from arguments of every kind: refused in the one form, or good for ever.
+
+    Where there are durations in other units, at the latest when they are resolved.
+    """
     parameters = REGISTRY[name].parameters
     arguments = {p: data.draw(_anything | _fitting(p) | _fitting(p), label=p) for p in parameters}
     schedule = made_or_refusal(name, arguments)
@@ -367,13 +376,14 @@ def _fitting(name: str) -> Any:
     if name == "values":
         return st.lists(st.floats(-1e18, 1e18), max_size=3)
     if name == "boundaries":
-        return st.lists(st.integers(0, LAST), max_size=3).map(sorted)
+        ascending = st.lists(st.integers(0, LAST), max_size=3).map(sorted)
+        return ascending | st.lists(_durations | st.integers(0, 100), max_size=3)
     if name in ("staircase", "three_phase"):
         return st.booleans()
     if name in ("mode", "shape", "anneal"):
         return st.sampled_from(["linear", "cosine", "triangular", "triangular2", "exp_range"])
     if name.endswith("steps") or name in ("step_size", "period_mult"):
-        return st.integers(1, 100) | st.integers(1, LAST)
+        return st.integers(1, 100) | st.integers(1, LAST) | _durations
     return st.floats(0, 1) | st.floats(-1e18, 1e18) | st.sampled_from([0.0, 1.0, 1e18, -1e18])
 
 

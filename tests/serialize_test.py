@@ -1,6 +1,7 @@
 """Recipes as JSON: what is written, and what is refused on reading."""
 
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -35,6 +36,84 @@ def test_a_recipe_is_written_in_full() -> None:
 def test_defaults_may_be_left_out() -> None:
     recipe = {"lrsched": 1, "schedule": "cyclic", "params": {"init_value": 0, "peak_value": 1}}
     assert lrsched.from_dict(recipe) == lrsched.cyclic(0.0, 1.0)
+
+
+def steps(duration: Any) -> dict[str, Any]:
+    return {
+        "lrsched": 1,
+        "schedule": "linear",
+        "params": {"init_value": 1.0, "end_value": 0.0, "steps": {"duration": duration}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("duration", "written"),
+    [
+        (lrsched.of_run(1.0), {"run": 1.0}),
+        (lrsched.epochs(5), {"epochs": 5}),
+        (lrsched.tokens(2e9) + 5, [{"tokens": 2e9}, {"steps": 5}]),
+        (500 - lrsched.examples(3), [{"examples": -3}, {"steps": 500}]),
+        (
+            lrsched.of_run(1.0) - lrsched.of_run(0.1) - lrsched.epochs(0.5),
+            [{"run": 1.0}, {"run": -0.1}, {"epochs": -0.5}],
+        ),
+    ],
+)
+def test_durations_in_other_units(duration: lrsched.Duration, written: Any) -> None:
+    recipe = lrsched.linear(1.0, 0.0, duration)
+    assert recipe.to_dict() == steps(written)
+    assert lrsched.from_dict(steps(written)) == recipe
+    SCHEMA.validate(steps(written))
+
+
+def test_durations_as_one_may_write_them() -> None:
+    for several in ([{"steps": -1}, {"run": 1}, {"steps": 4}], [{"run": 1}, {"steps": 3}]):
+        assert lrsched.from_dict(steps(several)) == lrsched.linear(1, 0, lrsched.of_run(1) + 3)
+    assert lrsched.from_dict(steps([{"run": 1}])) == lrsched.from_dict(steps({"run": 1}))
+
+
+DURATION = (
+    'from_dict: duration must be {"run": 0.1} or the like (of "run", "epochs", "examples", '
+    '"tokens"), or a list of such and of {"steps": 5}, got '
+)
+
+
+@pytest.mark.parametrize(
+    ("duration", "error", "text"),
+    [
+        (5, ValueError, DURATION + "5"),
+        ({}, ValueError, DURATION + "{}"),
+        ([], ValueError, DURATION + "[]"),
+        ("epochs(5)", ValueError, DURATION + "'epochs(5)'"),
+        ({"weeks": 1}, ValueError, DURATION + "{'weeks': 1}"),
+        ({"run": 1, "epochs": 1}, ValueError, DURATION + "{'run': 1, 'epochs': 1}"),
+        ([{"run": 1}, 5], ValueError, DURATION + "[{'run': 1}, 5]"),
+        ([[{"run": 1}]], ValueError, DURATION + "[[{'run': 1}]]"),
+        ({"steps": 5}, ValueError, DURATION + "{'steps': 5}"),
+        ({"run": "1"}, TypeError, "from_dict: run must be a finite number, got '1'"),
+        ({"run": True}, TypeError, "from_dict: run must be a finite number, got True"),
+        ([{"run": 1}, {"steps": None}], TypeError, "from_dict: steps must be a finite number, got"),
+        (
+            [{"run": 1}, {"steps": 0.5}],
+            TypeError,
+            "linear: steps must be an integer >= 1 (steps), got of_run(1) + 0.5",
+        ),
+    ],
+)
+def test_what_is_no_duration_is_refused(duration: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=f"^{re.escape(text)}"):
+        lrsched.from_dict(steps(duration))
+    if not (isinstance(duration, list) and {"steps": 0.5} in duration):  # of this it says nothing
+        assert not SCHEMA.is_valid(steps(duration))
+
+
+def test_a_duration_stands_only_where_steps_do() -> None:
+    recipe = {"lrsched": 1, "schedule": "constant", "params": {"value": {"duration": {"run": 1}}}}
+    assert not SCHEMA.is_valid(recipe)
+    with pytest.raises(TypeError, match=r"value must be a finite number, got of_run\(1\)"):
+        lrsched.from_dict(recipe)
+    with pytest.raises(ValueError, match=r"a schedule must be .*, got {'duration': {'run': 1}}"):
+        lrsched.from_dict({"lrsched": 1, "duration": {"run": 1}})
 
 
 @pytest.mark.parametrize(

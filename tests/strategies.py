@@ -16,7 +16,7 @@ durations = st.one_of(
     st.integers(1, 30), st.integers(1, 10**4), st.integers(1, LAST), st.just(LAST)
 )
 counts = st.one_of(st.integers(0, 100), st.integers(0, LAST), st.just(LAST))
-shapes = st.sampled_from(["linear", "cosine", "1-sqrt", "square", "exponential"])
+shapes = st.sampled_from(["linear", "cosine", "1-sqrt", "square", "exponential", "lowered-linear"])
 fractions = st.floats(0.01, 0.5)
 
 
@@ -66,7 +66,12 @@ SIMPLE: dict[str, st.SearchStrategy[Schedule]] = {
     "constant": st.builds(lrsched.constant, values),
     "linear": st.builds(lrsched.linear, values, values, durations),
     "polynomial": st.builds(
-        lrsched.polynomial, values, values, durations, st.floats(0.1, 20.0) | st.just(2.0)
+        lrsched.polynomial,
+        values,
+        values,
+        durations,
+        st.floats(0.1, 20.0) | st.just(2.0),
+        st.booleans(),
     ),
     "exponential_ramp": st.builds(lrsched.exponential_ramp, positives, positives, durations),
     "exponential_decay": st.builds(
@@ -99,6 +104,15 @@ SIMPLE: dict[str, st.SearchStrategy[Schedule]] = {
     ),
     "anneal": st.builds(lrsched.anneal, values, values, durations, shapes),
     "rex": st.builds(lrsched.rex, values, durations, values, st.floats(0.01, 2.0)),
+    "k_decay": st.builds(
+        lrsched.k_decay,
+        values,
+        durations,
+        st.floats(0.1, 10.0) | st.just(1.0),
+        st.floats(0.1, 20.0) | st.just(1.0),
+        values,
+        st.sampled_from(["cosine", "linear"]),
+    ),
     "tanh_decay": st.builds(
         lrsched.tanh_decay, values, durations, values, st.floats(-9, -1), st.floats(0, 6)
     ),
@@ -112,6 +126,22 @@ SIMPLE: dict[str, st.SearchStrategy[Schedule]] = {
     ),
     "inverse_time": st.builds(
         lrsched.inverse_time, values, st.floats(0.0, 100.0), durations, st.booleans()
+    ),
+    "radam_warmup": st.builds(
+        lrsched.radam_warmup, st.floats(0.9, 0.9999) | st.floats(1e-6, 1e-3).map(lambda x: 1 - x)
+    ),
+    "power_law": st.builds(
+        lrsched.power_law,
+        values,
+        st.floats(1e-3, 1e6),
+        st.floats(-2.0, 0.0) | st.just(-0.51),
+        st.floats(1.0, 1e8),
+    ),
+    "fractal_chebyshev": st.builds(
+        lrsched.fractal_chebyshev,
+        st.floats(1.0, 1e6),
+        st.floats(1e-12, 1.0),
+        st.integers(0, 29).map(lambda n: 2**n),
     ),
     "natural_exponential_decay": st.builds(
         lrsched.natural_exponential_decay,
@@ -134,6 +164,16 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
         "minimum": st.builds(lrsched.minimum, inner, inner),
         "maximum": st.builds(lrsched.maximum, inner, inner),
         "clip": st.builds(lrsched.clip, inner, st.floats(0, 1), st.floats(1, 1e4)),
+        "follow": st.builds(lrsched.follow, inner, st.just(0) | durations, inner),
+        "noise": st.builds(
+            lrsched.noise,
+            inner,
+            st.floats(0.0, 1.0) | st.just(1.0),
+            st.integers(0, LAST),
+            st.just(1) | durations,
+            st.just(0) | durations,
+            st.none() | st.just(0) | durations,
+        ),
         "delay": st.builds(lrsched.delay, inner, st.just(0) | durations),
         "advance": st.builds(lrsched.advance, inner, st.just(0) | durations),
         "repeat": st.builds(lrsched.repeat, inner, durations),

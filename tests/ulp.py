@@ -16,14 +16,17 @@ from tests.ways import Way
 SMALLEST_NORMAL = 2.0**-126
 
 
-def ulps(got: float, wanted: Any) -> float:
+def ulps(got: float, wanted: Any, scale: float = 1.0) -> float:
     """The error in units of the last place that float32 has at the exact value.
 
     Where the exact value is below the smallest normal number, XLA and GPUs flush it to zero: there
-    anything from zero to that number counts as right.
+    anything from zero to that number counts as right. So it does with the weight that a value as
+    large as `scale` has in the exact one.
     """
     if abs(wanted) < SMALLEST_NORMAL:
         return 0.0 if abs(got) <= SMALLEST_NORMAL else float("inf")
+    if abs(got - wanted) < 64 * SMALLEST_NORMAL * scale:
+        return 0.0
     last_place = mp.ldexp(1, int(mp.floor(mp.log(abs(wanted), 2))) - 23)
     return float(abs(got - wanted) / last_place)
 
@@ -53,13 +56,23 @@ def has_subnormal_factor(schedule: Schedule, count: int) -> bool:
     )
 
 
+def error_of(schedule: Schedule, count: int, got: float, wanted: Any) -> float:
+    """The error of a value of the schedule, in units of the last place; NaN is infinitely wrong."""
+    if got != got:
+        return float("inf")
+    if has_subnormal_factor(schedule, count):
+        return 0.0
+    scale = max([1.0, *(x for x in leaves(schedule.params.values()) if isinstance(x, float))])
+    return ulps(got, wanted, scale)
+
+
 def worst(schedule: Schedule, counts: Iterable[int], way: Way = ways.jax_jit) -> tuple[float, int]:
     """The largest error of the schedule in float32, by default compiled by JAX, and its count."""
     counts = list(counts)
     got = way(schedule, counts)
     errors = [
-        0.0 if has_subnormal_factor(schedule, n) else ulps(float(x), exact(schedule, n))
-        for x, n in zip(got, counts, strict=True)
+        error_of(schedule, count, float(value), exact(schedule, count))
+        for value, count in zip(got, counts, strict=True)
     ]
     at = int(np.argmax(errors))
     return errors[at], counts[at]

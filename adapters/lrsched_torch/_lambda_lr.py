@@ -71,6 +71,8 @@ def lambda_lr(
     if keep_ratios and float(groups[0].get("initial_lr", groups[0]["lr"])) == 0.0:
         refuse("the first group's lr", "other than 0 with keep_ratios", groups[0]["lr"])
     last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
+    for unresolved in (each for each in schedules if not each.is_resolved):
+        unresolved(0)  # refuses, before the optimizer is touched
     return ScheduleLR(optimizer, tuple(schedules), last_step, keep_ratios)
 
 

@@ -1,0 +1,86 @@
+"""Splits of 1 into a part and the rest, both with all their digits.
+
+`1 - part` has no digits left where the part is nearly 1, and a power multiplies the error of what
+it is taken of. So both are carried along, in float32 each as a pair.
+"""
+
+import math
+from typing import Any
+
+from lrsched import _pairs as pairs
+from lrsched._namespace import SCALARS, is_single, real
+from lrsched._pairs import Pair
+
+Split = tuple[Pair, Pair]
+
+
+def split(xp: Any, done: Any, left: Any, steps: Any, times: Any = 1) -> Split:
+    """done / (times * steps) and left / (times * steps), for what adds up to that."""
+
+    def share(n: Any) -> Pair:
+        if _in_one_float(xp, n):
+            return real(xp, n) / real(xp, steps) / real(xp, times), 0.0
+        return pairs.ratio(xp, pairs.ratio(xp, n, steps), times)
+
+    return share(done), share(left)
+
+
+def power(xp: Any, parts: Split, exponent: Any) -> Split:
+    """part ** exponent and 1 - part ** exponent."""
+    part, rest = parts
+    if _in_one_float(xp, part[0]):
+        grown = part[0] ** exponent
+        return (grown, 0.0), (_lost(xp, exponent * _log(xp, parts), part[0]), 0.0)
+    log = pairs.product(pairs.log2(xp, _positive(xp, part)), pairs.pair(xp, exponent))
+    nothing, everything = part[0] == 0, rest[0] == 0
+
+    def clean(x: Pair, at_nothing: float, at_everything: float) -> Pair:
+        high = xp.where(everything, at_everything, xp.where(nothing, at_nothing, x[0]))
+        return high, xp.where(everything | nothing, 0.0, x[1])
+
+    grown, lost = pairs.power_of_2(xp, log), pairs.lost_power_of_2(xp, log)
+    return clean(grown, 0.0, 1.0), clean(lost, 1.0, 0.0)
+
+
+def sine(xp: Any, parts: Split) -> Split:
+    """(1 - cos(pi part)) / 2 and (1 + cos(pi part)) / 2, as the squares of sines."""
+
+    def squared(x: Pair) -> Pair:
+        if _in_one_float(xp, x[0]):
+            return xp.sin(math.pi / 2 * x[0]) ** 2, 0.0
+        root = pairs.quarter_sine(xp, x)
+        return pairs.product(root, root)
+
+    return squared(parts[0]), squared(parts[1])
+
+
+def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -> Any:
+    """first * part ** exponent + second * (1 - part ** exponent)."""
+    part, _ = parts
+    lost = _lost(xp, exponent * _log(xp, parts), part[0])
+    if _in_one_float(xp, part[0]):
+        return first * part[0] ** exponent + second * lost
+    log = pairs.log2(xp, _positive(xp, part))
+    kept = pairs.times_power_of_2(xp, first, log, pairs.pair(xp, exponent))
+    return xp.where(part[0] > 0, kept, 0.0 * kept) + second * lost
+
+
+def _in_one_float(xp: Any, x: Any) -> bool:
+    return xp is SCALARS or not is_single(xp, x)
+
+
+def _positive(xp: Any, x: Pair) -> Pair:
+    return xp.where(x[0] > 0, x[0], 1.0), xp.where(x[0] > 0, x[1], 0.0)
+
+
+def _log(xp: Any, parts: Split) -> Any:
+    """The natural logarithm of the part, from the smaller of the two; of 1 where it is 0."""
+    (part, _), (rest, _) = parts
+    near_1 = rest < 0.5
+    of_part = xp.log(xp.where(near_1 | (part == 0), 1.0 + 0.0 * part, part))
+    return xp.where(near_1, xp.log1p(-xp.where(near_1, rest, 0.0 * rest)), of_part)
+
+
+def _lost(xp: Any, log: Any, part: Any) -> Any:
+    """1 - e ** log, and 1 where there is no part."""
+    return xp.where(part > 0, -xp.expm1(log), 1.0 + 0.0 * part)

@@ -1,0 +1,78 @@
+"""Chebyshev's step sizes for gradient descent, in the fractal order that keeps it stable."""
+
+import dataclasses
+from typing import Annotated, Any
+
+from lrsched._define import schedule
+from lrsched._namespace import is_array, whole
+from lrsched._numerics import half_cosine
+from lrsched._validate import Positive, Refusal, Whole, integer, is_traced
+
+_BITS = 29  # of the largest length: the formula counts in half steps, and then twice that
+_length = integer(1, "steps")
+
+
+def _power_of_2(value: Any) -> Any:
+    value = _length.convert(value)
+    if isinstance(value, int) and (value & (value - 1) or value > 2**_BITS):
+        raise ValueError
+    return value
+
+
+_wanted = f"a power of 2 from 1 to {2**_BITS} (steps)"
+PowerOf2 = Annotated[Whole, dataclasses.replace(_length, wanted=_wanted, convert=_power_of_2)]
+
+
+def _low_to_high(refuse: Refusal, params: dict[str, Any]) -> None:
+    low, high = params["lowest_value"], params["peak_value"]
+    if not (is_traced(low) or is_traced(high)) and low > high:
+        refuse("lowest_value", f"<= peak_value ({high})", low)
+
+
+@schedule(check=_low_to_high)
+def fractal_chebyshev(
+    xp: Any, count: Any, peak_value: Positive, lowest_value: Positive, steps: PowerOf2
+) -> Any:
+    r"""Chebyshev's step sizes in fractal order, again and again: high ones among low ones.
+
+    .. math:: \eta(t) = \left(\frac{\cos^2 \theta}{v_{max}} + \frac{\sin^2 \theta}{v_{min}}
+        \right)^{-1}, \quad \theta = \frac{\pi (2 \sigma(t) + 1)}{4 T}
+
+    where :math:`\sigma` orders the T steps of a round: :math:`\sigma_1 = (0)`, and
+    :math:`\sigma_{2T}` has each entry s of :math:`\sigma_T` followed by :math:`2T - 1 - s`. For a
+    quadratic with curvatures from m to M, with :math:`v_{max} = 1 / m` and :math:`v_{min} = 1 / M`,
+    a round is the best that T steps of gradient descent can do.
+
+    Args:
+        peak_value: v_max, which the highest step size nears, at least 1e-18.
+        lowest_value: v_min, which the lowest nears, at least 1e-18, not above `peak_value`.
+        steps: T, the length of a round in steps, a power of 2 up to 2**29; the next round is the
+            same.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Agarwal, Goel and Zhang 2021, arXiv:2103.01338.
+
+    Elsewhere: pytorch_optimizer's `get_chebyshev_schedule`, with `small_m=0.05` and `big_m=1`.
+
+    >>> rates = fractal_chebyshev(peak_value=20.0, lowest_value=1.0, steps=4)
+    >>> [round(rates(count), 3) for count in range(5)]
+    [11.607, 1.038, 2.914, 1.415, 11.607]
+    """
+    position = whole(xp, count)
+    twice = 2 * _fractal_order(position - position // steps * steps, steps) + 1
+    high = half_cosine(xp, 2 * steps - twice, 2 * steps)
+    low = half_cosine(xp, twice, 2 * steps)
+    return 1.0 / (high / peak_value + low / lowest_value)
+
+
+def _fractal_order(position: Any, steps: Any) -> Any:
+    """sigma: each set bit of the position mirrors all entries of its level and of those below."""
+    bits = _BITS if is_array(steps) else steps.bit_length() - 1
+    entry = 0 * position
+    for level in range(bits):
+        size = steps >> level
+        mirror = size - 1 if bits < _BITS else (size - 1) * (size > 0)
+        entry = entry ^ (((position >> level) & 1) * mirror)
+    return entry
