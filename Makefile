@@ -22,7 +22,7 @@ gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py
 
 ulp: $(VENV)/installed
-	$(RUN) -m benchmarks.ulp
+	$(RUN) -m benchmarks.ulp --write
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
