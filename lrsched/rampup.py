@@ -151,7 +151,8 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     Over `n = floor(2 / (1 - beta2))` steps it is `(count + 1) / n`. To multiply a schedule with.
 
     Source: Ma and Yarats 2019, arXiv:1910.04209. Elsewhere: pytorch_warmup's
-    `UntunedLinearWarmup`; its `UntunedExponentialWarmup` is `exponential_warmup(1 / (1 - beta2))`.
+    `UntunedLinearWarmup`, which by the rounding of `1 - beta2` often takes a step less; its
+    `UntunedExponentialWarmup` is `exponential_warmup(1 / (1 - beta2))`.
 
     >>> [untuned_linear_warmup(0.9)(count) for count in (0, 9, 19, 20)]
     [0.05, 0.5, 1.0, 1.0]

@@ -5,9 +5,10 @@ rate involved: `1 + cos` and `(start - end) * left + end` cancel where the value
 """
 
 import itertools
+import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -187,6 +188,82 @@ def test_optax_cosine_decay_schedule(
         optax.cosine_decay_schedule(init, steps, alpha),
         data.draw(counts_around(steps)),
         of=(5e-16, init * max(1.0, alpha)),
+    )
+
+
+@many
+@given(
+    init=rates,
+    alpha=st.floats(0.0, 2.0),
+    exponent=st.floats(0.1, 10.0),
+    steps=durations,
+    data=st.data(),
+)
+def test_optax_cosine_decay_schedule_with_an_exponent(
+    init: float, alpha: float, exponent: float, steps: int, data: st.DataObject
+) -> None:
+    """`1 + cos` is right to 1e-16 of 1, and its power is the less so the less is left."""
+    counts = data.draw(counts_around(steps))
+    left = min(math.sin(math.pi / 2 * (1 - n / steps)) ** 2 for n in counts if n < steps)
+    lost = 1e-15 if exponent >= 1 else 1e-15 * left ** (exponent - 1)
+    check(
+        lrsched.k_decay(init, steps, power=exponent, end_value=alpha * init),
+        optax.cosine_decay_schedule(init, steps, alpha, exponent),
+        counts,
+        of=(max(exponent, 1.0) * lost, init * max(1.0, alpha)),
+    )
+
+
+@many
+@given(init=rates, rate=decays, end=st.floats(0.0, 1.0), steps=phases, data=st.data())
+def test_optax_exponential_decay_to_an_end(
+    init: float, rate: float, end: float, steps: int, data: st.DataObject
+) -> None:
+    """A decay cut off at its end, and a growth as well."""
+    decay, growth = (lrsched.exponential_decay(init, x, steps) for x in (rate, 1.0 + rate))
+    counts = data.draw(counts_around(steps))
+    for recipe, theirs in (
+        (
+            lrsched.maximum(decay, lrsched.constant(end * init)),
+            optax.exponential_decay(init, steps, rate, end_value=end * init),
+        ),
+        (
+            lrsched.minimum(growth, lrsched.constant((1.0 + end) * init)),
+            optax.exponential_decay(init, steps, 1.0 + rate, end_value=(1.0 + end) * init),
+        ),
+    ):
+        check(recipe, theirs, counts, rel=1e-14)
+
+
+@some
+@given(
+    kind=st.sampled_from(["linear", "cosine"]),
+    init=rates,
+    pieces=st.lists(st.tuples(phases, st.floats(0.0, 4.0)), min_size=2, max_size=4),
+    data=st.data(),
+)
+def test_optax_piecewise_interpolate_schedule(
+    kind: Literal["linear", "cosine"],
+    init: float,
+    pieces: list[tuple[int, float]],
+    data: st.DataObject,
+) -> None:
+    """Factors there, values here; one step at a time, since over arrays it returns garbage."""
+    lengths, scales = zip(*pieces, strict=True)
+    boundaries = list(itertools.accumulate(lengths))
+    values = [*itertools.accumulate(scales, operator.mul, initial=init)]
+    theirs = optax.piecewise_interpolate_schedule(
+        kind, init, dict(zip(boundaries, scales, strict=True))
+    )
+    ours = [
+        lrsched.anneal(start, end, length, shape=kind)
+        for start, end, length in zip(values, values[1:], lengths, strict=False)
+    ]
+    check(
+        lrsched.join(ours, boundaries[:-1]),
+        one_by_one(theirs),
+        data.draw(counts_around(*boundaries)),
+        of=(1e-15, max(values)),
     )
 
 
@@ -587,6 +664,26 @@ def test_keras_exponential_decay(
 
 
 @some
+@given(
+    init=rates,
+    rate=st.just(0.0) | st.floats(1e-6, 10.0),
+    steps=phases,
+    staircase=st.booleans(),
+    data=st.data(),
+)
+def test_keras_inverse_time_decay(
+    init: float, rate: float, steps: int, staircase: bool, data: st.DataObject
+) -> None:
+    theirs = keras_schedules.InverseTimeDecay(np.float64(init), steps, np.float64(rate), staircase)
+    check(
+        lrsched.inverse_time(init, rate, steps, staircase),
+        one_by_one(theirs),
+        data.draw(counts_around(steps, 9 * steps)),
+        rel=1e-15,
+    )
+
+
+@some
 @given(drawn=st.sets(st.integers(0, LAST - 1), min_size=1, max_size=4), data=st.data())
 def test_keras_piecewise_constant_decay(drawn: set[int], data: st.DataObject) -> None:
     """It begins the next value one step after the boundary."""
@@ -610,6 +707,21 @@ def test_keras_polynomial_decay(
         lrsched.polynomial(init, end, steps, power),
         keras_schedules.PolynomialDecay(np.float64(init), steps, end, power),
         data.draw(counts_around(steps)),
+        of=(power * 1e-15, max(init, end)),
+    )
+
+
+@some
+@given(init=floors, end=floors, steps=phases, power=st.floats(1.0, 10.0), data=st.data())
+def test_keras_polynomial_decay_in_cycles(
+    init: float, end: float, steps: int, power: float, data: st.DataObject
+) -> None:
+    """The end moves on by whole multiples of its distance, each time that it is passed."""
+    theirs = keras_schedules.PolynomialDecay(np.float64(init), steps, end, power, cycle=True)
+    check(
+        lrsched.polynomial(init, end, steps, power, cycle=True),
+        one_by_one(theirs),
+        data.draw(counts_around(steps, 2 * steps, 5 * steps)),
         of=(power * 1e-15, max(init, end)),
     )
 

@@ -1,0 +1,9 @@
+"""ignite's schedulers, imported past the deprecations that torch raises on the way."""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+    from ignite.handlers import param_scheduler
+
+__all__ = ["param_scheduler"]
