@@ -23,7 +23,7 @@ class Definition:
         self.body = body
         self.name = body.__name__
         self.check = check
-        self.refuse = Refusal(self.name)
+        self.refuse = Refusal(self.name, durations=True)
         parameters = list(inspect.signature(body).parameters.values())[2:]
         self.signature = inspect.Signature(parameters, return_annotation=Schedule)
         self.parameters = tuple(parameter.name for parameter in parameters)
@@ -43,7 +43,7 @@ class Definition:
             raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
         bound.apply_defaults()
         params = {
-            name: self.refuse.check(name, self.kinds[name], value, durations=True)
+            name: self.refuse.check(name, self.kinds[name], value)
             for name, value in bound.arguments.items()
         }
         if self.check is not None and not any(map(_is_open, params.values())):

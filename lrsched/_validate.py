@@ -58,23 +58,22 @@ class Kind:
 class Refusal:
     """Words every refusal: `cyclic: up_steps must be an integer >= 1 (steps), got 0`."""
 
-    def __init__(self, schedule: str) -> None:
+    def __init__(self, schedule: str, durations: bool = False) -> None:
+        # Only schedules keep durations in other units: whatever else takes steps needs their
+        # number now.
         self.schedule = schedule
+        self.durations = durations
 
     def __call__(
         self, parameter: str, wanted: str, got: object, error: type[Exception] = ValueError
     ) -> NoReturn:
         raise error(f"{self.schedule}: {parameter} must be {wanted}, got {_shown(got)}")
 
-    def check(self, parameter: str, kind: Kind, value: Any, durations: bool = False) -> Any:
-        """The value that a hyperparameter of this kind keeps.
-
-        Only schedules keep `durations` in other units: whatever else takes steps needs their
-        number now.
-        """
+    def check(self, parameter: str, kind: Kind, value: Any) -> Any:
+        """The value that a hyperparameter of this kind keeps."""
         try:
             kept = kind.convert(value)
-            if not durations and any(durations_in(kept)):
+            if not self.durations and any(durations_in(kept)):
                 raise TypeError
             return kept
         except (TypeError, ValueError) as refused:

@@ -3,8 +3,9 @@
 Each returns a composition; its `repr` and its JSON show what it is made of.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
+from lrsched._durations import durations_in
 from lrsched._schedule import Schedule
 from lrsched._validate import Refusal, Whole, choice, integer, number
 from lrsched.combine import join, scale, warmup
@@ -20,14 +21,17 @@ _phase = integer(0, "steps")
 _steps = integer(1, "steps")
 
 
-def _run(recipe: str, total_steps: Whole, warmup_steps: Whole) -> tuple[int, int]:
+def _run(
+    recipe: str, total_steps: Whole, warmup_steps: Whole, durations: bool = False
+) -> tuple[Any, Any]:
     """The steps of a run and of its warmup, which leaves at least one of them."""
-    total, before = Refusal(recipe).checked(
+    refuse = Refusal(recipe, durations)
+    total, before = refuse.checked(
         total_steps=(_steps, total_steps), warmup_steps=(_phase, warmup_steps)
     )
-    if before >= total:
-        Refusal(recipe)("warmup_steps", f"below total_steps ({int(total)})", warmup_steps)
-    return int(total), int(before)
+    if not any(durations_in((total, before))) and before >= total:
+        refuse("warmup_steps", f"below total_steps ({total})", warmup_steps)
+    return total, before
 
 
 def warmup_stable_decay(
@@ -76,7 +80,7 @@ def warmup_cosine(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    total, before = _run("warmup_cosine", total_steps, warmup_steps)
+    total, before = _run("warmup_cosine", total_steps, warmup_steps, durations=True)
     return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
 
 
@@ -118,13 +122,13 @@ def tri_stage(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
     [0.01, 1.0, 1.0, 0.1, 0.01]
     """
-    first, last, hold = Refusal("tri_stage").checked(
+    first, last, hold = Refusal("tri_stage", durations=True).checked(
         init_scale=(number("a number >= 0", lambda value: value >= 0), init_scale),
         end_scale=(_factor, end_scale),
         hold_steps=(_phase, hold_steps),
     )
     decay = exponential_ramp(peak_value, last * float(peak_value), decay_steps)
-    held = join([constant(peak_value), decay], [int(hold)]) if hold else decay
+    held = join([constant(peak_value), decay], [hold]) if hold else decay
     return warmup(held, warmup_steps, first * float(peak_value))
 
 
@@ -195,12 +199,12 @@ def infinite(
     >>> [round(recipe(count), 6) for count in (0, 10, 50, 149, 160, 170)]
     [0.0, 1.0, 0.1, 0.1, 0.01, 0.001]
     """
-    cosine, hold = Refusal("infinite").checked(
+    cosine, hold = Refusal("infinite", durations=True).checked(
         cosine_steps=(_steps, cosine_steps), hold_steps=(_phase, hold_steps)
     )
-    down = cosine_decay(peak_value, int(cosine), hold_value)
+    down = cosine_decay(peak_value, cosine, hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)
-    return warmup(join([down, end], [int(cosine + hold)]), warmup_steps, init_value)
+    return warmup(join([down, end], [cosine + hold]), warmup_steps, init_value)
 
 
 def scale_for_batch_size(
