@@ -35,14 +35,23 @@ def share(xp: Any, part: Any, whole: Any) -> Any:
 
 
 def half_cosine(xp: Any, part: Any, whole: Any) -> Any:
-    """(1 - cos(pi part / whole)) / 2, from 0 to 1, as a square: `1 - cos` would cancel."""
-    if xp is SCALARS or not is_single(xp, part):
-        root = xp.sin(math.pi / 2 * share(xp, part, whole))
-    else:
-        # Squaring doubles the error of the sine, so its argument is not rounded to one float.
-        angle, rest = pairs.product(pairs.ratio(xp, part, whole), pairs.pair(xp, math.pi / 2))
-        root = xp.sin(angle) + rest * xp.cos(angle)
-    return root * root
+    """(1 - cos(pi part / whole)) / 2, from 0 to 1, as a square: `1 - cos` would cancel.
+
+    Each of the two is a number, or an integer and a real that add up to it.
+    """
+    if xp is SCALARS or not is_single(xp, part[0] if type(part) is tuple else part):
+        return xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole))) ** 2
+    # Squaring doubles the error of the sine, so it is not rounded to one float.
+    root = pairs.quarter_sine(xp, pairs.ratio(xp, _pair(xp, part), _pair(xp, whole)))
+    return pairs.product(root, root)[0]
+
+
+def _one(xp: Any, n: Any) -> Any:
+    return real(xp, n[0]) + n[1] if type(n) is tuple else real(xp, n)
+
+
+def _pair(xp: Any, n: Any) -> pairs.Pair:
+    return pairs.plus(pairs.pair(xp, n[0]), n[1]) if type(n) is tuple else pairs.pair(xp, n)
 
 
 def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
@@ -86,6 +95,15 @@ def langevin(xp: Any, x: Any) -> Any:
     for odd in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         divisor = odd + square / divisor
     return x / divisor
+
+
+def lost_exponential(xp: Any, count: Any, time_constant: Any) -> Any:
+    """1 - e ** (-(count + 1) / time_constant)."""
+    if xp is SCALARS or not is_single(xp, count):
+        return -xp.expm1(-(real(xp, count) + 1.0) / time_constant)
+    high, low = pairs.pair(xp, count)  # of which the low part has room for one more
+    x = pairs.ratio(xp, pairs.normal(high, low + 1.0), time_constant)
+    return pairs.lost_power_of_2(xp, pairs.product(x, pairs.pair(xp, -1 / math.log(2))))[0]
 
 
 def lost(xp: Any, rate: Any, n: Any) -> Any:

@@ -26,7 +26,7 @@ def pair(xp: Any, n: Any) -> Pair:
     if not is_integral(xp, n):
         return n, 0.0
     low = n % 128
-    return _sum(real(xp, n - low), real(xp, low))
+    return normal(real(xp, n - low), real(xp, low))
 
 
 def product(x: Pair, y: Pair) -> Pair:
@@ -46,16 +46,23 @@ def product(x: Pair, y: Pair) -> Pair:
     return high, ((a * c - high) + a * d + b * c) + b * d + (x[0] * y[1] + x[1] * y[0])
 
 
+def plus(x: Pair, y: Any) -> Pair:
+    """x + y for one float, whichever is the larger (Knuth's sum)."""
+    high = x[0] + y
+    part = high - x[0]
+    return normal(high, (x[0] - (high - part)) + (y - part) + x[1])
+
+
 def ratio(xp: Any, n: Any, steps: Any) -> Pair:
-    """n / steps as a pair, by one step of long division, of a number or of a pair."""
+    """n / steps as a pair, by one step of long division, of numbers or of pairs."""
     n_high, n_low = n if type(n) is tuple else pair(xp, n)
     if not is_array(steps) and steps == 1:
         return n_high, n_low
-    steps_high, steps_low = pair(xp, steps)
+    steps_high, steps_low = steps if type(steps) is tuple else pair(xp, steps)
     quotient = n_high / steps_high
     taken, rest = product((quotient, 0.0), (steps_high, steps_low))
     remainder = (n_high - taken) + (n_low - rest)
-    return _sum(quotient, remainder / steps_high)
+    return normal(quotient, remainder / steps_high)
 
 
 ZERO_LOG2 = -(2.0**20)  # what stands for log2(0): the smallest power of such a rate is 0 already
@@ -96,9 +103,9 @@ def log2(xp: Any, x: Pair) -> Pair:
     r, r_low = ratio(xp, (m - c, m * (low / high)), c)
     # log1p(r) is r (1 + s).
     s = r * (-1 / 2 + r * (1 / 3 + r * (-1 / 4 + r * (1 / 5 - r / 6))))
-    remainder = product(_sum(r, r_low + r * s), pair(xp, 1 / math.log(2)))
-    total, error = _sum(exponent, known)
-    first, second = _sum(total, remainder[0])
+    remainder = product(normal(r, r_low + r * s), pair(xp, 1 / math.log(2)))
+    total, error = normal(exponent, known)
+    first, second = normal(total, remainder[0])
     alone = total == 0
     return (
         xp.where(alone, remainder[0], first),
@@ -121,7 +128,7 @@ def power_of_2(xp: Any, x: Pair) -> Pair:
     whole = xp.floor(nearest / 64)
     known, rest = _entries(xp, [2.0 ** (j / 64) for j in range(64)], nearest - 64 * whole)
     growth = xp.expm1(math.log(2) * fraction)
-    high, low = _sum(known, rest + known * growth)
+    high, low = normal(known, rest + known * growth)
     return _scale_by_power_of_2(xp, high, whole), _scale_by_power_of_2(xp, low, whole)
 
 
@@ -134,10 +141,10 @@ def lost_power_of_2(xp: Any, x: Pair) -> Pair:
     )
     # expm1(z) is z (1 + s).
     s = z * (1 / 2 + z * (1 / 6 + z * (1 / 24 + z * (1 / 120 + z * (1 / 720 + z / 5040)))))
-    near = _sum(-z, -z_low - z * s)
+    near = normal(-z, -z_low - z * s)
     power, power_low = power_of_2(xp, x)
     # As a constant, XLA would take the 1 out of the difference again, with the digits it cost.
-    high, low = _sum(xp.where(power >= 0, 1.0, power), -power)
+    high, low = normal(xp.where(power >= 0, 1.0, power), -power)
     return xp.where(near_0, near[0], high), xp.where(near_0, near[1], low - power_low)
 
 
@@ -147,12 +154,12 @@ def quarter_sine(xp: Any, x: Pair) -> Pair:
     angles = [math.pi / 128 * j for j in range(65)]
     sine, sine_low = _entries(xp, [math.sin(angle) for angle in angles], nearest)
     cosine = _entries(xp, [math.cos(angle) for angle in angles], nearest)
-    r = product(_sum(x[0] - nearest / 64, x[1]), pair(xp, math.pi / 2))
+    r = product(normal(x[0] - nearest / 64, x[1]), pair(xp, math.pi / 2))
     # sin(a + r) is sin(a) + cos(a) r and what is left of the series.
     slope, slope_low = product(cosine, r)
     series = -r[0] * r[0] * (sine / 2 + cosine[0] * r[0] / 6)
-    high, low = _sum(sine, slope)
-    return _sum(high, low + (sine_low + slope_low + series))
+    high, low = normal(sine, slope)
+    return normal(high, low + (sine_low + slope_low + series))
 
 
 def _entries(xp: Any, numbers: Sequence[float], place: Any) -> Pair:
@@ -179,7 +186,7 @@ def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:
     return value * real(xp, ones) * root * root
 
 
-def _sum(a: Any, b: Any) -> Pair:
-    """a + b exactly, where |a| >= |b| or a is 0."""
+def normal(a: Any, b: Any) -> Pair:
+    """a + b as a pair exactly, where |a| >= |b| or a is 0."""
     high = a + b
     return high, b - (high - a)

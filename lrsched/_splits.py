@@ -31,7 +31,7 @@ def power(xp: Any, parts: Split, exponent: Any) -> Split:
     if _in_one_float(xp, part[0]):
         grown = part[0] ** exponent
         return (grown, 0.0), (_lost(xp, exponent * _log(xp, parts), part[0]), 0.0)
-    log = pairs.product(pairs.log2(xp, _positive(xp, part)), pairs.pair(xp, exponent))
+    log = pairs.product(_log2(xp, parts), pairs.pair(xp, exponent))
     nothing, everything = part[0] == 0, rest[0] == 0
 
     def clean(x: Pair, at_nothing: float, at_everything: float) -> Pair:
@@ -57,11 +57,11 @@ def sine(xp: Any, parts: Split) -> Split:
 def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -> Any:
     """first * part ** exponent + second * (1 - part ** exponent)."""
     part, _ = parts
-    lost = _lost(xp, exponent * _log(xp, parts), part[0])
+    _, (lost, _) = power(xp, parts, exponent)
     if _in_one_float(xp, part[0]):
         return first * part[0] ** exponent + second * lost
-    log = pairs.log2(xp, _positive(xp, part))
-    kept = pairs.times_power_of_2(xp, first, log, pairs.pair(xp, exponent))
+    # The value is scaled with the power, which alone might be too small for a float.
+    kept = pairs.times_power_of_2(xp, first, _log2(xp, parts), pairs.pair(xp, exponent))
     return xp.where(part[0] > 0, kept, 0.0 * kept) + second * lost
 
 
@@ -69,8 +69,16 @@ def _in_one_float(xp: Any, x: Any) -> bool:
     return xp is SCALARS or not is_single(xp, x)
 
 
-def _positive(xp: Any, x: Pair) -> Pair:
-    return xp.where(x[0] > 0, x[0], 1.0), xp.where(x[0] > 0, x[1], 0.0)
+def _log2(xp: Any, parts: Split) -> Pair:
+    """log2 of the part as a pair, from the rest where that is small; of 1 where there is none."""
+    part, (rest, rest_low) = parts
+    some = part[0] > 0
+    log = pairs.log2(xp, (xp.where(some, part[0], 1.0), xp.where(some, part[1], 0.0)))
+    near_1 = rest < 2.0**-8
+    x = xp.where(near_1, rest, 0.0 * rest)
+    series = x * x * (1 / 2 + x * (1 / 3 + x * (1 / 4 + x / 5)))
+    near = pairs.product(pairs.normal(-x, -rest_low - series), pairs.pair(xp, 1 / math.log(2)))
+    return xp.where(near_1, near[0], log[0]), xp.where(near_1, near[1], log[1])
 
 
 def _log(xp: Any, parts: Split) -> Any:

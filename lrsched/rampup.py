@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from lrsched._define import schedule
 from lrsched._namespace import is_array, real
-from lrsched._numerics import gaussian, langevin, progress
+from lrsched._numerics import gaussian, langevin, lost_exponential, progress
 from lrsched._pairs import natural_log
 from lrsched._schedule import Schedule
 from lrsched._validate import (
@@ -46,7 +46,7 @@ def exponential_warmup(xp: Any, count: Any, time_constant: RealSteps) -> Any:
     >>> round(exponential_warmup(1 / (1 - 0.999))(999), 6)
     0.632121
     """
-    return -xp.expm1(-(real(xp, count) + 1.0) / time_constant)
+    return lost_exponential(xp, count, time_constant)
 
 
 @schedule

