@@ -43,7 +43,7 @@ def half_cosine(xp: Any, part: Any, whole: Any) -> Any:
         return xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole))) ** 2
     # Squaring doubles the error of the sine, so it is not rounded to one float.
     root = pairs.quarter_sine(xp, pairs.ratio(xp, _pair(xp, part), _pair(xp, whole)))
-    return pairs.product(root, root)[0]
+    return pairs.product(xp, root, root)[0]
 
 
 def _one(xp: Any, n: Any) -> Any:
@@ -76,14 +76,14 @@ def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
         return xp.exp(-1.0 * exponent * share(xp, n, steps) ** 2)
     ratio = pairs.ratio(xp, n, steps)
     log2 = pairs.pair(xp, -1.0 * exponent / math.log(2))
-    return pairs.times_power_of_2(xp, 1.0, pairs.product(ratio, ratio), log2)
+    return pairs.times_power_of_2(xp, 1.0, pairs.product(xp, ratio, ratio), log2)
 
 
 def power_of_many(xp: Any, value: Any, count: Any, each: Any, exponent: Any) -> Any:
     """value * n ** exponent for an exponent <= 0, where n is count * each and at least 1."""
     if xp is SCALARS or not is_single(xp, count):
         return value * xp.maximum(real(xp, count) * each, 1.0) ** exponent
-    many = pairs.product(pairs.pair(xp, count), pairs.pair(xp, each))
+    many = pairs.product(xp, pairs.pair(xp, count), pairs.pair(xp, each))
     few = many[0] < 1
     log = pairs.log2(xp, (xp.where(few, 1.0, many[0]), xp.where(few, 0.0, many[1])))
     return pairs.times_power_of_2(xp, value, log, pairs.pair(xp, exponent))
@@ -103,7 +103,7 @@ def lost_exponential(xp: Any, count: Any, time_constant: Any) -> Any:
         return -xp.expm1(-(real(xp, count) + 1.0) / time_constant)
     high, low = pairs.pair(xp, count)  # of which the low part has room for one more
     x = pairs.ratio(xp, pairs.normal(high, low + 1.0), time_constant)
-    return pairs.lost_power_of_2(xp, pairs.product(x, pairs.pair(xp, -1 / math.log(2))))[0]
+    return pairs.lost_power_of_2(xp, pairs.product(xp, x, pairs.pair(xp, -1 / math.log(2))))[0]
 
 
 def lost(xp: Any, rate: Any, n: Any) -> Any:

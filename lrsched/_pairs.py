@@ -29,7 +29,7 @@ def pair(xp: Any, n: Any) -> Pair:
     return normal(real(xp, n - low), real(xp, low))
 
 
-def product(x: Pair, y: Pair) -> Pair:
+def product(xp: Any, x: Pair, y: Pair) -> Pair:
     """x * y, the product of the highs exactly (Dekker 1971): that of 12-bit halves never rounds."""
 
     def halves(x: Any) -> Pair:
@@ -37,13 +37,23 @@ def product(x: Pair, y: Pair) -> Pair:
             mantissa, exponent = math.frexp(x)
             high = math.ldexp(round(mantissa * 4096), exponent - 12)
         else:
-            scaled = 4097.0 * x
+            scaled = _rounded(xp, 4097.0 * x)
             high = scaled - (scaled - x)
         return high, x - high
 
-    high = x[0] * y[0]
+    high = _rounded(xp, x[0] * y[0])
     (a, b), (c, d) = halves(x[0]), halves(y[0])
     return high, ((a * c - high) + a * d + b * c) + b * d + (x[0] * y[1] + x[1] * y[0])
+
+
+def _rounded(xp: Any, product: Any) -> Any:
+    """A product as the float that it is where others are formed from its rounding.
+
+    Compilers put a product and a sum together in a fused multiply-add, which does not round the
+    product; in one use of it and not in another, they would make its low part wrong. They cannot
+    see through a choice.
+    """
+    return xp.where(product == product, product, 0.0) if is_array(product) else product
 
 
 def plus(x: Pair, y: Any) -> Pair:
@@ -60,7 +70,7 @@ def ratio(xp: Any, n: Any, steps: Any) -> Pair:
         return n_high, n_low
     steps_high, steps_low = steps if type(steps) is tuple else pair(xp, steps)
     quotient = n_high / steps_high
-    taken, rest = product((quotient, 0.0), (steps_high, steps_low))
+    taken, rest = product(xp, (quotient, 0.0), (steps_high, steps_low))
     remainder = (n_high - taken) + (n_low - rest)
     return normal(quotient, remainder / steps_high)
 
@@ -103,7 +113,7 @@ def log2(xp: Any, x: Pair) -> Pair:
     r, r_low = ratio(xp, (m - c, m * (low / high)), c)
     # log1p(r) is r (1 + s).
     s = r * (-1 / 2 + r * (1 / 3 + r * (-1 / 4 + r * (1 / 5 - r / 6))))
-    remainder = product(normal(r, r_low + r * s), pair(xp, 1 / math.log(2)))
+    remainder = product(xp, normal(r, r_low + r * s), pair(xp, 1 / math.log(2)))
     total, error = normal(exponent, known)
     first, second = normal(total, remainder[0])
     alone = total == 0
@@ -115,7 +125,7 @@ def log2(xp: Any, x: Pair) -> Pair:
 
 def times_power_of_2(xp: Any, value: Any, x: Pair, y: Pair) -> Any:
     """value * 2 ** (x * y): the whole part of the exponent exactly, the fraction by `exp`."""
-    exponent, rest = product(x, y)
+    exponent, rest = product(xp, x, y)
     whole = xp.clip(xp.round(exponent), -200.0, SATURATION - 1.0)
     fraction = xp.clip(exponent - whole + rest, -1.0, 1.0)
     return _scale_by_power_of_2(xp, value * xp.exp(math.log(2) * fraction), whole)
@@ -136,6 +146,7 @@ def lost_power_of_2(xp: Any, x: Pair) -> Pair:
     """1 - 2 ** x as a pair, for x <= 0."""
     near_0 = x[0] > -1 / 8
     z, z_low = product(
+        xp,
         (xp.where(near_0, x[0], 0.0 * x[0]), xp.where(near_0, x[1], 0.0 * x[0])),
         pair(xp, math.log(2)),
     )
@@ -154,9 +165,9 @@ def quarter_sine(xp: Any, x: Pair) -> Pair:
     angles = [math.pi / 128 * j for j in range(65)]
     sine, sine_low = _entries(xp, [math.sin(angle) for angle in angles], nearest)
     cosine = _entries(xp, [math.cos(angle) for angle in angles], nearest)
-    r = product(normal(x[0] - nearest / 64, x[1]), pair(xp, math.pi / 2))
+    r = product(xp, normal(x[0] - nearest / 64, x[1]), pair(xp, math.pi / 2))
     # sin(a + r) is sin(a) + cos(a) r and what is left of the series.
-    slope, slope_low = product(cosine, r)
+    slope, slope_low = product(xp, cosine, r)
     series = -r[0] * r[0] * (sine / 2 + cosine[0] * r[0] / 6)
     high, low = normal(sine, slope)
     return normal(high, low + (sine_low + slope_low + series))

@@ -31,7 +31,7 @@ def power(xp: Any, parts: Split, exponent: Any) -> Split:
     if _in_one_float(xp, part[0]):
         grown = part[0] ** exponent
         return (grown, 0.0), (_lost(xp, exponent * _log(xp, parts), part[0]), 0.0)
-    log = pairs.product(_log2(xp, parts), pairs.pair(xp, exponent))
+    log = pairs.product(xp, _log2(xp, parts), pairs.pair(xp, exponent))
     nothing, everything = part[0] == 0, rest[0] == 0
 
     def clean(x: Pair, at_nothing: float, at_everything: float) -> Pair:
@@ -49,7 +49,7 @@ def sine(xp: Any, parts: Split) -> Split:
         if _in_one_float(xp, x[0]):
             return xp.sin(math.pi / 2 * x[0]) ** 2, 0.0
         root = pairs.quarter_sine(xp, x)
-        return pairs.product(root, root)
+        return pairs.product(xp, root, root)
 
     return squared(parts[0]), squared(parts[1])
 
@@ -77,7 +77,7 @@ def _log2(xp: Any, parts: Split) -> Pair:
     near_1 = rest < 2.0**-8
     x = xp.where(near_1, rest, 0.0 * rest)
     series = x * x * (1 / 2 + x * (1 / 3 + x * (1 / 4 + x / 5)))
-    near = pairs.product(pairs.normal(-x, -rest_low - series), pairs.pair(xp, 1 / math.log(2)))
+    near = pairs.product(xp, pairs.normal(-x, -rest_low - series), pairs.pair(xp, 1 / math.log(2)))
     return xp.where(near_1, near[0], log[0]), xp.where(near_1, near[1], log[1])
 
 

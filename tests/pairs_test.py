@@ -16,6 +16,7 @@ from lrsched import _pairs as pairs
 from lrsched import _torch
 from tests.strategies import LAST
 
+mp.prec = 200
 counts = st.integers(1, LAST)
 singles = st.floats(2.0**-20, 2.0**20, width=32)
 
@@ -29,7 +30,7 @@ def in_jax(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 jitted_pair = in_jax(pairs.pair)
-jitted_product = in_jax(lambda xp, x, y: pairs.product((x, 0.0), (y, 0.0)))
+jitted_product = in_jax(lambda xp, x, y: pairs.product(xp, (x, 0.0), (y, 0.0)))
 jitted_ratio = in_jax(pairs.ratio)
 jitted_log2 = in_jax(lambda xp, x: pairs.log2(xp, (x, 0.0)))
 jitted_power = in_jax(lambda xp, v, x, y: pairs.times_power_of_2(xp, v, (x, 0.0), (y, 0.0)))
@@ -56,7 +57,7 @@ def test_a_python_float_is_a_pair_to_48_bits(x: float) -> None:
 def test_a_product_is_exact(x: float, y: float) -> None:
     assert exact(jitted_product(jnp.float32(x), jnp.float32(y))) == mpf(x) * mpf(y)
     # A Python number beside an array, as a hyperparameter is.
-    assert exact(pairs.product((torch.tensor(x), 0.0), (y, 0.0))) == mpf(x) * mpf(y)
+    assert exact(pairs.product(_torch, (torch.tensor(x), 0.0), (y, 0.0))) == mpf(x) * mpf(y)
 
 
 @given(counts, counts)

@@ -272,12 +272,12 @@ def test_refusals(make: Callable[[], Schedule], message: str) -> None:
 def test_lengths_may_be_in_other_units(
     peak: float, up: int, cosine: int, down: int, per_epoch: int
 ) -> None:
-    epochs = lrsched.epochs
-    for make, lengths in (
-        (lambda *n: lrsched.warmup_cosine(peak, n[0] + n[1], n[0]), (up, cosine + 1)),
+    recipes: tuple[tuple[Callable[..., Schedule], tuple[int, ...]], ...] = (
+        (lambda a, b: lrsched.warmup_cosine(peak, a + b, a), (up, cosine + 1)),
         (lambda *n: lrsched.warmup_stable_decay(peak, *n), (up, cosine, down)),
         (lambda *n: lrsched.tri_stage(peak, *n), (up, cosine + 1, down)),
-        (lambda *n: lrsched.infinite(peak, n[0], n[1], 1.0, n[2], n[3], 0.1), (up, 5, cosine, 3)),
-    ):
-        written = make(*map(epochs, lengths)).resolve(steps_per_epoch=per_epoch)
+        (lambda a, b, c, d: lrsched.infinite(peak, a, b, 1.0, c, d, 0.1), (up, 5, cosine, 3)),
+    )
+    for make, lengths in recipes:
+        written = make(*map(lrsched.epochs, lengths)).resolve(steps_per_epoch=per_epoch)
         assert written == make(*(n * per_epoch for n in lengths))
