@@ -44,7 +44,8 @@ def linear(xp: Any, count: Any, init_value: Value, end_value: Value, steps: Step
     Raises:
         TypeError, ValueError: a value is not a finite number, or `steps` not an integer >= 1.
 
-    Source: linear decay to zero is "budgeted training", Li et al. 2019, arXiv:1905.04753.
+    Source: linear decay to zero is "budgeted training", Li et al. 2019, arXiv:1905.04753, and
+    after a warmup "D2Z", Bergsma et al. 2025, arXiv:2502.15938.
 
     Elsewhere: `optax.linear_schedule(init_value, end_value, transition_steps)`; torch's
     `LinearLR(start_factor, end_factor, total_iters)`, whose factors multiply the optimizer's lr
