@@ -93,21 +93,20 @@ def shown(error: float | None) -> str:
 def page(rows: Sequence[tuple[Any, ...]], options: argparse.Namespace) -> str:
     """The table as a page."""
     met = sum(row[1] <= 4 for row in rows)
-    counted = f"{options.schedules} sets of hyperparameters for each schedule and for each of them"
     return f"""# Errors in float32
 
 How far each schedule's float32 value is from the exact one at worst, in units of the last place
 (ulp), compiled by JAX for the CPU; beside it the same recipe in optax, compiled in the same way,
 and the published formula as it stands, in NumPy's float32. 0.5 is the rounding of a hyperparameter
-itself. `make ulp` makes this page: it draws {counted}
-about {6 * options.counts} counts from 0 to 2³¹ - 1, above all near its boundaries. The exact values
-are mpmath's.
+itself. `make ulp` makes this page: it draws {options.schedules} sets of hyperparameters for each
+schedule, and for each of them about {6 * options.counts} counts from 0 to 2³¹ - 1, above all near
+its boundaries. The exact values are mpmath's.
 
 | schedule | lrsched | optax | formula |
 |---|---|---|---|
 {"".join(f"| `{row[0]}` | {' | '.join(map(shown, row[1:4]))} |{chr(10)}" for row in rows)}
-The required 8 ulp hold for {sum(row[1] <= 8 for row in rows)} of {len(rows)} schedules, the aim
-of 4 for {met}. "all digits": somewhere not one is right, near the end of a decay to 0 or where a
+The required 8 ulp hold for {sum(row[1] <= 8 for row in rows)} of {len(rows)} schedules, the aim of
+4 for {met}. "all digits": somewhere not one is right, near the end of a decay to 0 or where a
 boundary is missed. Durations go up to 2³¹ - 1 here. In runs of a usual length the peers' errors are
 smaller, though not small: `optax.cosine_decay_schedule` over 10⁶ steps is 21 % off a hundred steps
 before its end. Of optax's schedules those with the same conventions are compared. What is below

@@ -156,7 +156,8 @@ def lost_power_of_2(xp: Any, x: Pair) -> Pair:
     power, power_low = power_of_2(xp, x)
     # As a constant, XLA would take the 1 out of the difference again, with the digits it cost.
     high, low = normal(xp.where(power >= 0, 1.0, power), -power)
-    return xp.where(near_0, near[0], high), xp.where(near_0, near[1], low - power_low)
+    high, low = normal(high, low - power_low)
+    return xp.where(near_0, near[0], high), xp.where(near_0, near[1], low)
 
 
 def quarter_sine(xp: Any, x: Pair) -> Pair:
