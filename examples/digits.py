@@ -121,7 +121,7 @@ def jax_range_test(net: nnx.Sequential, batches: Iterable[Batch]) -> RangeTest:
     graph, params = nnx.split(net)
     loss = functools.partial(jax_loss, graph)
     sgd = functools.partial(optax.sgd, momentum=MOMENTUM)
-    return lrsched_jax.range_test(loss, params, batches, sgd, RAMP, RAMP_STEPS)
+    return lrsched_jax.range_test(loss, params, batches, sgd, RAMP, RAMP_STEPS, progress=False)
 
 
 def jax_train(net: Any, schedule: Schedule, batches: Iterable[Batch], held_out: Batch) -> Run:
@@ -166,7 +166,7 @@ def torch_loss(net: nn.Module, batch: Batch) -> torch.Tensor:
 def torch_range_test(net: nn.Module, batches: Iterable[Batch]) -> RangeTest:
     optimizer = torch.optim.SGD(net.parameters(), momentum=MOMENTUM)
     loss = functools.partial(torch_loss, net)
-    return lrsched_torch.range_test(loss, optimizer, batches, RAMP, RAMP_STEPS)
+    return lrsched_torch.range_test(loss, optimizer, batches, RAMP, RAMP_STEPS, progress=False)
 
 
 def torch_train(
@@ -202,7 +202,8 @@ def main() -> None:
         "JAX": jax_range_test(flax_net, batches(data, RAMP_STEPS, "JAX range test")),
         "torch": torch_range_test(torch_net, batches(data, RAMP_STEPS, "torch range test")),
     }
-    peak = math.sqrt(range_tests["JAX"].steepest() * range_tests["torch"].steepest())
+    found = [test.suggest().suggested for test in range_tests.values()]
+    peak = math.sqrt(found[0] * found[1])
     steps = options.epochs * (len(data[1]) // BATCH_SIZE)
     recipes = schedules(float(f"{peak:.2g}"), steps)
     runs = {}

@@ -53,8 +53,8 @@ PAGE = Template("""\
 sees the same batches. Each schedule is written once and drives both.</p>
 
 <h2>Range test</h2>
-<p>The learning rate rises from update to update; the one to use is where the loss falls fastest.
-$readings.</p>
+<p>The learning rate rises from update to update, and the loss falls, until it is too high; the one
+to use is where most of that fall is done. $readings.</p>
 <img style="max-width: 46rem" src="$range_test" alt="Loss over learning rate, JAX and torch">
 
 <h2>Training</h2>
@@ -106,19 +106,10 @@ class Report:
         (out / "report.html").write_text(self.page(out), encoding="utf-8")
 
     def draw_range_tests(self) -> Figure:
-        """Loss over learning rate, raw (pale) and smoothed, and the rate read off."""
+        """Loss over learning rate, raw (dots) and smoothed, and the rate that each suggests."""
         figure = Figure((8, 4.5), layout="constrained")
-        axes = figure.add_subplot(xscale="log", yscale="log")
-        axes.set(xlabel="learning rate", ylabel="loss, smoothed (pale: each update)")
-        for name, test in self.range_tests.items():
-            rate = test.steepest()
-            style: dict[str, Any] = FRAMEWORKS[name] | {"label": f"{name}: steepest at {rate:.3g}"}
-            axes.plot(test.learning_rates, test.losses, **style | RAW)
-            axes.plot(test.learning_rates, test.smoothed(), **style)
-            axes.axvline(rate, **style | {"label": None})
-        axes.set_yticks([0.2, 0.5, 1, 2, 5, 10], ["0.2", "0.5", "1", "2", "5", "10"])
-        axes.yaxis.minorticks_off()
-        axes.legend(frameon=False)
+        first, *others = self.range_tests.values()
+        first.plot(*others, ax=figure.add_subplot())
         return figure
 
     def draw_training(self) -> Figure:
@@ -166,7 +157,7 @@ class Report:
             "versions": {module.__name__: module.__version__ for module in modules},
             "epochs": self.epochs,
             "range_tests": {
-                name: {"steepest": x.steepest(), "updates": len(x.losses), "stopped": x.stopped}
+                name: x.suggest()._asdict() | {"updates": len(x.losses), "stopped": x.stopped}
                 for name, x in self.range_tests.items()
             },
             "training": {
@@ -186,7 +177,7 @@ class Report:
             return "data:image/png;base64," + base64.b64encode((out / name).read_bytes()).decode()
 
         readings = (
-            f"{name}: {x.steepest():.3g}, from {len(x.losses)} updates ({x.stopped})"
+            f"{name}: {x.suggest().suggested:.3g}, from {len(x.losses)} updates ({x.stopped})"
             for name, x in self.range_tests.items()
         )
         header, *rows = self.table()

@@ -24,6 +24,8 @@ except ImportError:
     sys.stderr.write("lrsched: click is needed; pip install 'lrsched[cli]'\n")
     sys.exit(2)
 
+from lrsched._range_cli import range_test  # it needs click
+
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -253,6 +255,9 @@ def diff(
         found.plot(figure.subplots(2, sharex=True, height_ratios=(2, 1)))
         _save(figure, output, f"a = {a!r}\nb = {b!r}\n\n{found}")
     sys.exit(0 if found.same else 1)
+
+
+cli.add_command(range_test)
 
 
 def _save(figure: Any, output: Path, text: str) -> None:

@@ -1,113 +1,269 @@
-"""The result of a learning-rate range test, and the learning rate that it shows.
+"""The result of a learning-rate range test: what was used, what was seen, and what it suggests.
 
 A range test raises the learning rate over a few hundred updates and records the loss of each
 (Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
-`lrsched_torch.range_test` make one; this module is the same for both.
+`lrsched_torch.range_test` make one; all that is in this module is the same for both.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lrsched._probe import read_probe
 from lrsched._schedule import Schedule
-from lrsched._validate import Refusal, integer
+from lrsched._suggest import NoSuggestion, Suggestion, smoothed, suggest
+from lrsched._validate import Refusal, Whole, integer, number
+from lrsched.cycles import cyclic, one_cycle
+from lrsched.ramp import exponential_ramp
+from lrsched.recipes import warmup_cosine
+
+__all__ = ["NoSuggestion", "Probe", "RangeTest", "Recorder", "Suggestion"]
 
 Array = npt.NDArray[np.float64]
+Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
 
-DIVERGED = 4.0  # times the first loss: the rule of every finder, but against a fixed mark
-BANDWIDTH = 0.2  # decades of learning rate over which the loss is smoothed
-FEWEST = 10  # losses that a reading needs
+DIVERGENCE = 4.0  # times the first loss, twice in a row, is divergence by default
 
 
 @dataclass(frozen=True, eq=False)
-class RangeTest:
-    """The learning rates that a range test used, and the loss of each update as it was.
+class Probe:
+    """A few learning rates, each trained for the same few updates from the same state.
 
-    `stopped` says why it ended: "finished", "diverged" (a loss above 4 times the first) or
-    "nonfinite" (a NaN or an infinity, which is not among the losses).
+    `losses` has a row for each of `learning_rates`, of the raw loss of each update; NaN from the
+    first that was not finite.
     """
 
     learning_rates: Array
     losses: Array
-    stopped: Literal["finished", "diverged", "nonfinite"]
 
-    def smoothed(self) -> Array:
-        """The losses smoothed over log learning rate, without the lag of a running average.
 
-        At each learning rate, the value of the straight line that fits log loss best around it,
-        the neighbours weighted by a Gaussian of 0.2 decades. Losses must be positive.
-        """
-        x = np.log10(self.learning_rates)
-        y = np.log(self.losses)
-        away = x[None, :] - x[:, None]
-        weights = np.exp(-0.5 * (away / BANDWIDTH) ** 2)
-        weights /= weights.sum(axis=1, keepdims=True)
-        mean_x, mean_y = (weights * away).sum(axis=1), weights @ y
-        spread = (weights * (away - mean_x[:, None]) ** 2).sum(axis=1)
-        covariance = (weights * (away - mean_x[:, None]) * (y[None, :] - mean_y[:, None])).sum(1)
-        fitted: Array = np.exp(mean_y - covariance / spread * mean_x)
-        return fitted
+@dataclass(frozen=True, eq=False)
+class RangeTest:
+    """The learning rates that a range test used, and the raw loss of each update.
 
-    def steepest(self) -> float:
-        """The learning rate at which the smoothed loss falls fastest, before its minimum.
+    Attributes:
+        learning_rates: the rate of each update, as it was used; of the longest repeat.
+        losses: the loss of each update before it was applied, as it was; for a repeated test a row
+            for each repeat, NaN after it stopped.
+        stopped: why it ended: "finished"; "diverged", at two losses in a row above a multiple of
+            the first (both are among the losses); "nonfinite", at a NaN or an infinity (which is
+            not); "exhausted", when the batches ran out. For a repeated test one for each repeat.
+        schedule: what drove it, or None.
+        metrics: other numbers that were recorded on the way, by name ("a_0", "a_1", ... in a
+            repeated test): rows of (update, value).
+        probe: the refinement, where there was one.
+        label: what figures call it.
+    """
+
+    learning_rates: Array
+    losses: Array
+    stopped: Stopped | tuple[Stopped, ...] = "finished"
+    schedule: Schedule | None = None
+    metrics: Mapping[str, Array] = field(default_factory=dict)
+    probe: Probe | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        rates = np.asarray(self.learning_rates, np.float64)
+        losses = np.asarray(self.losses, np.float64)
+        refuse = Refusal("RangeTest")
+        if rates.ndim != 1 or not np.all(np.isfinite(rates)):
+            refuse("learning_rates", "a sequence of finite numbers", self.learning_rates)
+        if losses.ndim not in (1, 2) or losses.shape[-1] != len(rates):
+            refuse("losses", f"{len(rates)} numbers, or rows of as many", self.losses)
+        object.__setattr__(self, "learning_rates", rates)
+        object.__setattr__(self, "losses", losses)
+
+    @property
+    def repeats(self) -> int:
+        """How many times the test was run."""
+        return 1 if self.losses.ndim == 1 else len(self.losses)
+
+    @property
+    def median(self) -> Array:
+        """The loss at each learning rate: over repeats their median, until half have stopped."""
+        if self.losses.ndim == 1:
+            return self.losses
+        going = np.sum(np.isfinite(self.losses), axis=0) * 2 > len(self.losses)
+        found = np.full(len(going), np.nan)
+        found[going] = np.nanmedian(self.losses[:, going], axis=0)
+        return found
+
+    def suggest(self, method: str = "default") -> Suggestion:
+        """The learning rates that the curve shows: (low, suggested, high).
+
+        `low` and `high` are Smith's base and maximum, for a cyclic schedule; `suggested` is a
+        constant rate or the peak of a decay. With a probe, the default method reads that. A test
+        sees a few hundred updates: for long runs, and for fine-tuning, the best rate is lower.
+
+        Args:
+            method: "default"; "steepest", the same curve where it falls fastest; or the rule of
+                another library, its faults included: "torch-lr-finder", "ignite", "lightning",
+                and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
+                compares them.
 
         Raises:
-            ValueError: there are fewer than 10 losses, a loss is not positive, or the loss never
-                falls: then the curve shows no learning rate.
+            NoSuggestion: the curve shows none; the message has the reason. It is a ValueError.
+            ValueError: there is no such method.
         """
-        if len(self.losses) < FEWEST:
-            raise ValueError(
-                f"steepest: losses must be at least {FEWEST} to read a learning rate off, "
-                f"got {len(self.losses)}"
+        found = suggest(*self._curve(), method)
+        if self.probe is not None and method == "default":
+            return read_probe(self.probe.learning_rates, self.probe.losses, found)
+        return found
+
+    def _curve(self) -> tuple[Array, Array]:
+        """Rates and losses, with what a NaN or an infinity ended going on for half a decade.
+
+        Where training stopped because the loss was not finite, the rates above are as bad.
+        """
+        rates, losses = self.learning_rates, self.losses
+        reasons = (self.stopped,) if isinstance(self.stopped, str) else self.stopped
+        if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
+            return rates, losses
+        growth = rates[-1] / rates[-2]
+        number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
+        beyond = rates[-1] * growth ** np.arange(1, number + 1)
+        missing = np.full((*losses.shape[:-1], number), np.nan)
+        return np.concatenate([rates, beyond]), np.concatenate([losses, missing], axis=-1)
+
+    def spread(self, method: str = "default") -> float:
+        """How far apart the suggestions of the repeats are: their standard deviation in decades.
+
+        Raises:
+            NoSuggestion: fewer than two of the repeats suggest one.
+        """
+        found = []
+        rates, rows = self._curve()
+        for losses in np.atleast_2d(rows):
+            try:
+                found.append(math.log10(suggest(rates, losses, method).suggested))
+            except NoSuggestion:
+                continue
+        if len(found) < 2:
+            raise NoSuggestion("a spread needs two repeats with a suggestion")
+        return float(np.std(found, ddof=1))
+
+    def smoothed(self) -> Array:
+        """The loss at each learning rate as the default method sees it, without noise or lag."""
+        return smoothed(self.learning_rates, self.losses)
+
+    def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
+        """Triangles between `low` and `high`, each side of which takes that many epochs.
+
+        Source: Smith 2015, arXiv:1506.01186, sections 3.2 and 3.3: sides of 2 to 10 epochs.
+        """
+        length, sides = Refusal("RangeTest.cyclic").checked(
+            steps_per_epoch=(integer(1, "steps"), steps_per_epoch),
+            epochs=(number("a number > 0", lambda value: value > 0), epochs),
+        )
+        low, _, high = self.suggest()
+        return cyclic(low, high, max(round(length * sides), 1))
+
+    def one_cycle(self, total_steps: Whole, **options: Any) -> Schedule:
+        """One cycle with its peak at `suggested`; options as for `lrsched.one_cycle`."""
+        return one_cycle(self.suggest().suggested, total_steps, **options)
+
+    def warmup_cosine(self, total_steps: Whole, warmup_steps: Whole | None = None) -> Schedule:
+        """A warmup to `suggested`, of a twentieth of the run by default, and half a cosine."""
+        if warmup_steps is None:
+            (total,) = Refusal("RangeTest.warmup_cosine").checked(
+                total_steps=(integer(1, "steps"), total_steps)
             )
-        if not (self.losses > 0).all():
-            raise ValueError(f"steepest: losses must be > 0, got {self.losses.min()}")
-        curve = np.log(self.smoothed())
-        lowest = int(curve.argmin())
-        if lowest < 2:
-            raise ValueError(
-                "steepest: the loss must fall before it rises, but its minimum is at the first "
-                f"learning rates, got {self.learning_rates[lowest]:.3g}"
-            )
-        slopes = np.gradient(curve, np.log(self.learning_rates))
-        return float(self.learning_rates[slopes[: lowest + 1].argmin()])
+            warmup_steps = total // 20
+        return warmup_cosine(self.suggest().suggested, total_steps, warmup_steps)
+
+    def labelled(self, label: str) -> RangeTest:
+        """The same test under another name in figures and files."""
+        return replace(self, label=label)
+
+    def plot(self, *others: RangeTest, ax: Any = None, method: str | None = "default") -> Any:
+        """Draw loss over learning rate with matplotlib, and return the axes.
+
+        The raw losses, the smoothed curve, the band over repeats, and the rates that `method`
+        suggests; None marks none. Other tests are drawn over it.
+        """
+        from lrsched import _range_plot
+
+        return _range_plot.draw([self, *others], ax, method)
+
+    def _repr_svg_(self) -> str | None:
+        from lrsched import _range_plot
+
+        return _range_plot.svg(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the test to a .json or .npz file; if that fails, an older file stays as it is."""
+        from lrsched import _range_files
+
+        _range_files.save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> RangeTest:
+        """The test in a file that `save` wrote. Reading it runs nothing.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no range test.
+        """
+        from lrsched import _range_files
+
+        return _range_files.load(path)
+
+    def to_csv(self) -> str:
+        """A table of update, learning rate and loss (of each repeat), as CSV."""
+        from lrsched import _range_files
+
+        return _range_files.to_csv(self)
+
+    def compare(self, other: RangeTest) -> str:
+        """A report on where two tests are apart: in their rates, losses and suggestions."""
+        from lrsched import _range_files
+
+        return _range_files.compare(self, other)
+
+    def __repr__(self) -> str:
+        first, last = (f"{self.learning_rates[i]:.3g}" if len(self.losses) else "" for i in (0, -1))
+        times = f", {self.repeats} repeats" if self.losses.ndim == 2 else ""
+        try:
+            found = f"suggested {self.suggest().suggested:.3g}"
+        except NoSuggestion as refused:
+            found = f"no suggestion: {refused}"
+        count = len(self.learning_rates)
+        return (
+            f"<RangeTest of {count} updates from {first} to {last}{times}, {self.stopped}; {found}>"
+        )
+
+
+def default_ramp(steps: int) -> Schedule:
+    """What raises the learning rate where nothing else is asked for: both ends are reached."""
+    return exponential_ramp(1e-7, 10.0, max(steps - 1, 1))
 
 
 class Recorder:
-    """Collects a range test while it runs, and says when to stop."""
+    """Collects the losses of one run, and says when it is over."""
 
-    def __init__(self, schedule: Schedule, steps: int) -> None:
-        self._rates: list[float] = []
-        self._losses: list[float] = []
-        self._stopped: Literal["finished", "diverged", "nonfinite"] = "finished"
-        self._schedule = schedule
-        self._steps = Refusal("range_test").check("steps", integer(1, "steps"), steps)
-        self._rate = math.nan
+    def __init__(self, divergence: float | None = DIVERGENCE) -> None:
+        self.losses: list[float] = []
+        self.stopped: Stopped = "finished"
+        self._divergence = divergence
+        self._above = False
 
-    def __iter__(self) -> Iterator[float]:
-        """The learning rates to use one after the other, until the losses say stop."""
-        for count in range(self._steps):
-            self._rate = float(self._schedule(count))
-            yield self._rate
-            if self._stopped != "finished":
-                return
-
-    def record(self, loss: float) -> None:
-        """Take the loss of the update with the learning rate that was given out last."""
+    def take(self, loss: float) -> bool:
+        """Take the loss of the next update, and say whether to go on."""
         if not math.isfinite(loss):
-            self._stopped = "nonfinite"
-            return
-        self._rates.append(self._rate)
-        self._losses.append(loss)
-        if loss > DIVERGED * self._losses[0]:
-            self._stopped = "diverged"
-
-    def result(self) -> RangeTest:
-        """What was recorded."""
-        return RangeTest(np.asarray(self._rates), np.asarray(self._losses), self._stopped)
+            self.stopped = "nonfinite"
+            return False
+        self.losses.append(loss)
+        above = self._divergence is not None and loss > self._divergence * self.losses[0] > 0
+        if above and self._above:
+            self.stopped = "diverged"
+            return False
+        self._above = above
+        return True

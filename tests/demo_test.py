@@ -66,7 +66,7 @@ def test_the_summary_is_of_finite_numbers(summary: Any) -> None:
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_range_test_reads_a_usable_rate(summary: Any, framework: str) -> None:
     found = summary["range_tests"][framework]
-    assert 1e-3 < found["steepest"] < 0.3
+    assert 1e-3 < found["suggested"] < 0.3
     assert found["updates"] > 100
     assert found["stopped"] in ("finished", "diverged", "nonfinite")
 

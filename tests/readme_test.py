@@ -14,7 +14,10 @@ import torch
 from matplotlib import pyplot
 
 import lrsched
+import lrsched_jax
+import lrsched_torch
 from lrsched._define import REGISTRY
+from lrsched.range_test import RangeTest
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -55,10 +58,48 @@ def test_the_recipe_is_the_same_in_optax_and_in_torch(names: dict[str, Any]) -> 
         scheduler.step()
 
 
-def test_the_other_code_runs(names: dict[str, Any]) -> None:
+def test_the_other_code_runs(
+    names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # it saves a file
+    names |= regression()
     for block in blocks("python")[2:]:
         exec(block, names)
+    pyplot.close("all")
     assert names["halving"](0.1, 50)(50) == 0.05
+    assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
+    assert names["recipe"](500) == names["suggested"]  # the end of a warmup of a twentieth
+
+
+def regression() -> dict[str, Any]:
+    """What the range tests of the README are given."""
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(30, 64, 4)).astype(np.float32)
+    targets = (inputs @ np.array([[1.0], [-2.0], [0.5], [3.0]], np.float32))[..., 0]
+    batches = list(zip(inputs, targets, strict=True))
+    model = torch.nn.Sequential(torch.nn.Linear(4, 1), torch.nn.Flatten(0))
+
+    def loss_fn(params: jax.Array, batch: Any) -> jax.Array:
+        return jnp.mean((batch[0] @ params - batch[1]) ** 2)
+
+    def step(batch: Any) -> torch.Tensor:
+        loss = torch.nn.functional.mse_loss(model(torch.tensor(batch[0])), torch.tensor(batch[1]))
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    return {
+        "lrsched_jax": lrsched_jax,
+        "lrsched_torch": lrsched_torch,
+        "loss_fn": loss_fn,
+        "params": jnp.zeros(4),
+        "batches": batches,
+        "step": step,
+        "model": model,
+        "criterion": torch.nn.MSELoss(),
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "loader": [(torch.tensor(x), torch.tensor(y)) for x, y in batches],
+        "other_test": lrsched_jax.range_test(loss_fn, jnp.zeros(4), batches, progress=False),
+    }
 
 
 def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """lrsched schedules in torch's optimizers."""
 
 from lrsched_torch._lambda_lr import ScheduleLR, lambda_lr
+from lrsched_torch._model import range_test_model
 from lrsched_torch._plateau import PlateauLR
 from lrsched_torch._range_test import range_test
 
-__all__ = ["PlateauLR", "ScheduleLR", "lambda_lr", "range_test"]
+__all__ = ["PlateauLR", "ScheduleLR", "lambda_lr", "range_test", "range_test_model"]

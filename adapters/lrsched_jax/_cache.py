@@ -1,0 +1,48 @@
+"""Compiled trainings that are kept from one range test to the next."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from lrsched_jax._model import Loss
+from lrsched_jax._training import Optimizer, Training
+
+
+class _Alike:
+    """A function as a key: partials of one function with equal arguments are the same."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        try:
+            self._identity = _identity(function)
+            hash(self._identity)
+        except TypeError:  # an array is among the arguments
+            self._identity = id(function)
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Alike) and self._identity == other._identity
+
+
+def _identity(value: Any) -> Any:
+    if type(value) is not functools.partial:
+        return type(value), value  # 1, 1.0 and True are equal and not alike
+    keywords = sorted((name, _identity(x)) for name, x in value.keywords.items())
+    return _identity(value.func), tuple(map(_identity, value.args)), tuple(keywords)
+
+
+@functools.lru_cache(maxsize=4)
+def _shared(function: _Alike, rest: tuple[Any, ...], optimizer: _Alike) -> Training:
+    return Training(Loss(function.function, *rest), optimizer.function)
+
+
+def training_of(loss: Loss, optimizer: Optimizer) -> Training:
+    """The training by these functions, of an earlier test if there was one."""
+    try:
+        return _shared(_Alike(loss.function), loss[1:], _Alike(optimizer))
+    except TypeError:  # an NNX module with something in it that has no hash
+        return Training(loss, optimizer)

@@ -1,0 +1,79 @@
+"""Ways back: functions that give an object the contents it had."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import operator
+import random
+from collections.abc import Callable, Collection, MutableSequence
+from typing import Any
+
+import numpy as np
+import torch
+
+Way = Callable[[], object]
+
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+
+
+def random_state() -> Way:
+    """The way back to the present state of the global generators."""
+    ways: list[Way] = [
+        functools.partial(torch.set_rng_state, torch.get_rng_state()),
+        functools.partial(random.setstate, random.getstate()),
+        functools.partial(np.random.set_state, np.random.get_state()),
+    ]
+    for name in ("cuda", "xpu"):
+        device = getattr(torch, name)
+        if device.is_initialized():
+            states = device.get_rng_state_all()
+            ways.append(functools.partial(device.set_rng_state_all, states))
+    if torch.backends.mps.is_available():
+        ways.append(functools.partial(torch.mps.set_rng_state, torch.mps.get_rng_state()))
+    return lambda: [way() for way in ways]
+
+
+def generator(generator: Any) -> Way:
+    """The way back to the present state of a generator."""
+    if isinstance(generator, torch.Generator):
+        return functools.partial(generator.set_state, generator.get_state())
+    if isinstance(generator, np.random.Generator):
+        bits, state = generator.bit_generator, copy.deepcopy(generator.bit_generator.state)
+        return lambda: setattr(bits, "state", state)
+    if isinstance(generator, np.random.RandomState):
+        return functools.partial(generator.set_state, generator.get_state())
+    return functools.partial(generator.setstate, generator.getstate())
+
+
+def items(container: Any) -> Way:
+    """The way back to the present items of a dict or set, in their order."""
+    saved: Any = dict(container) if isinstance(container, dict) else set(container)
+
+    def restore() -> None:
+        if isinstance(container, dict) and _same(container, saved):
+            for key, value in saved.items():
+                if container[key] is not value:
+                    container[key] = value
+        else:
+            container.clear()
+            container.update(saved)
+
+    return restore
+
+
+def sequence(container: MutableSequence[Any]) -> Way:
+    """The way back to the present items of a list or deque."""
+    saved = list(container)
+
+    def restore() -> None:
+        if not _same(container, saved):
+            container.clear()
+            container.extend(saved)
+
+    return restore
+
+
+def _same(first: Collection[Any], second: Collection[Any]) -> bool:
+    """Whether two collections have the same objects: tensors do not compare to a truth value."""
+    return len(first) == len(second) and all(map(operator.is_, first, second))

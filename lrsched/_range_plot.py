@@ -1,0 +1,107 @@
+"""Range tests as pictures."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lrsched.plot import needed
+
+if TYPE_CHECKING:
+    from lrsched.range_test import Array, RangeTest
+
+DECADES = 30.0  # a ratio between losses beyond which a logarithmic axis shows more
+ROOM = 1.5  # how far above the first loss the picture goes, in spans of the curve
+
+
+def draw(tests: Sequence[RangeTest], ax: Any, method: str | None) -> Any:
+    """Draw tests over each other on matplotlib axes (new ones where `ax` is None)."""
+    pyplot = needed("matplotlib.pyplot", "plot")
+    if ax is None:
+        ax = pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
+    for number, test in enumerate(tests):
+        _draw_one(ax, test, f"C{number}", test.label, method)
+    ax.set(xlabel="learning rate", ylabel="loss", xscale=_scale(tests))
+    _limit(ax, tests)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False)
+    return ax
+
+
+def svg(test: RangeTest) -> str | None:
+    """The picture of one test as SVG text; None without matplotlib, so that a notebook prints."""
+    try:
+        pyplot = needed("matplotlib.pyplot", "plot")
+    except ImportError:
+        return None
+    text = io.StringIO()
+    with pyplot.rc_context({"svg.hashsalt": "lrsched"}):
+        figure = pyplot.figure(layout="constrained", figsize=(6.5, 3.8))
+        draw([test], figure.add_subplot(), "default")
+        figure.savefig(text, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+    found = text.getvalue()
+    return found[found.index("<svg") :]
+
+
+def _draw_one(ax: Any, test: RangeTest, color: str, label: str, method: str | None) -> None:
+    from lrsched.range_test import NoSuggestion
+
+    rates = test.learning_rates
+    if test.repeats > 1:
+        lowest, highest = _band(test.losses)
+        ax.fill_between(rates, lowest, highest, color=color, alpha=0.15, linewidth=0)
+    ax.plot(rates, test.median, ".", color=color, alpha=0.35, markersize=3)
+    prefix = f"{label}: " if label else ""
+    curve_label = f"{prefix}smoothed loss" + (f" of {test.repeats}" if test.repeats > 1 else "")
+    try:
+        ax.plot(rates, test.smoothed(), color=color, linewidth=1.8, label=curve_label)
+    except NoSuggestion:
+        ax.plot(rates, test.median, color=color, linewidth=1.0, label=f"{prefix}loss")
+    if method is None:
+        return
+    try:
+        low, suggested, high = test.suggest(method)
+    except NoSuggestion:
+        return
+    ax.axvspan(low, high, color=color, alpha=0.08, linewidth=0)
+    text = f"{prefix}suggested {suggested:.2g} ({low:.2g} to {high:.2g})"
+    ax.axvline(suggested, color=color, linewidth=1.2, linestyle="--", label=text)
+
+
+def _band(losses: Array) -> tuple[Array, Array]:
+    """The lowest and the highest loss of the repeats that were still running."""
+    running = np.isfinite(losses)
+    low = np.where(running, losses, np.inf).min(axis=0)
+    high = np.where(running, losses, -np.inf).max(axis=0)
+    some = running.any(axis=0)
+    return np.where(some, low, np.nan), np.where(some, high, np.nan)
+
+
+def _scale(tests: Sequence[RangeTest]) -> str:
+    rates = np.concatenate([test.learning_rates for test in tests])
+    positive = rates[rates > 0]
+    wide = len(positive) == len(rates) > 0 and positive.max() / positive.min() > DECADES
+    return "log" if wide else "linear"
+
+
+def _limit(ax: Any, tests: Sequence[RangeTest]) -> None:
+    """Keep the end of a diverging test from flattening the part that tells something."""
+    losses = np.concatenate([test.median for test in tests])
+    losses = losses[np.isfinite(losses)]
+    if not len(losses):
+        return
+    start = max(float(np.median(test.median[:5])) for test in tests if len(test.median))
+    low, high = float(losses.min()), float(losses.max())
+    if low > 0 and start / low > DECADES:
+        ax.set(yscale="log", ylim=(low / 1.3, min(high, start * ROOM * 4) * 1.3))
+        return
+    span = start - low
+    if span > 0 and high > start + ROOM * span:
+        ax.set_ylim(low - 0.05 * span, start + ROOM * span)
+    elif math.isclose(low, high):
+        ax.set_ylim(low - 1.0, high + 1.0)

@@ -1,0 +1,187 @@
+"""The valley of a range test's losses over the logarithm of the learning rate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+FEWEST = 10  # losses that a reading needs
+OUTSET = 0.8  # decades at the start whose median loss is the level to fall from
+WIDTH = 0.3  # decades: the window of the median and the deviation of the Gaussian kernel,
+WITHIN = 4.0  # but so many updates at least
+SOFTENING = 0.1  # of the fall, added before the logarithm
+HIGH = 0.8  # the quantile of the losses around that shows divergence
+START = 0.1  # of the fall: training has begun
+EVIDENCE = 4.0  # standard errors between the levels before and after the fall
+GRID = 0.02  # decades between the points at which the smooth curve is taken
+
+
+class NoSuggestion(ValueError):  # noqa: N818  # an answer rather than a failure
+    """The curve shows no learning rate; the message says why, and what to change."""
+
+
+class Curve(NamedTuple):
+    """The smooth losses of a range test at evenly spaced logarithms (to base 10) of its rates."""
+
+    log_rates: Array
+    losses: Array
+    height: Array  # the same on a scale without unit or origin
+    outset: int  # how many of the losses are taken for the level to fall from
+    diverged: int  # how many came before the divergence
+
+
+class Valley(NamedTuple):
+    """The fall of a smooth curve, from 0 to 1 at its lowest point."""
+
+    log_rates: Array
+    fall: Array
+    lowest: int  # where in them the fall is 1
+    updates: Array  # the logarithms of the rates of the updates
+
+    def density(self, rate: float) -> float:
+        """How many updates there are in the decade below a rate, or in the first of all."""
+        first, last = float(self.updates[0]), float(self.updates[-1])
+        start = max(float(np.log10(rate)) - 1.0, first)
+        end = min(start + 1.0, last)
+        begun, made = np.interp((start, end), self.updates, np.arange(len(self.updates)))
+        return float(made - begun) / (end - start)
+
+    def rate(self, part: float) -> float:
+        """The rate from which on the fall is above this part of the whole, until its end."""
+        falling = self.fall[: self.lowest + 1]
+        below = np.flatnonzero(falling < part)
+        if not len(below):
+            return float(10.0 ** self.log_rates[0])
+        pair = slice(below[-1], below[-1] + 2)
+        return float(10.0 ** np.interp(part, self.fall[pair], self.log_rates[pair]))
+
+
+def curve(rates: Array, losses: Array) -> Curve:
+    """The smooth curve of losses at rising rates, the first of them finite, then infinite ones."""
+    x = np.log10(rates)
+    width = max(WIDTH, WITHIN * (x[-1] - x[0]) / (len(x) - 1))
+    around = windows(x, width)
+    outset = max(FEWEST // 2, int((x < x[0] + OUTSET).sum()))
+    level = float(np.median(losses[:outset]))
+    diverged = divergence(losses, outset, level, around)
+    middle = quantiles(losses[:diverged], around, 0.5)
+    depth = float(level - middle.min()) or float(np.ptp(middle)) or 1.0
+    ceiled = np.where(np.arange(len(x)) < diverged, losses, level + depth)
+    heights = scaled(quantiles(ceiled, around, 0.5), level, depth)
+    at = np.arange(x[0], x[-1] + GRID / 2.0, GRID)
+    height = local_lines(x, heights, at, width)
+    smooth = level - depth * (1.0 + SOFTENING - np.exp(height))
+    return Curve(at, smooth, height, outset, diverged)
+
+
+def valley(rates: Array, losses: Array) -> Valley:
+    """The valley of the same curve, or the reason why there is none.
+
+    Raises:
+        NoSuggestion: see `suggest`.
+    """
+    x, (at, _, height, outset, diverged) = np.log10(rates), curve(rates, losses)
+    start = float(np.median(height[at <= x[outset - 1]]))
+    lowest = int(height.argmin())
+    if at[lowest] - x[0] < WIDTH:
+        raise nowhere(rates)
+    found = Valley(at, (start - height) / (start - height[lowest]), lowest, x)
+    before = max(outset, int((rates < found.rate(START)).sum()))
+    drop, noise, errors = significance(x[:diverged], losses[:diverged], before, at[lowest])
+    if drop <= 0.0:
+        raise nowhere(rates)
+    if errors < EVIDENCE:
+        raise NoSuggestion(
+            f"the loss falls by {drop:.3g}, which its noise of {noise:.3g} in each update could "
+            "do alone: use larger batches, more updates or more repeats, or raise end_value"
+        )
+    if x[-1] - at[lowest] < WIDTH / 2.0:
+        raise NoSuggestion(
+            f"the loss still falls at the last rates, to {rates[-1]:.3g}: raise end_value"
+        )
+    return found
+
+
+def nowhere(rates: Array) -> NoSuggestion:
+    """The refusal of a curve that only rises."""
+    return NoSuggestion(
+        f"the loss is nowhere lower than at the first rates, from {rates[0]:.3g}: start lower, or "
+        "raise end_value where it is flat"
+    )
+
+
+def divergence(losses: Array, outset: int, level: float, around: Windows) -> int:
+    """From which update on losses have left for good: those around are too high, or infinite."""
+    finite = int(np.isfinite(losses).sum())
+    losses = losses[:finite]
+    depth = level - float(quantiles(losses, around, 0.5).min())
+    bound = float(np.quantile(losses[:outset], HIGH)) + depth
+    above = quantiles(losses, around, HIGH)[outset:] > bound
+    return outset + int(above.argmax()) if above.any() else finite
+
+
+def scaled(losses: Array, level: float, depth: float) -> Array:
+    """The losses on a scale without unit or origin, on which a fall by half is much."""
+    left = 1.0 - (level - losses) / depth
+    softened: Array = np.log(np.clip(left, 0.0, 2.0) + SOFTENING)
+    return softened
+
+
+def significance(x: Array, losses: Array, before: int, lowest: float) -> tuple[float, float, float]:
+    """How far the loss falls, its noise in each update, and how many standard errors that is.
+
+    The noise is that of the differences from one update to the next.
+    """
+    bottom = losses[abs(x - lowest) <= WIDTH]
+    if not len(bottom):
+        return 0.0, 0.0, 0.0
+    drop = float(np.median(losses[:before]) - np.median(bottom))
+    steps = np.diff(losses[: max(before, int((x <= lowest).sum()))])
+    noise = 1.4826 * float(np.median(abs(steps - np.median(steps)))) / 2.0**0.5
+    error = 1.2533 * noise * (1.0 / before + 1.0 / len(bottom)) ** 0.5  # of two medians
+    return drop, noise, drop / error if error > 0.0 else np.inf
+
+
+class Windows(NamedTuple):
+    """The indices of the values around each value: from `first` to before `last`."""
+
+    first: npt.NDArray[np.intp]
+    last: npt.NDArray[np.intp]
+
+
+def windows(x: Array, width: float) -> Windows:
+    """What lies within half a width: 2 to 50 values on either side."""
+    places = np.arange(len(x))
+    first = np.clip(np.searchsorted(x, x - width / 2.0), places - 50, places - 2)
+    last = np.clip(np.searchsorted(x, x + width / 2.0, "right"), places + 3, places + 51)
+    return Windows(np.maximum(first, 0), last)
+
+
+def quantiles(values: Array, around: Windows, part: float) -> Array:
+    """The quantile of the values around each."""
+    first, last = (ends[: len(values)] for ends in around)
+    counts = np.minimum(last, len(values)) - first
+    offsets = np.arange(counts.max())
+    chosen = values[np.minimum(first[:, None] + offsets, len(values) - 1)]
+    ordered = np.sort(np.where(offsets < counts[:, None], chosen, np.inf), axis=1)
+    place = part * (counts - 1)
+    below, rows = place.astype(int), np.arange(len(values))
+    under, over = ordered[rows, below], ordered[rows, np.minimum(below + 1, counts - 1)]
+    found: Array = under + (place - below) * (over - under)
+    return found
+
+
+def local_lines(x: Array, y: Array, at: Array, width: float) -> Array:
+    """The value at each place of the straight line that fits best around it."""
+    away = x[None, :] - at[:, None]
+    weights = np.exp(-0.5 * (away / width) ** 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean_x, mean_y = (weights * away).sum(axis=1), weights @ y
+    spread = (weights * (away - mean_x[:, None]) ** 2).sum(axis=1)
+    covariance = (weights * away * (y - mean_y[:, None])).sum(axis=1)
+    fitted: Array = mean_y - covariance / np.maximum(spread, 1e-12) * mean_x
+    return fitted

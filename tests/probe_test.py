@@ -1,0 +1,119 @@
+"""The probe on problems whose best rate is known."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrsched._probe import MOST, further_rates, probe_rates, read_probe, vertex
+from lrsched._suggest import Suggestion
+from lrsched._valley import NoSuggestion
+
+Array = npt.NDArray[np.float64]
+STEPS = 40
+CURVATURES = np.geomspace(1e-3, 1.0, 30)
+
+
+def descent(rates: Array, sharpest: float = 1.0, steps: int = STEPS) -> Array:
+    """The losses of gradient descent on a quadratic, of (rates, 1, steps); best below 2."""
+    with np.errstate(over="ignore"):
+        factors = (1.0 - np.multiply.outer(rates, sharpest * CURVATURES)) ** 2
+        powers = factors[:, None, :] ** np.arange(steps)[:, None]
+        losses = (powers * CURVATURES).sum(axis=-1)
+    return np.asarray(losses[:, None, :])
+
+
+def driven(start: float, sharpest: float = 1.0) -> tuple[Array, Array]:
+    """All rounds from a sweep's suggestion."""
+    rates = probe_rates(Suggestion(0.0, start, 0.0), STEPS)
+    losses = descent(rates, sharpest)
+    while len(more := further_rates(rates, losses)):
+        rates = np.append(rates, more)
+        losses = np.append(losses, descent(more, sharpest), axis=0)
+    return rates, losses
+
+
+def test_first_round() -> None:
+    rates = probe_rates(Suggestion(0.1, 1.0, 10.0), steps=128)
+    np.testing.assert_allclose(rates, [0.1, 10**-0.5, 1.0, 10**0.5, 10.0])
+    np.testing.assert_allclose(probe_rates(Suggestion(0.1, 1.0, 10.0), steps=32), 2.0 * rates)
+
+
+@given(st.floats(-1.5, 1.5), st.floats(1e-3, 1e3))
+def test_the_best_rate_is_found_from_far_off(off: float, sharpest: float) -> None:
+    fine = np.geomspace(0.1, 2.2, 200) / sharpest
+    best = fine[descent(fine, sharpest)[:, 0, -STEPS // 3 :].mean(axis=1).argmin()]
+    rates, losses = driven(10.0**off * best, sharpest)
+    assert len(rates) <= MOST
+    found = read_probe(rates, losses)
+    assert abs(np.log10(found.high / best)) < 0.35
+    assert found.suggested == pytest.approx(found.high * (STEPS / 128) ** 0.5)
+    assert found.low == pytest.approx(min(rates))
+    assert found.low <= found.suggested <= found.high
+
+
+def test_the_best_is_bracketed_by_a_quarter_of_a_decade() -> None:
+    rates, losses = driven(1.0)
+    near = np.sort(abs(np.log10(rates / rates[losses[:, 0, -13:].mean(axis=1).argmin()])))
+    np.testing.assert_allclose(near[1:3], 0.25)
+
+
+def test_order_unit_and_origin_do_not_matter() -> None:
+    rates, losses = driven(1.0)
+    expected = read_probe(rates, losses)
+    assert read_probe(rates[::-1], losses[::-1]) == expected
+    assert read_probe(rates, 7.0 * losses - 100.0) == pytest.approx(expected)
+    assert read_probe(rates, losses[:, 0]) == expected
+
+
+def test_a_training_that_ends_in_nan_is_the_worst() -> None:
+    rates, losses = driven(0.3)
+    best = int(losses[:, 0, -13:].mean(axis=1).argmin())
+    losses[best, 0, 30:] = np.nan
+    assert rates[best] != pytest.approx(read_probe(rates, losses).high, rel=0.05)
+
+
+def test_a_best_rate_at_the_end_is_taken_as_it_is() -> None:
+    rates = np.array([0.01, 0.03, 0.1])
+    assert read_probe(rates, descent(rates)).high == pytest.approx(0.1)
+
+
+def test_the_low_of_the_sweep_is_kept() -> None:
+    rates, losses = driven(1.0)
+    assert read_probe(rates, losses, Suggestion(0.01, 1.0, 2.0)).low == 0.01
+    pick = read_probe(rates, losses).suggested
+    assert read_probe(rates, losses, Suggestion(50.0, 60.0, 70.0)).low == pick
+
+
+def test_the_search_ends() -> None:
+    """Here every lower rate is better: the loss only rises, the less the lower the rate."""
+    rates = probe_rates(Suggestion(0.0, 1.0, 0.0), STEPS)
+
+    def train(rates: Array) -> Array:
+        return np.asarray((1.0 - 0.1 / (1.0 + rates))[:, None, None] ** np.arange(STEPS))
+
+    while len(more := further_rates(rates, train(rates))):
+        rates = np.append(rates, more)
+    assert len(rates) == MOST
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_nothing_fell(value: float) -> None:
+    with pytest.raises(NoSuggestion, match="no rate that was tried got the loss below its first"):
+        read_probe([0.1, 0.3, 1.0], np.full((3, 2, STEPS), value))
+
+
+def test_shapes() -> None:
+    with pytest.raises(ValueError, match=r"for 3 rates, got the shape \(2, 1, 40\)"):
+        read_probe([0.1, 0.3, 1.0], np.zeros((2, 1, STEPS)))
+
+
+@given(st.floats(-0.1, 0.1), st.floats(0.1, 10.0), st.floats(0.21, 0.5), st.floats(0.21, 0.5))
+def test_vertex(centre: float, width: float, left: float, right: float) -> None:
+    x = np.array([-left, 0.0, right])
+    assert vertex(x, width * (x - centre) ** 2) == pytest.approx(centre, abs=1e-9)
+
+
+def test_vertex_of_a_plateau() -> None:
+    assert vertex(np.array([0.0, 1.0, 2.0]), np.zeros(3)) == 1.0

@@ -1,0 +1,208 @@
+"""What the default rule reads off curves that are known, and what it refuses."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrsched._finders import FINDERS
+from lrsched._suggest import NoSuggestion, Suggestion, smoothed, suggest
+
+Array = npt.NDArray[np.float64]
+
+
+def sweep(steps: int = 200, first: float = 1e-7, last: float = 10.0) -> Array:
+    return np.geomspace(first, last, steps)
+
+
+def valley(rates: Array, noise: float = 0.0, seed: int = 0) -> Array:
+    """Falls from 2.2 around 1e-3 to 0.2 around 0.02, and is back at 0.3: quadratic from there."""
+    drawn = np.random.default_rng(seed).normal(size=len(rates))
+    return 0.2 + 2.0 / (1.0 + (1e3 * rates) ** 1.5) + (rates / 0.3) ** 2 + noise * drawn
+
+
+def decades(one: float, other: float) -> float:
+    return abs(float(np.log10(one / other)))
+
+
+def test_the_three_rates_of_a_valley() -> None:
+    low, suggested, high = suggest(sweep(), valley(sweep()))
+    assert 1e-4 < low < 1e-3 < suggested < high
+    lowest = sweep()[valley(sweep()).argmin()]
+    assert lowest / 3 < high < lowest
+
+
+@given(st.floats(1e-3, 1e3), st.floats(-1e3, 1e3), st.integers(0, 9))
+def test_neither_unit_nor_origin_of_the_loss_matters(unit: float, origin: float, seed: int) -> None:
+    losses = valley(sweep(), 0.02, seed)
+    expected = suggest(sweep(), losses)
+    assert suggest(sweep(), unit * losses + origin) == pytest.approx(expected, rel=1e-6)
+
+
+@given(st.floats(1e-3, 1e3))
+def test_rates_in_another_unit_give_suggestions_in_it(unit: float) -> None:
+    losses = valley(sweep(), 0.02)
+    expected = [unit * rate for rate in suggest(sweep(), losses)]
+    assert suggest(unit * sweep(), losses) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("steps", [50, 100, 400, 800])
+def test_smoothing_does_not_lag(steps: int) -> None:
+    """The same curve, seen through more updates, is the same but for the root of their number."""
+    reference = suggest(sweep(200), valley(sweep(200)))
+    found = suggest(sweep(steps), valley(sweep(steps)))
+    carried = (min(steps, 64 * 8) / 200) ** 0.5
+    assert decades(found.suggested, carried * reference.suggested) < 0.15
+
+
+def test_seeds_of_noise_agree() -> None:
+    picks = [suggest(sweep(), valley(sweep(), 0.2, seed)).suggested for seed in range(20)]
+    assert np.std(np.log10(picks)) < 0.15
+
+
+def test_losses_of_zero() -> None:
+    losses = np.maximum(0.0, valley(sweep(), 0.1) - 0.3)
+    assert (losses == 0.0).any()
+    expected = suggest(sweep(), valley(sweep()))
+    assert decades(suggest(sweep(), losses).suggested, expected.suggested) < 0.3
+
+
+def test_one_update_in_ten_that_explodes_changes_little() -> None:
+    losses = valley(sweep(), 0.02)
+    expected = suggest(sweep(), losses)
+    losses[30:90:10] = 1e6
+    assert decades(suggest(sweep(), losses).suggested, expected.suggested) < 0.1
+
+
+@pytest.mark.parametrize("after", [0.0, 1.0, np.nan, np.inf, 1e30])
+def test_what_follows_the_divergence_does_not_matter(after: float) -> None:
+    """Neither the valley that weight decay makes there, nor losses of 0 between explosions."""
+    losses = valley(sweep(), 0.02)
+    expected = suggest(sweep(), losses)
+    gone = sweep() > 2.0  # the loss is above 40
+    losses[gone] = after
+    found = suggest(sweep(), losses)
+    assert max(map(decades, found, expected)) < 0.02
+
+
+def test_explosions_between_losses_of_zero_are_a_divergence() -> None:
+    losses = valley(sweep(), 0.02)
+    expected = suggest(sweep(), losses)
+    gone = np.flatnonzero(sweep() > 0.5)
+    losses[gone] = np.where(gone % 3 == 0, 1e3, 0.0)
+    assert decades(suggest(sweep(), losses).suggested, expected.suggested) < 0.1
+
+
+def test_a_fall_that_ends_in_nan_has_ended() -> None:
+    losses = np.where(sweep() < 0.03, valley(sweep(), 0.02), np.nan)
+    assert suggest(sweep(), losses).high < 0.03
+    going = sweep() < 0.03
+    with pytest.raises(NoSuggestion, match="still falls at the last rates"):
+        suggest(sweep()[going], losses[going])
+
+
+def test_repeats_are_read_by_their_median() -> None:
+    rows = np.array([valley(sweep(), 0.3, seed) for seed in range(5)])
+    assert suggest(sweep(), rows) == suggest(sweep(), np.median(rows, axis=0))
+    assert suggest(sweep(), rows[::-1]) == suggest(sweep(), rows)
+
+
+def test_repeats_count_as_far_as_most_of_them_went() -> None:
+    rows = np.array([valley(sweep(), 0.02, seed) for seed in range(3)])
+    expected = suggest(sweep(), rows)
+    rows[0, sweep() > 0.3] = np.nan
+    assert decades(suggest(sweep(), rows).suggested, expected.suggested) < 0.05
+    rows[:2, sweep() > 1e-3] = np.nan
+    assert suggest(sweep(), rows).high < 1e-3
+
+
+def test_a_cyclic_schedule_is_read_on_its_way_up() -> None:
+    rates = np.concatenate([sweep(), sweep()[::-1]])
+    losses = np.concatenate([valley(sweep()), np.zeros(200)])
+    assert suggest(rates, losses) == suggest(sweep(), valley(sweep()))
+
+
+def test_a_linear_sweep_can_be_read() -> None:
+    rates = np.linspace(0.0, 1.0, 400)
+    losses = 0.1 + 1.0 / (1.0 + (20.0 * rates) ** 2) + (rates / 0.6) ** 8
+    low, suggested, high = suggest(rates, losses)
+    assert 0.005 < low < 0.02 < suggested < high < 0.6
+
+
+@pytest.mark.parametrize("method", FINDERS)
+def test_the_rules_of_other_libraries(method: str) -> None:
+    losses = valley(sweep(), 0.02)
+    low, pick, high = suggest(sweep(), losses, method)
+    assert pick == FINDERS[method](sweep(), losses)
+    ours = suggest(sweep(), losses)
+    assert (low, high) == (min(ours.low, pick), max(ours.high, pick))
+
+
+def test_steepest() -> None:
+    """Where the scaled curve falls fastest: within the fall, before its lowest point."""
+    ours = suggest(sweep(), valley(sweep()))
+    assert ours.low < suggest(sweep(), valley(sweep()), "steepest").suggested < 0.02
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [
+        (np.ones(200), "nowhere lower than at the first rates, from 1e-07: start lower, or raise"),
+        (1.0 + sweep(), "nowhere lower than at the first rates, from 1e-07: start lower, or raise"),
+        (1.0 / (1.0 + sweep()), "still falls at the last rates, to 10: raise end_value"),
+        (np.full(200, np.nan), "only 0 updates have a finite loss at a rate above all before"),
+        (np.full((3, 200), np.inf), "only 0 updates"),
+        (np.where(np.arange(200) < 9, 1.0, np.nan), "only 9 updates .* less than 10: start lower"),
+    ],
+)
+def test_refusals(losses: Array, reason: str) -> None:
+    with pytest.raises(NoSuggestion, match=reason):
+        suggest(sweep(), losses)
+
+
+def test_a_fall_within_the_noise_is_refused() -> None:
+    losses = 5.0 + 0.05 * valley(sweep(), 20.0)
+    with pytest.raises(NoSuggestion, match=r"which its noise of .* could do alone: use larger"):
+        suggest(sweep(), losses + 0.2 * np.exp(-((np.log10(sweep()) + 2.0) ** 2)))
+
+
+@pytest.mark.parametrize("steps", [100, 400])
+def test_noise_alone_is_refused(steps: int) -> None:
+    """Whatever its distribution; one in a hundred may pass."""
+    generator, told = np.random.default_rng(0), 0
+    for _ in range(100):
+        for losses in (generator.normal(size=steps), np.exp(generator.normal(size=steps))):
+            try:
+                suggest(sweep(steps), losses)
+            except NoSuggestion:
+                continue
+            told += 1
+    assert told <= 2
+
+
+def test_a_refusal_is_a_value_error() -> None:
+    assert issubclass(NoSuggestion, ValueError)
+
+
+def test_other_errors() -> None:
+    with pytest.raises(ValueError, match="method must be one of default, steepest, torch-lr-f"):
+        suggest(sweep(), valley(sweep()), "best")
+    with pytest.raises(ValueError, match=r"one for each of the 200 rates, .* shape \(1, 199\)"):
+        suggest(sweep(), valley(sweep())[1:])
+
+
+def test_order_of_a_suggestion() -> None:
+    assert Suggestion._fields == ("low", "suggested", "high")
+
+
+def test_smoothed_follows_the_curve_and_levels_off() -> None:
+    found = smoothed(sweep(), valley(sweep(), 0.05))
+    going = sweep() < 0.1
+    assert abs(found - valley(sweep()))[going].max() < 0.2
+    assert found.max() < 5.0 < valley(sweep()).max()
+
+
+@pytest.mark.parametrize("losses", [np.ones(200), 1.0 + sweep(), np.full(200, np.nan)])
+def test_smoothed_refuses_nothing(losses: Array) -> None:
+    assert smoothed(sweep(), losses).shape == (200,)
