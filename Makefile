@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint types gallery ulp clean
+.PHONY: demo test lint types gallery ulp quality clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -23,6 +23,10 @@ gallery: $(VENV)/installed
 
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.ulp --write
+
+quality: $(VENV)/installed
+	$(RUN) -m benchmarks.range_test_curves $(VENV)/curves.npz
+	$(RUN) -m benchmarks.range_test_quality $(VENV)/curves.npz
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
