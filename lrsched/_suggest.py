@@ -12,7 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched._finders import FINDERS
-from lrsched._valley import FEWEST, START, NoSuggestion, Valley, curve, valley
+from lrsched._valley import (
+    FEWEST,
+    START,
+    WIDTH,
+    WITHIN,
+    NoSuggestion,
+    Valley,
+    local_lines,
+    quantiles,
+    valley,
+    windows,
+)
 
 __all__ = ["NoSuggestion", "Suggestion", "smoothed", "suggest"]
 
@@ -100,17 +111,25 @@ def steepest(found: Valley) -> float:
 
 
 def smoothed(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
-    """The loss at each rate as the default sees it, without noise or lag, to draw it.
+    """The loss at each rate without noise or lag, to draw it; the median of repeats.
 
-    It levels off where the loss has diverged; a curve that is too short is left as it is.
+    A running median and a local straight line over log learning rate as for the default, but of
+    the losses as they are and a third as wide, so that it lies among them. Where that cannot be,
+    for too few updates, the median is left as it is; where no loss is finite, it is NaN.
     """
     try:
-        found = curve(*usable(rates, losses))
+        used, typical = usable(rates, losses)
     except NoSuggestion:
         return np.asarray(np.median(np.atleast_2d(np.asarray(losses, float)), axis=0))
+    x, y = np.log10(used), typical[np.isfinite(typical)]
+    x = x[: len(y)]
+    step = (x[-1] - x[0]) / (len(x) - 1)
+    width = max(WIDTH / 3.0, WITHIN / 2.0 * step)
+    middle = quantiles(y, windows(x, width), 0.5)
     with np.errstate(divide="ignore"):
         places = np.log10(np.maximum(np.asarray(rates, float), 0.0))
-    return np.asarray(np.interp(places, found.log_rates, found.losses))
+    fitted = np.interp(places, x, local_lines(x, middle, x, width))
+    return np.where(places <= x[-1], fitted, np.nan)
 
 
 def usable(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:

@@ -28,8 +28,7 @@ class Curve(NamedTuple):
     """The smooth losses of a range test at evenly spaced logarithms (to base 10) of its rates."""
 
     log_rates: Array
-    losses: Array
-    height: Array  # the same on a scale without unit or origin
+    height: Array  # on a scale without unit or origin
     outset: int  # how many of the losses are taken for the level to fall from
     diverged: int  # how many came before the divergence
 
@@ -74,8 +73,7 @@ def curve(rates: Array, losses: Array) -> Curve:
     heights = scaled(quantiles(ceiled, around, 0.5), level, depth)
     at = np.arange(x[0], x[-1] + GRID / 2.0, GRID)
     height = local_lines(x, heights, at, width)
-    smooth = level - depth * (1.0 + SOFTENING - np.exp(height))
-    return Curve(at, smooth, height, outset, diverged)
+    return Curve(at, height, outset, diverged)
 
 
 def valley(rates: Array, losses: Array) -> Valley:
@@ -84,7 +82,7 @@ def valley(rates: Array, losses: Array) -> Valley:
     Raises:
         NoSuggestion: see `suggest`.
     """
-    x, (at, _, height, outset, diverged) = np.log10(rates), curve(rates, losses)
+    x, (at, height, outset, diverged) = np.log10(rates), curve(rates, losses)
     start = float(np.median(height[at <= x[outset - 1]]))
     lowest = int(height.argmin())
     if at[lowest] - x[0] < WIDTH:

@@ -151,7 +151,7 @@ class RangeTest:
         return float(np.std(found, ddof=1))
 
     def smoothed(self) -> Array:
-        """The loss at each learning rate as the default method sees it, without noise or lag."""
+        """The loss at each learning rate without noise or lag, to draw it."""
         return smoothed(self.learning_rates, self.losses)
 
     def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
