@@ -202,7 +202,7 @@ def test_smoothed_lies_among_the_losses_where_they_fall_and_where_they_rise() ->
     low = true < 2.0
     assert abs(found - true)[low].max() < 0.25
     before = sweep() < 0.01  # where it does not bend
-    assert np.std((found - true)[before]) < 0.4 * np.std((noisy - true)[before])
+    assert np.std((found - true)[before]) < 0.5 * np.std((noisy - true)[before])
     unfinished = np.where(sweep() < 0.1, noisy, np.nan)
     assert np.isnan(smoothed(sweep(), unfinished)[sweep() > 0.11]).all()
 
