@@ -189,14 +189,17 @@ def test_fractional_counts_agree_everywhere(name: str) -> None:
     @settings(max_examples=15)
     @given(BY_NAME[name], st.integers(0, 40))
     def check(schedule: Schedule, whole: int) -> None:
-        marks = [n for n in leaves(schedule.params.values()) if type(n) is int and 1 <= n <= 10**4]
+        whole_numbers = [n for n in leaves(schedule.params.values()) if type(n) is int]
+        marks = [n for n in whole_numbers if 1 <= n <= 10**4]
         at = np.asarray([whole + 0.5, *(mark - 0.5 for mark in marks)])
         wanted = np.asarray([schedule(float(n)) for n in at])
         np.testing.assert_allclose(schedule(at), wanted, rtol=1e-13, atol=1e-300)
         strict = schedule(array_api_strict.asarray(at))
         np.testing.assert_allclose(np.asarray(strict), wanted, rtol=1e-13, atol=1e-300)
-        for value in (schedule(jnp.asarray(at)), schedule(torch.asarray(at))):
-            np.testing.assert_allclose(np.asarray(value), wanted, rtol=2e-3, atol=1e-30)
+        single = [schedule(jnp.asarray(at)), schedule(torch.asarray(at))]
+        if max(whole_numbers, default=0) <= 2**22:  # above, a float32 has no half steps
+            for value in single:
+                np.testing.assert_allclose(np.asarray(value), wanted, rtol=2e-3, atol=1e-30)
 
     check()
 

@@ -51,7 +51,9 @@ def main(number: int, port: str) -> None:
                 refine=not compiled,
             )
             found[f"{name}, compiled={compiled}"] = [test.losses.tolist(), test.stopped]
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
+    shutdown: Any = jax.distributed.shutdown
+    shutdown()  # waits for the other: the first to leave would take the coordinator along
 
 
 if __name__ == "__main__":

@@ -52,13 +52,16 @@ def test_two_processes_agree_and_stop_at_the_same_update() -> None:
         port = free.getsockname()[1]
     processes = [start("jax_processes.py", number, port) for number in range(2)]
     try:
-        (first, err), (second, _) = (process.communicate(timeout=120) for process in processes)
+        (first, err), (second, other_err) = (
+            process.communicate(timeout=120) for process in processes
+        )
     finally:
         for process in processes:
             process.kill()
     if "collectives" in err and "not" in err and not first:
         pytest.skip("jaxlib was built without collectives between CPU processes")
     assert first, err
+    assert second, other_err
     found, other = (json.loads(out.splitlines()[-1]) for out in (first, second))
     assert found == other
     for stopped in ("diverged", "finished"):

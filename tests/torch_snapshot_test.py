@@ -676,7 +676,9 @@ def test_generators_of_a_dataset_and_of_samplers() -> None:
 def test_persistent_workers_start_anew() -> None:
     torch.manual_seed(0)
     dataset = TensorDataset(torch.ones(8, 1), torch.zeros(8, 1))
-    loader = DataLoader(dataset, 4, num_workers=1, persistent_workers=True)
+    # Not forked: JAX may have threads in this process.
+    workers: dict[str, Any] = {"num_workers": 1, "multiprocessing_context": "forkserver"}
+    loader = DataLoader(dataset, 4, persistent_workers=True, **workers)
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     range_test_model(model, nn.MSELoss(), optimizer, loader, RAMP, 3, progress=False)
