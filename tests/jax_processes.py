@@ -9,7 +9,9 @@ import os
 import sys
 from typing import Any
 
-os.environ["JAX_PLATFORMS"] = "cpu"
+if __name__ == "__main__":  # and not where pytest looks for doctests
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = ""  # one device in each process
 
 import jax
 import jax.numpy as jnp

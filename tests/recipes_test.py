@@ -138,7 +138,7 @@ def test_with_restarts(peak: float, first: int, cycles: int, growth: float, shri
                 wanted = floor + (top - floor) * n / 3
             else:
                 wanted = floor + (top - floor) * (1 + math.cos(math.pi * (n - 3) / length)) / 2
-            assert recipe(t) == pytest.approx(wanted, rel=1e-9, abs=1e-18)
+            assert recipe(t) == pytest.approx(wanted, rel=1e-9, abs=1e-12 * peak)
             t += 1
     assert recipe(t) == recipe(t + 1000) == close(floor)
 
