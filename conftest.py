@@ -29,3 +29,7 @@ def registry() -> Iterator[None]:
     yield
     REGISTRY.clear()
     REGISTRY.update(known)
+
+
+# Scripts that tests start in processes of their own: to import them would set up their devices.
+collect_ignore = ["tests/jax_mesh.py", "tests/jax_processes.py", "tests/torch_ranks.py"]
