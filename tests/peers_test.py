@@ -220,6 +220,7 @@ def test_optax_exponential_decay_to_an_end(
     init: float, rate: float, end: float, steps: int, data: st.DataObject
 ) -> None:
     """A decay cut off at its end, and a growth as well."""
+    assume(rate < 1)  # from 1 on, optax takes the end for a ceiling
     decay, growth = (lrsched.exponential_decay(init, x, steps) for x in (rate, 1.0 + rate))
     counts = data.draw(counts_around(steps))
     for recipe, theirs in (
