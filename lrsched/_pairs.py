@@ -1,4 +1,4 @@
-"""Powers in float32 that are right to the last digits, from pairs of floats.
+"""Powers, sines and quotients in float32, right to the last digits, from pairs of floats.
 
 A power is 2 to the exponent's product with a logarithm. That product may be a hundred, so in one
 float32 it would be off by 2**-18 and the power by a hundred units in its last place. Here each

@@ -11,8 +11,6 @@ from typing import Any
 
 import click
 
-from lrsched.ramp import exponential_ramp
-
 GROUP = "lrsched.range_tests"  # of entry points: framework = "module:function of a mapping"
 
 
@@ -20,11 +18,13 @@ def run(
     place: str, steps: int, low: float, high: float, refine: bool, progress: bool
 ) -> tuple[Any, str]:
     """The range test of `module:function`, and the name of its framework."""
+    from lrsched.range_test import default_ramp
+
     given = _set_up(place)
     framework, runner = _runner(given)
     options: dict[str, Any] = {"steps": steps, "refine": refine, "progress": progress}
     if "schedule" not in given:
-        options["schedule"] = exponential_ramp(low, high, max(steps - 1, 1))
+        options["schedule"] = default_ramp(steps, low, high)
     return runner(options | given), framework
 
 

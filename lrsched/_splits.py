@@ -27,19 +27,12 @@ def split(xp: Any, done: Any, left: Any, steps: Any, times: Any = 1) -> Split:
 
 def power(xp: Any, parts: Split, exponent: Any) -> Split:
     """part ** exponent and 1 - part ** exponent."""
-    part, rest = parts
+    part, _ = parts
     if _in_one_float(xp, part[0]):
-        grown = part[0] ** exponent
-        return (grown, 0.0), (_lost(xp, exponent * _log(xp, parts), part[0]), 0.0)
+        return (part[0] ** exponent, 0.0), (_lost(xp, parts, exponent), 0.0)
     log = pairs.product(xp, _log2(xp, parts), pairs.pair(xp, exponent))
-    nothing, everything = part[0] == 0, rest[0] == 0
-
-    def clean(x: Pair, at_nothing: float, at_everything: float) -> Pair:
-        high = xp.where(everything, at_everything, xp.where(nothing, at_nothing, x[0]))
-        return high, xp.where(everything | nothing, 0.0, x[1])
-
-    grown, lost = pairs.power_of_2(xp, log), pairs.lost_power_of_2(xp, log)
-    return clean(grown, 0.0, 1.0), clean(lost, 1.0, 0.0)
+    grown = _at_ends(xp, parts, pairs.power_of_2(xp, log), 0.0, 1.0)
+    return grown, _at_ends(xp, parts, pairs.lost_power_of_2(xp, log), 1.0, 0.0)
 
 
 def sine(xp: Any, parts: Split) -> Split:
@@ -57,12 +50,20 @@ def sine(xp: Any, parts: Split) -> Split:
 def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -> Any:
     """first * part ** exponent + second * (1 - part ** exponent)."""
     part, _ = parts
-    _, (lost, _) = power(xp, parts, exponent)
     if _in_one_float(xp, part[0]):
-        return first * part[0] ** exponent + second * lost
+        return first * part[0] ** exponent + second * _lost(xp, parts, exponent)
+    log, times = _log2(xp, parts), pairs.pair(xp, exponent)
     # The value is scaled with the power, which alone might be too small for a float.
-    kept = pairs.times_power_of_2(xp, first, _log2(xp, parts), pairs.pair(xp, exponent))
-    return xp.where(part[0] > 0, kept, 0.0 * kept) + second * lost
+    kept = pairs.times_power_of_2(xp, first, log, times)
+    lost = pairs.lost_power_of_2(xp, pairs.product(xp, log, times))
+    return xp.where(part[0] > 0, kept, 0.0 * kept) + second * _at_ends(xp, parts, lost, 1.0, 0.0)[0]
+
+
+def _at_ends(xp: Any, parts: Split, x: Pair, at_nothing: float, at_everything: float) -> Pair:
+    """A pair, but the one value where the part is 0 and the other where it is all."""
+    nothing, everything = parts[0][0] == 0, parts[1][0] == 0
+    high = xp.where(everything, at_everything, xp.where(nothing, at_nothing, x[0]))
+    return high, xp.where(everything | nothing, 0.0, x[1])
 
 
 def _in_one_float(xp: Any, x: Any) -> bool:
@@ -89,6 +90,7 @@ def _log(xp: Any, parts: Split) -> Any:
     return xp.where(near_1, xp.log1p(-xp.where(near_1, rest, 0.0 * rest)), of_part)
 
 
-def _lost(xp: Any, log: Any, part: Any) -> Any:
-    """1 - e ** log, and 1 where there is no part."""
-    return xp.where(part > 0, -xp.expm1(log), 1.0 + 0.0 * part)
+def _lost(xp: Any, parts: Split, exponent: Any) -> Any:
+    """1 - part ** exponent, and 1 where there is no part."""
+    (part, _), _ = parts
+    return xp.where(part > 0, -xp.expm1(exponent * _log(xp, parts)), 1.0 + 0.0 * part)

@@ -115,13 +115,13 @@ def smoothed(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
 
     A running median and a local straight line over log learning rate as for the default, but of
     the losses as they are and a third as wide, so that it lies among them. Where that cannot be,
-    for too few updates, the median is left as it is; where no loss is finite, it is NaN.
+    for too few updates, the median is left as it is; where that is not finite, it is NaN.
     """
     try:
-        used, typical = usable(rates, losses)
+        used, found = usable(rates, losses)
     except NoSuggestion:
-        return np.asarray(np.median(np.atleast_2d(np.asarray(losses, float)), axis=0))
-    x, y = np.log10(used), typical[np.isfinite(typical)]
+        return median(losses)
+    x, y = np.log10(used), found[np.isfinite(found)]
     x = x[: len(y)]
     step = (x[-1] - x[0]) / (len(x) - 1)
     width = max(WIDTH / 3.0, WITHIN / 2.0 * step)
@@ -140,15 +140,25 @@ def usable(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
             f"suggest: losses must be one for each of the {len(rates)} rates, or rows of them, "
             f"got the shape {losses.shape}"
         )
-    finite = np.logical_and.accumulate(np.isfinite(losses), axis=1)
-    most = finite.mean(axis=0) > 0.5
-    typical = np.where(most, np.median(np.where(finite, losses, np.inf), axis=0), np.inf)
+    found = median(losses)
+    finite = np.isfinite(found)
     highest = np.maximum.accumulate(np.concatenate([[0.0], rates[:-1]]))
     rising = rates > highest
-    number = int((rising & most).sum())
+    number = int((rising & finite).sum())
     if number < FEWEST:
         raise NoSuggestion(
             f"only {number} updates have a finite loss at a rate above all before, which is less "
             f"than {FEWEST}: start lower, or raise the rate in more steps"
         )
-    return rates[rising], typical[rising]
+    return rates[rising], np.where(finite, found, np.inf)[rising]
+
+
+def median(losses: npt.ArrayLike) -> Array:
+    """The pointwise median of repeats, those that have stopped above all others; NaN from half on.
+
+    A repeat has stopped at its first loss that is not finite.
+    """
+    rows = np.atleast_2d(np.asarray(losses, float))
+    going = np.logical_and.accumulate(np.isfinite(rows), axis=1)
+    found = np.median(np.where(going, rows, np.inf), axis=0)
+    return np.where(going.mean(axis=0) > 0.5, found, np.nan)

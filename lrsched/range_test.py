@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from lrsched._probe import read_probe
 from lrsched._schedule import Schedule
-from lrsched._suggest import NoSuggestion, Suggestion, smoothed, suggest
+from lrsched._suggest import NoSuggestion, Suggestion, median, smoothed, suggest
 from lrsched._validate import Refusal, Whole, integer, number
 from lrsched.cycles import cyclic, one_cycle
 from lrsched.ramp import exponential_ramp
@@ -88,13 +88,11 @@ class RangeTest:
 
     @property
     def median(self) -> Array:
-        """The loss at each learning rate: over repeats their median, until half have stopped."""
-        if self.losses.ndim == 1:
-            return self.losses
-        going = np.sum(np.isfinite(self.losses), axis=0) * 2 > len(self.losses)
-        found = np.full(len(going), np.nan)
-        found[going] = np.nanmedian(self.losses[:, going], axis=0)
-        return found
+        """The loss at each learning rate: over repeats their median, until half have stopped.
+
+        A repeat that has stopped counts as above all others.
+        """
+        return median(self.losses)
 
     def suggest(self, method: str = "default") -> Suggestion:
         """The learning rates that the curve shows: (low, suggested, high).
@@ -241,9 +239,9 @@ class RangeTest:
         )
 
 
-def default_ramp(steps: int) -> Schedule:
+def default_ramp(steps: int, low: float = 1e-7, high: float = 10.0) -> Schedule:
     """What raises the learning rate where nothing else is asked for: both ends are reached."""
-    return exponential_ramp(1e-7, 10.0, max(steps - 1, 1))
+    return exponential_ramp(low, high, max(steps - 1, 1))
 
 
 class Recorder:
