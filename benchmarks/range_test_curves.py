@@ -26,7 +26,7 @@ from lrsched import exponential_ramp
 
 Array = npt.NDArray[Any]
 
-SEEDS, TRUTH_SEEDS = 10, 6
+SEEDS, TRUTH_SEEDS = 10, 12
 LENGTHS = (100, 200, 400)
 FIRST, LAST = 1e-7, 10.0
 GRID = np.geomspace(1e-5, 10.0, 25)

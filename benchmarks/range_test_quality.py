@@ -34,7 +34,7 @@ Rule = Callable[["Curves", int, int], float]  # of a task's curves, the length a
 ROOT = Path(__file__).parent.parent
 WORST = 4.0  # times the loss before training: as bad as a rate can be
 LEAST = 1e-3  # of the loss before training: as good as a rate can be
-PROBES = ((20, 1), (20, 2), (40, 1), (40, 2), (80, 2))  # steps and repeats
+PROBES = ((20, 2), (40, 1), (40, 2), (80, 2))  # steps and repeats
 
 
 class Curves(NamedTuple):
@@ -43,6 +43,7 @@ class Curves(NamedTuple):
     sweeps: dict[int, Array]
     probe: Array
     regret: Array
+    floor: float  # the regret, by one half of the truth's seeds, of the best rate by the other
 
 
 def loaded(path: Path) -> dict[str, Curves]:
@@ -52,8 +53,11 @@ def loaded(path: Path) -> dict[str, Curves]:
     result = {}
     for name, task in tasks().items():
         sweeps = {length: found[f"{name}/sweep {length}"] for length in LENGTHS}
-        truth = regret(found[f"{name}/truth"], task.signed)
-        result[name] = Curves(sweeps, found[f"{name}/probe"], truth)
+        truth = found[f"{name}/truth"]
+        parts = [regret(part, task.signed).mean(axis=0) for part in np.array_split(truth, 2)]
+        floor = np.mean([a[b.argmin()] for a, b in (parts, parts[::-1])])
+        whole = regret(truth, task.signed)
+        result[name] = Curves(sweeps, found[f"{name}/probe"], whole, float(floor))
     return result
 
 
@@ -61,9 +65,9 @@ def regret(held_out: Array, signed: bool) -> Array:
     """log(loss / best) for each horizon and rate, from losses of (seeds, rates, 1 + horizons)."""
     losses = np.where(np.isfinite(held_out), held_out, np.inf)
     if not signed:
-        losses = np.log(np.maximum(losses, LEAST * held_out[..., 0].mean()))
+        losses = np.log(np.maximum(losses, LEAST * np.median(held_out[..., 0])))
     logs = np.moveaxis(losses, -1, 0)
-    capped = np.minimum(logs[1:], logs[0].mean() + np.log(WORST)).mean(axis=1)
+    capped = np.minimum(logs[1:], np.median(logs[0]) + np.log(WORST)).mean(axis=1)
     found: Array = capped - capped.min(axis=1, keepdims=True)
     return found
 
@@ -126,7 +130,7 @@ def grid(rates: Array) -> Array:
 def rules() -> dict[str, Rule]:
     ours = {"default": read("default"), "steepest, zero-phase": read("steepest")}
     probes = {f"default, probe of {k} x {r}": refined(k, r) for k, r in PROBES}
-    probes["default, probe of 40 x 1, one round"] = refined(40, 1, rounds=1)
+    probes["default, probe of 40 x 2, one round"] = refined(40, 2, rounds=1)
     return {**ours, **{name: peer(name) for name in FINDERS}, **probes}
 
 
@@ -209,6 +213,10 @@ def results(known: dict[str, Curves]) -> dict[str, Any]:
                 for name, rates in f.items()
             }
             for rule, f in found.items()
+        },
+        "floor": {
+            half: float(np.exp(np.mean([known[name].floor for name in names])))
+            for half, names in halves.items()
         },
         "flat": quiet(known),
     }

@@ -106,11 +106,11 @@ its boundaries. The exact values are mpmath's.
 |---|---|---|---|
 {"".join(f"| `{row[0]}` | {' | '.join(map(shown, row[1:4]))} |{chr(10)}" for row in rows)}
 The required 8 ulp hold for {sum(row[1] <= 8 for row in rows)} of {len(rows)} schedules, the aim of
-4 for {len(rows) - len(over)}. "all digits": somewhere not one is right, near the end of a decay to 0 or where a
-boundary is missed. Durations go up to 2³¹ - 1 here. In runs of a usual length the peers' errors are
-smaller, though not small: `optax.cosine_decay_schedule` over 10⁶ steps is 21 % off a hundred steps
-before its end. Of optax's schedules those with the same conventions are compared. What is below
-1.2e-38, a weight included, may be flushed to 0.
+4 for {len(rows) - len(over)}. "all digits": somewhere not one is right, near the end of a decay to
+0 or where a boundary is missed. Durations go up to 2³¹ - 1 here. In runs of a usual length the
+peers' errors are smaller, though not small: `optax.cosine_decay_schedule` over 10⁶ steps is 21 %
+off a hundred steps before its end. Of optax's schedules those with the same conventions are
+compared. What is below 1.2e-38, a weight included, may be flushed to 0.
 
 Above the aim: {", ".join(over) or "none"}.
 

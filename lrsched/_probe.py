@@ -15,29 +15,35 @@ from lrsched._suggest import Suggestion
 from lrsched._valley import NoSuggestion, scaled
 
 Array = npt.NDArray[np.float64]
+Orders = npt.NDArray[np.intp]
 
 PROBE_STEPS = 40  # updates of each training
+PROBE_REPEATS = 2  # trainings at each rate, in different orders of the batches
 UPDATES = 128.0  # of a training at whose length the best rate holds as it is read
 COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and at last
 MOST = 11  # rates, after which the search is given up
 
 
 def search(
-    suggestion: Suggestion, steps: int, train: Callable[[float], Sequence[float]]
+    suggestion: Suggestion,
+    orders: Orders,
+    train: Callable[[float, list[int]], Sequence[float]],
 ) -> tuple[Array, Array]:
     """Train at the rates of `probe_rates` and `further_rates`, until there are no more.
 
-    `train(rate)` returns the losses of up to `steps` updates, fewer where one is not finite. The
-    rates come back in ascending order, and a row of losses for each.
+    `train(rate, order)` trains on those of the sweep's batches, in that order, and returns the
+    losses, fewer where one is not finite. The rates come back in ascending order, with the losses,
+    of (rates, orders, steps).
     """
+    repeats, steps = orders.shape
     rates: Array = np.empty(0)
-    losses: Array = np.empty((0, steps))
+    losses: Array = np.empty((0, repeats, steps))
     more = probe_rates(suggestion, steps)
     while len(more):
-        rows = np.full((len(more), steps), np.nan)
-        for row, rate in zip(rows, more.tolist(), strict=True):
-            found = train(rate)
-            row[: len(found)] = found
+        rows = np.full((len(more), repeats, steps), np.nan)
+        for place in np.ndindex(rows.shape[:2]):
+            found = train(float(more[place[0]]), orders[place[1]].tolist())
+            rows[place][: len(found)] = found
         rates, losses = np.append(rates, more), np.append(losses, rows, axis=0)
         try:
             more = further_rates(rates, losses)
@@ -45,6 +51,16 @@ def search(
             break
     order = np.argsort(rates)
     return rates[order], losses[order]
+
+
+def orders(made: int, steps: int, repeats: int) -> Orders:
+    """Which of the batches of a sweep's updates each repeat trains on, a row for each.
+
+    Different ones where the sweep made updates enough, and else all of them from another on.
+    """
+    kept = min(made, steps * repeats)
+    starts = np.arange(repeats) * kept // repeats
+    return (starts[:, None] + np.arange(min(steps, kept))) % kept
 
 
 def probe_rates(suggestion: Suggestion, steps: int = PROBE_STEPS) -> Array:

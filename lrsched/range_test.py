@@ -36,8 +36,8 @@ DIVERGENCE = 4.0  # times the first loss, twice in a row, is divergence by defau
 class Probe:
     """A few learning rates, each trained for the same few updates from the same state.
 
-    `losses` has a row for each of `learning_rates`, of the raw loss of each update; NaN from the
-    first that was not finite.
+    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
+    the first that was not finite.
     """
 
     learning_rates: Array

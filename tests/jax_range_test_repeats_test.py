@@ -76,12 +76,13 @@ def test_a_probe_trains_each_rate_from_the_start(compiled: bool, once: bool) -> 
     assert test.probe is not None
     np.testing.assert_array_equal(test.losses, run(loss_fn, PARAMS, batches).losses)
     assert len(test.probe.learning_rates) >= 5
-    assert test.probe.losses.shape == (len(test.probe.learning_rates), 8)
+    assert test.probe.losses.shape == (len(test.probe.learning_rates), 2, 8)
     for rate, losses in zip(test.probe.learning_rates, test.probe.losses, strict=True):
         constant = {"schedule": lrsched.constant(rate), "steps": 8, "divergence": None}
-        wanted = run(loss_fn, PARAMS, batches, compiled=compiled, **constant)
-        assert wanted.learning_rates.tolist() == [rate] * 8
-        np.testing.assert_array_equal(losses, wanted.losses)
+        for order, first in zip(losses, (0, 8), strict=True):
+            wanted = run(loss_fn, PARAMS, batches[first:], compiled=compiled, **constant)
+            assert wanted.learning_rates.tolist() == [rate] * 8
+            np.testing.assert_array_equal(order, wanted.losses)
 
 
 @WAYS
@@ -102,4 +103,10 @@ def test_a_probe_of_fewer_updates_where_there_are_fewer_batches(compiled: bool) 
     test = run(loss_fn, PARAMS, loader(), schedule=ramp, refine=True, compiled=compiled)
     assert test.stopped == "exhausted"
     assert test.probe is not None
-    assert test.probe.losses.shape[1] == 15
+    assert test.probe.losses.shape[1:] == (2, 15)
+    assert not np.array_equal(test.probe.losses[:, 0], test.probe.losses[:, 1])
+    once = run(
+        loss_fn, PARAMS, loader(), schedule=ramp, refine=True, probe_repeats=1, compiled=compiled
+    )
+    assert once.probe is not None
+    np.testing.assert_array_equal(once.probe.losses[:, 0], test.probe.losses[:, 0])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsched._probe import MOST, further_rates, probe_rates, read_probe, vertex
+from lrsched._probe import MOST, further_rates, orders, probe_rates, read_probe, vertex
 from lrsched._suggest import Suggestion
 from lrsched._valley import NoSuggestion
 
@@ -102,6 +102,13 @@ def test_the_search_ends() -> None:
 def test_nothing_fell(value: float) -> None:
     with pytest.raises(NoSuggestion, match="no rate that was tried got the loss below its first"):
         read_probe([0.1, 0.3, 1.0], np.full((3, 2, STEPS), value))
+
+
+def test_orders_are_of_different_batches_where_there_are_enough() -> None:
+    np.testing.assert_array_equal(orders(100, 3, 2), [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(orders(5, 3, 2), [[0, 1, 2], [2, 3, 4]])
+    np.testing.assert_array_equal(orders(4, 9, 2), [[0, 1, 2, 3], [2, 3, 0, 1]])
+    np.testing.assert_array_equal(orders(100, 3, 1), [[0, 1, 2]])
 
 
 def test_shapes() -> None:

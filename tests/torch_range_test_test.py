@@ -456,16 +456,23 @@ def test_each_rate_of_a_probe_starts_from_the_same_state() -> None:
     assert found.probe is not None
     rates, losses = found.probe.learning_rates, found.probe.losses
     assert rates.tolist() == [0.01, 0.02, 3.0]
-    assert losses.shape == (3, 40)
-    assert np.isnan(losses[2, -1])
-    assert len(set(losses[:, 0])) == 1  # of the same weights on the same batch
+    assert losses.shape == (3, 2, 40)
+    assert np.isnan(losses[2, :, -1]).all()
+    for first in losses[:, :, 0].T:
+        assert len(set(first)) == 1  # of the same weights on the same batch
     swept = task.used[: len(found.losses)]
     assert [x for (x,) in swept] == found.learning_rates.tolist()
-    for rate, row in zip(rates, losses, strict=True):
-        alone = Valley().run(lrsched.constant(rate), 40, divergence=None)
-        expected = np.full(40, np.nan)
-        expected[: len(alone.losses)] = alone.losses
-        np.testing.assert_array_equal(row, expected)
+    made = len(found.losses)
+    assert 40 < made < 80  # so that the second order begins in the middle of them
+    for rate, rows in zip(rates, losses, strict=True):
+        for row, start in zip(rows, (0, made // 2), strict=True):
+            other = Valley()
+            places = [(start + k) % made for k in range(40)]
+            batches = [other.batches[place % len(other.batches)] for place in places]
+            alone = other.run(lrsched.constant(rate), 40, divergence=None, batches=batches)
+            expected = np.full(40, np.nan)
+            expected[: len(alone.losses)] = alone.losses
+            np.testing.assert_array_equal(row, expected)
 
 
 def test_a_sweep_that_suggests_nothing_has_no_probe() -> None:
@@ -481,11 +488,14 @@ def test_a_probe_of_few_batches_and_of_accumulated_ones() -> None:
     found = task.run(RAMP, refine=True, batches=iter(task.batches), accumulate=2)
     assert (found.stopped, len(found.losses)) == ("exhausted", 3)
     assert found.probe is not None
-    assert found.probe.losses.shape == (3, 3)
+    assert found.probe.losses.shape == (3, 2, 3)
     task = Valley()
     found = task.run(RAMP, refine=True, probe_steps=5)
     assert found.probe is not None
-    assert found.probe.losses.shape == (3, 5)
+    assert found.probe.losses.shape == (3, 2, 5)
+    found = task.run(RAMP, refine=True, probe_steps=5, probe_repeats=1)
+    assert found.probe is not None
+    assert found.probe.losses.shape == (3, 1, 5)
 
 
 # A model and a loss
@@ -618,6 +628,11 @@ def test_a_bar_only_where_it_is_wanted_and_possible(
         ({"steps": 2.0}, TypeError, r"steps must be an integer >= 1 \(updates\), got 2.0"),
         ({"accumulate": 0}, ValueError, r"accumulate must be an integer >= 1 \(batches\), got 0"),
         ({"probe_steps": 0}, ValueError, r"probe_steps must be an integer >= 1 \(updates\), got 0"),
+        (
+            {"probe_repeats": 0},
+            ValueError,
+            r"probe_repeats must be an integer >= 1 \(runs\), got 0",
+        ),
         ({"every": 0}, ValueError, r"every must be an integer >= 1 \(updates\), got 0"),
         ({"divergence": 1}, ValueError, "divergence must be a number > 1, or None, got 1"),
         ({"memory": "gpu"}, ValueError, "memory must be 'device' or 'cpu' or 'disk', got 'gpu'"),
@@ -762,7 +777,8 @@ def test_a_probe_has_as_many_updates_as_every_process_has_batches_for(
     first, second = (each["short probe"] for each in two_processes)
     assert first == second
     assert len(first) >= 5
-    assert {len(row) for row in first} == {20}
+    assert {len(row) for rows in first for row in rows} == {20}
+    assert {len(rows) for rows in first} == {2}
 
 
 def test_data_that_ends_in_one_process_ends_the_test_in_all(

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from lrsched import Schedule
-from lrsched._probe import PROBE_STEPS, search
+from lrsched._probe import PROBE_REPEATS, PROBE_STEPS, orders, search
 from lrsched._suggest import NoSuggestion
 from lrsched._validate import Real, integer, number, optional
 from lrsched.range_test import DIVERGENCE, Probe, RangeTest, default_ramp
@@ -52,6 +52,7 @@ def range_test(
     vmap: bool | None = None,
     refine: bool = False,
     probe_steps: int = PROBE_STEPS,
+    probe_repeats: int = PROBE_REPEATS,
     progress: bool = True,
     label: str = "JAX",
 ) -> RangeTest:
@@ -99,10 +100,11 @@ def range_test(
             least one of `params` and `batches` must be a function.
         vmap: whether repeats run at once, batched by `jax.vmap`; needs `compiled=True`. None: in
             compiled mode on GPU and TPU.
-        refine: whether a probe follows: about 7 rates around what the test suggests, each trained
-            for `probe_steps` updates from the first repeat's start on its first batches. A test
-            that suggests nothing has none.
-        probe_steps: updates for each rate of the probe.
+        refine: whether a probe follows: trainings at about 7 rates around what the test suggests,
+            each from the first repeat's start for `probe_steps` updates, `probe_repeats` times on
+            different batches of it. A test that suggests nothing has none.
+        probe_steps: the updates of each training of the probe.
+        probe_repeats: the trainings at each rate.
         progress: whether to show a progress bar, if tqdm is installed; not in compiled mode.
         label: what figures call the test.
 
@@ -133,12 +135,13 @@ def range_test(
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
     """
-    steps, every, look_every, repeats, probe_steps = REFUSE.checked(
+    steps, every, look_every, repeats, probe_steps, probe_repeats = REFUSE.checked(
         steps=(integer(1, "updates"), steps),
         every=(integer(1, "updates"), every),
         look_every=(integer(1, "updates"), look_every),
         repeats=(integer(1, "runs"), repeats),
         probe_steps=(integer(1, "updates"), probe_steps),
+        probe_repeats=(integer(1, "runs"), probe_repeats),
     )
     multiple = optional(number("a number > 1", lambda value: value > 1))
     divergence = REFUSE.check("divergence", multiple, divergence)
@@ -158,7 +161,7 @@ def range_test(
             given: Any = batches
             given = given(repeat) if is_function(given) else given
             its_key = None if key is None else jax.random.fold_in(key, repeat)
-            keep = probe_steps if refine and repeat == 0 else 0
+            keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
             yield Start(model, its_key, given, Batches(given, keep))
 
     others = starts()
@@ -177,7 +180,10 @@ def range_test(
             way = on_the_device if compiled else in_a_loop
             runs = [way(watched, start, divergence) for start in itertools.chain([first], others)]
     found = _result(runs, repeats > 1, rates, schedule, label)
-    return _refined(found, plan, first, compiled, probe_steps) if refine else found
+    made = len(runs[0].losses)
+    if not refine or not made:
+        return found
+    return _refined(found, plan, first, compiled, orders(made, probe_steps, probe_repeats))
 
 
 def _compiled_pays(plan: Plan, start: Start) -> bool:
@@ -210,26 +216,22 @@ def _result(
     )
 
 
-def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, steps: int) -> RangeTest:
+def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, several: Any) -> RangeTest:
     """The test with a probe around what it suggests, if it suggests anything."""
     try:
         suggestion = found.suggest()
     except NoSuggestion:
         return found
-    if compiled:
-        reached = min(steps, len(plan.rates), start.stacked(len(plan.rates))[2])
-    else:
-        reached = len(start.batches.kept)
 
-    def train(rate: float) -> Sequence[float]:
+    def train(rate: float, order: list[int]) -> Sequence[float]:
         used = plan.rates.dtype.type(rate)
         if compiled:
-            return on_the_device(plan, start, None, used, reached).losses
-        constant = np.full(reached, used)
+            return on_the_device(plan, start, None, used, order).losses
+        constant = np.full(len(order), used)
         probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
-        again = dataclasses.replace(start, batches=Batches(start.batches.kept))
+        again = dataclasses.replace(start, batches=Batches([start.batches.kept[i] for i in order]))
         return in_a_loop(probe, again, None).losses
 
-    rates, losses = search(suggestion, reached, train)
+    rates, losses = search(suggestion, several, train)
     used = rates.astype(plan.rates.dtype).astype(float)
     return dataclasses.replace(found, probe=Probe(used, losses))

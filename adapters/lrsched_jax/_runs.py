@@ -124,9 +124,13 @@ def _run(recorder: Recorder, names: list[str], numbers: Any, measured: dict[str,
 
 
 def on_the_device(
-    plan: Plan, start: Start, divergence: float | None, rate: float | None = None, limit: int = 0
+    plan: Plan,
+    start: Start,
+    divergence: float | None,
+    rate: float | None = None,
+    order: Sequence[int] | None = None,
 ) -> Run:
-    """All updates in one compiled loop; up to `limit` with one constant rate, if one is given.
+    """All updates in one compiled loop; or, by one constant rate, those on batches in an order.
 
     What is given changes no shape, so that nothing is compiled again for it.
     """
@@ -134,10 +138,10 @@ def on_the_device(
     stack, size, available = start.stacked(steps)
     model, key = start.model, start.key
     rates = plan.rates if rate is None else np.full_like(plan.rates, rate)
-    limit = min(limit or steps, available)
+    limit = min(steps if order is None else len(order), available)
     seen, count = plan.training.loop(None)(
         *(model.params, model.state, key, stack),
-        *(_index(steps, size), rates, limit, _threshold(divergence)),
+        *(_index(steps, size, order), rates, limit, _threshold(divergence)),
     )
     return _after(seen, count, available < steps, divergence, plan.outline(start).names)
 
@@ -179,8 +183,9 @@ def _after(seen: Any, count: Any, short: bool, divergence: float | None, names: 
     return _run(recorder, names, numbers, {})
 
 
-def _index(steps: int, size: int) -> Any:
-    return np.arange(steps, dtype=np.int32) % size
+def _index(steps: int, size: int, order: Sequence[int] | None = None) -> Any:
+    made = np.arange(steps) if order is None else np.resize(order, steps)
+    return (made % size).astype(np.int32)
 
 
 def _threshold(divergence: float | None) -> float:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
-from lrsched._probe import PROBE_STEPS
+from lrsched._probe import PROBE_REPEATS, PROBE_STEPS
 from lrsched.range_test import DIVERGENCE, RangeTest
 from lrsched_torch import _checks, _state
 from lrsched_torch._feed import Feed
@@ -41,6 +41,7 @@ def range_test(
     every: int = 10,
     refine: bool = False,
     probe_steps: int = PROBE_STEPS,
+    probe_repeats: int = PROBE_REPEATS,
     distributed: bool | ProcessGroup | None = None,
     progress: bool = True,
     label: str = "torch",
@@ -85,10 +86,11 @@ def range_test(
             modes are then as before. They are `RangeTest.metrics`, rows of (update, value). It is
             called before update 0, `every`, ...
         every: updates from one call of `metrics` to the next.
-        refine: train each of about 7 rates around the sweep's suggestion for `probe_steps` updates,
-            from the same state on the same batches, the sweep's first; they are `RangeTest.probe`.
-            A sweep that suggests nothing is returned without.
-        probe_steps: the updates for each rate of the probe.
+        refine: train at about 7 rates around the sweep's suggestion, each from the same state for
+            `probe_steps` updates, `probe_repeats` times on different batches of the sweep; that is
+            `RangeTest.probe`. A sweep that suggests nothing is returned without.
+        probe_steps: the updates of each training of the probe.
+        probe_repeats: the trainings at each rate.
         distributed: whether all processes, or those of a group, use their mean loss and so stop
             together; by default where torch.distributed is initialised.
         progress: show a bar, in terminals and notebooks, if tqdm is installed.
@@ -123,11 +125,12 @@ def range_test(
     ([1.0, 1.0, 1.0], 0.1)
     """
     weights = _checks.weights_of(step, optimizer, batches)
-    steps, accumulate, every, probe_steps = _checks.wholes(
+    steps, accumulate, every, probe_steps, probe_repeats = _checks.wholes(
         steps=(steps, "updates"),
         accumulate=(accumulate, "batches"),
         every=(every, "updates"),
         probe_steps=(probe_steps, "updates"),
+        probe_repeats=(probe_repeats, "runs"),
     )
     divergence, keep_ratios, refine, memory = _checks.others(
         divergence, keep_ratios, refine, memory, metrics
@@ -142,13 +145,15 @@ def range_test(
     inside = _state.modules_in([*found, *extra])
     others = _state.trained_elsewhere(inside, weights)
     updates = Updates(step, optimizer, rates, others, scaler, closure)
-    feed = Feed(batches, accumulate, probe_steps if refine else 0)
+    feed = Feed(batches, accumulate, probe_steps * probe_repeats if refine else 0)
     runner = Runner(updates, feed, together, metrics, every, progress, inside)
 
     kept = _state.snapshot([optimizer, *found], extra, memory)
     try:
         with kept.restored(), torch.enable_grad():
             swept = runner.sweep(rates.rows, divergence, schedules[0], label)
-            return runner.refine(swept, kept.rewind, rates.of) if refine else swept
+            if not refine:
+                return swept
+            return runner.refine(swept, probe_steps, probe_repeats, kept.rewind, rates.of)
     finally:
         runner.close()

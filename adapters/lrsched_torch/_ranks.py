@@ -32,10 +32,6 @@ class Alone:
         """Whether it is so in any process."""
         return flag
 
-    def least(self, count: int) -> int:
-        """The least of the processes' counts."""
-        return count
-
 
 class Together(Alone):
     """The processes of a group, each of which calls the same methods in the same order."""
@@ -76,10 +72,6 @@ class Together(Alone):
     def any(self, flag: bool) -> bool:
         """Whether it is so in any process."""
         return bool(self._reduce([flag], dist.ReduceOp.MAX)[0])
-
-    def least(self, count: int) -> int:
-        """The least of the processes' counts."""
-        return int(self._reduce([count], dist.ReduceOp.MIN)[0])
 
     def _reduce(self, values: list[Any], operation: Any) -> list[float]:
         reduced = torch.tensor(values, dtype=torch.float64, device=self._device)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
-from lrsched._probe import MOST, search
+from lrsched._probe import MOST, orders, search
 from lrsched._validate import Refusal
 from lrsched.range_test import NoSuggestion, Probe, RangeTest, Recorder
 from lrsched_torch._feed import Feed
@@ -84,25 +84,30 @@ class Runner:
         )
 
     def refine(
-        self, swept: RangeTest, rewind: Callable[[], None], of: Callable[[float], Row]
+        self,
+        swept: RangeTest,
+        steps: int,
+        repeats: int,
+        rewind: Callable[[], None],
+        of: Callable[[float], Row],
     ) -> RangeTest:
         """The same test with a probe of the rates around its suggestion, if it has one."""
-        first = self._feed.first[: self._ranks.least(len(self._feed.first))]
-        batches = [batch for each in first for batch in each]
+        first = self._feed.first
 
-        def train(rate: float) -> list[float]:
+        def train(rate: float, order: list[int]) -> list[float]:
             rewind()
-            self._feed = Feed(batches, len(first[0]))
+            self._feed = Feed([batch for update in order for batch in first[update]], len(first[0]))
             recorder = Recorder(None)
-            self._run([of(rate)] * len(first), recorder, None)
+            self._run([of(rate)] * len(order), recorder, None)
             return recorder.losses
 
         try:
             suggestion = swept.suggest()
         except NoSuggestion:
             return swept
-        self._begin("probe", MOST * len(first))
-        return replace(swept, probe=Probe(*search(suggestion, len(first), train)))
+        several = orders(len(swept.losses), steps, repeats)
+        self._begin("probe", MOST * several.size)
+        return replace(swept, probe=Probe(*search(suggestion, several, train)))
 
     def close(self) -> None:
         """Let go of the data, and take the bar away."""
