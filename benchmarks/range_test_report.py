@@ -7,6 +7,7 @@ from typing import Any
 
 LENGTHS = ("100", "200", "400")
 DEFAULT_PROBE = "default, probe of 40 x 2"
+TICKS = (1, 1.1, 1.25, 1.5, 2, 3, 5, 10)
 
 HEAD = """# How good the suggestions of range tests are
 
@@ -134,9 +135,9 @@ def figure(found: dict[str, Any], path: Path) -> None:
             means = [halves[half]["lengths"][length]["mean"] for length in LENGTHS]
             ours = rule.startswith("default")
             plot.plot(LENGTHS, means, "o-" if ours else ".--", label=rule, lw=2 if ours else 1)
-        plot.set(yscale="log", ylim=(0.97, 6.0), title=f"{half} tasks", xlabel="updates")
+        plot.set(yscale="log", ylim=(0.97, 16.0), title=f"{half} tasks", xlabel="updates")
         plot.minorticks_off()
-        plot.set_yticks([1, 1.1, 1.25, 1.5, 2, 3, 5], ["1", "1.1", "1.25", "1.5", "2", "3", "5"])
+        plot.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
     axes[0].set_ylabel("loss held out / best")
     axes[1].legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     picture.savefig(path, metadata={"Date": None})
