@@ -32,4 +32,5 @@ def registry() -> Iterator[None]:
 
 
 # Scripts that tests start in processes of their own: to import them would set up their devices.
-collect_ignore = ["tests/jax_mesh.py", "tests/jax_processes.py", "tests/torch_ranks.py"]
+SCRIPTS = ("jax_mesh", "jax_processes", "keras_backends", "torch_ranks")
+collect_ignore = [f"tests/{name}.py" for name in SCRIPTS]

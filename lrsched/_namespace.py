@@ -34,25 +34,32 @@ LARGEST_COUNT = 2**31 - 1  # the largest int32, where optax's counters saturate
 
 
 def is_array(x: object) -> bool:
-    """Whether `x` is a NumPy, JAX or torch array, a tracer, or follows the array API standard."""
+    """Whether `x` is a tensor of torch or TensorFlow, or an array that names its namespace."""
     if type(x) is float or type(x) is int:  # torch.compile cannot ask its integers for more
         return False
-    return hasattr(x, "__array_namespace__") or _is_tensor(x)
+    return (
+        hasattr(x, "__array_namespace__") or _is_tensor("torch", x) or _is_tensor("tensorflow", x)
+    )
 
 
-def _is_tensor(x: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
+def _is_tensor(library: str, x: object) -> bool:
+    """Whether `x` is a tensor of that library, which is loaded then."""
+    tensor = getattr(sys.modules.get(library), "Tensor", None)
+    return tensor is not None and isinstance(x, tensor)
 
 
 def namespace_of(arrays: Iterable[Any]) -> Any:
     """The array namespace of the first that is not NumPy's, of NumPy where all are."""
     numpy = None
     for array in arrays:
-        if _is_tensor(array):
+        if _is_tensor("torch", array):
             from lrsched import _torch
 
             return _torch
+        if _is_tensor("tensorflow", array):
+            from lrsched import _tensorflow
+
+            return _tensorflow
         xp = array.__array_namespace__()
         if xp.__name__ != "numpy":
             return xp
@@ -144,4 +151,4 @@ def is_single(xp: Any, x: Any) -> bool:
 def device_of(array: Any) -> Any:
     """The device of a tensor, None for what has no say in it."""
     # JAX's tracers have no device to name: under a trace the compiler places the arrays.
-    return array.device if _is_tensor(array) else None
+    return array.device if _is_tensor("torch", array) else None

@@ -70,12 +70,13 @@ def noise(
 def _draw(n: Any, key: Any) -> Any:
     """A number of 23 bits, by a Feistel network over the halves of n.
 
-    In integers that never pass 31 bits, so that it is the same with Python's and in any array.
+    In integers that never pass 31 bits, so that it is the same with Python's and in any array;
+    shifts are quotients, which TensorFlow's operators have.
     """
-    left, right = n >> 16, n & 0xFFFF
-    halves = key & 0xFFFF, key >> 16
+    left, right = n // 2**16, n % 2**16
+    halves = key % 2**16, key // 2**16
     for index, (factor, salt) in enumerate(_ROUNDS):
         mixed = (right ^ halves[index % 2] ^ salt) * factor
-        mixed = mixed ^ (mixed >> 15)
-        left, right = right, left ^ ((mixed >> 4) & 0xFFFF)
-    return (right << (_BITS - 16)) | (left >> (32 - _BITS))
+        mixed = mixed ^ (mixed // 2**15)
+        left, right = right, left ^ (mixed // 2**4 % 2**16)
+    return right * 2 ** (_BITS - 16) + left // 2 ** (32 - _BITS)

@@ -20,12 +20,12 @@ from tests import ways
 from tests.oracles import ORACLES, exact
 from tests.strategies import BY_NAME, LAST, counts, schedules
 from tests.ulp import telling_counts, worst
-from tests.ways import WAYS
+from tests.ways import SINGLE, WAYS
 
 NAMES = [name for name in REGISTRY if REGISTRY[name].body.__module__.startswith("lrsched.")]
 # Compiling takes most of the time of an example: as many as fit.
 EXAMPLES = {"torch-compile": 8, "jax-jit": 25, "jax-traced": 25, "jax": 60, "jax-vmap": 60}
-FLOAT32 = ["jax", "jax-jit", "torch", "torch-compile"]
+FLOAT32 = {way: WAYS[way] for way in ("jax", "jax-jit", "torch", "torch-compile")} | SINGLE
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_float32_value_is_within_8_ulp(name: str, way: str) -> None:
     @settings(max_examples=EXAMPLES["torch-compile"] // 2 if way == "torch-compile" else 12)
     @given(BY_NAME[name])
     def check(schedule: Schedule) -> None:
-        error, count = worst(schedule, telling_counts(schedule, generator, 24), WAYS[way])
+        error, count = worst(schedule, telling_counts(schedule, generator, 24), FLOAT32[way])
         assert error <= 8, (schedule, count)
 
     check()

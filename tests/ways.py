@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 import torch
 
 from lrsched import Schedule
@@ -44,6 +45,12 @@ def torch_compiled(schedule: Schedule, counts: Sequence[int]) -> Values:
     torch.compiler.reset()
     compiled = torch.compile(lambda count: schedule(count), fullgraph=True, backend="eager")
     return np.asarray(compiled(torch.asarray(list(counts))), np.float64)
+
+
+def tensorflow_eager(schedule: Schedule, counts: Sequence[int]) -> Values:
+    values = schedule(tf.constant(list(counts), tf.int64))
+    assert values.dtype == tf.float32
+    return np.asarray(values, np.float64)
 
 
 def _counts(counts: Sequence[int]) -> jax.Array:
@@ -87,3 +94,6 @@ WAYS: dict[str, Way] = {
     "jax-vmap": jax_vmap,
     "jax-traced": jax_traced,
 }
+
+# TensorFlow has no default of float64 to compare in.
+SINGLE: dict[str, Way] = {"tensorflow": tensorflow_eager}
