@@ -1,8 +1,9 @@
 """lrsched schedules in torch's optimizers."""
 
+from lrsched_torch._from_torch import from_torch
 from lrsched_torch._lambda_lr import ScheduleLR, lambda_lr
 from lrsched_torch._model import range_test_model
 from lrsched_torch._plateau import PlateauLR
 from lrsched_torch._range_test import range_test
 
-__all__ = ["PlateauLR", "ScheduleLR", "lambda_lr", "range_test", "range_test_model"]
+__all__ = ["PlateauLR", "ScheduleLR", "from_torch", "lambda_lr", "range_test", "range_test_model"]
