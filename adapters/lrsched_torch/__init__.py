@@ -5,5 +5,14 @@ from lrsched_torch._lambda_lr import ScheduleLR, lambda_lr
 from lrsched_torch._model import range_test_model
 from lrsched_torch._plateau import PlateauLR
 from lrsched_torch._range_test import range_test
+from lrsched_torch._to_torch import to_torch
 
-__all__ = ["PlateauLR", "ScheduleLR", "from_torch", "lambda_lr", "range_test", "range_test_model"]
+__all__ = [
+    "PlateauLR",
+    "ScheduleLR",
+    "from_torch",
+    "lambda_lr",
+    "range_test",
+    "range_test_model",
+    "to_torch",
+]

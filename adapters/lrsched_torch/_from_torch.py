@@ -37,8 +37,8 @@ def from_torch(
     here. A ChainedScheduler's count is its first member's.
 
     Where the present lr is not what the formula gives (somebody changed it, or resumed without
-    it), the schedule goes on from it as torch would, and only what is before the present follows
-    the formula. Torch's own ways are kept: a CosineAnnealingLR climbs back, a SequentialLR begins
+    it), the schedule goes on from it as torch would, and what is before the present need not be
+    what was. A part of 1e-9 counts as torch's rounding. Torch's own ways are kept: a CosineAnnealingLR climbs back, a SequentialLR begins
     each scheduler from its own base. Two are not: a OneCycleLR stays at its end where torch leaves
     the curve and then raises, and growth ends at 2**64.
 
@@ -88,7 +88,7 @@ def _read(scheduler: Any, group: int, lr: float) -> Schedule:
         return _sequence(scheduler, group, lr)
     if kind is ChainedScheduler:
         return _chain(scheduler, group, lr)
-    return through(_curve(scheduler, group), _count(scheduler), lr, _tolerance(scheduler))
+    return through(_curve(scheduler, group), _count(scheduler), lr, _tolerance(scheduler, group))
 
 
 def _kind(scheduler: Any) -> type:
@@ -112,16 +112,20 @@ def _curve(scheduler: Any, group: int) -> Curve:
     return CURVES[_kind(scheduler)](scheduler, group)
 
 
-def _count(scheduler: Any) -> int:
+def _epoch(scheduler: Any) -> Any:
     if isinstance(scheduler, ChainedScheduler):
-        return _count(scheduler._schedulers[0])
-    return whole("last_epoch", scheduler.last_epoch, 0)
+        return _epoch(scheduler._schedulers[0])
+    return scheduler.last_epoch
 
 
-def _tolerance(scheduler: Any) -> float:
+def _count(scheduler: Any) -> int:
+    return whole("last_epoch", _epoch(scheduler), 0)
+
+
+def _tolerance(scheduler: Any, group: int) -> float:
     """How far torch's recursion may be from the formula, relatively; a float32 tensor's more."""
-    lr = scheduler.optimizer.param_groups[0]["lr"]
-    return 100 * torch.finfo(lr.dtype).eps if isinstance(lr, torch.Tensor) else 1e-9
+    lr = scheduler.optimizer.param_groups[group]["lr"]
+    return max(1e-9, 100 * torch.finfo(lr.dtype).eps if isinstance(lr, torch.Tensor) else 0.0)
 
 
 def _sequence(scheduler: Any, group: int, lr: float) -> Schedule:
@@ -151,7 +155,7 @@ def _sequence(scheduler: Any, group: int, lr: float) -> Schedule:
 def _past(child: Any, group: int, count: int) -> Schedule:
     """What a scheduler has done, up to the lr that it remembers."""
     lr = float(child._last_lr[group])
-    if getattr(child, "last_epoch", 0) < 0:  # it has never begun
+    if _epoch(child) < 0:  # it has never begun
         return constant(lr)
     return shifted(_read(child, group, lr), _count(child) - count)
 
@@ -178,7 +182,7 @@ def _chain(scheduler: Any, group: int, lr: float) -> Schedule:
     """Each member works on what it finds; what sets the rate outright undoes those before it."""
     members = list(_members(scheduler))
     curves = [None if _kind(each) is SequentialLR else _curve(each, group) for each in members]
-    count, tolerance = _count(scheduler), _tolerance(scheduler)
+    count, tolerance = _count(scheduler), _tolerance(scheduler, group)
     counts = [_count(each) for each in members]
     first = max((i for i, curve in enumerate(curves) if curve and curve.sets), default=0)
     members, curves, counts = members[first:], curves[first:], counts[first:]
@@ -221,4 +225,4 @@ def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
         schedule = policy(scheduler, high, low, high)
     now = values["betas"][0] if key == "betas" else values["momentum"]
     curve = Curve(lambda _: schedule, high, sets=True, size=1.0)
-    return through(curve, _count(scheduler), float(now), _tolerance(scheduler))
+    return through(curve, _count(scheduler), float(now), _tolerance(scheduler, group))

@@ -41,8 +41,8 @@ class Curve:
     otherwise, the same whatever it is where the scheduler sets the rate outright. `base` is the lr
     that torch begins it from, `size` the one that rounding is measured by where the curve can come
     near 0 by a difference, `last` the step of its last change. `half_period` is that of a
-    CosineAnnealingLR, which at every trough begins anew from `base`. `after(lr, count)` goes on from
-    an lr where no `make(lr)` can, as the beginning would be too far above it.
+    CosineAnnealingLR, which at every trough begins anew from `base`. `after(lr, count)` goes on
+    from an lr where the beginning of a curve to it could be too high.
     """
 
     make: Callable[[float], Schedule]
