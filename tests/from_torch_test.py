@@ -211,9 +211,10 @@ def test_goes_on_from_a_changed_lr(lrs: list[float], make: Make, before: int, ed
         group["lr"] = edit
     with refusing("from_torch: the lr must be"):
         found = from_torch(scheduler)
-    check(scheduler, lost=AFTER_A_TROUGH if type(scheduler) is CosineAnnealingLR else 1e-11)
+    # Just before its end, an anneal tells little of its beginning: torch and this divide by that.
+    check(scheduler, lost=1e-10)
     for schedule in found if isinstance(found, list) else [found]:
-        assert schedule(count_of(scheduler) - STEPS) == pytest.approx(edit, rel=1e-12)
+        assert schedule(count_of(scheduler) - STEPS) == pytest.approx(edit, rel=1e-10)
 
 
 def nested(depth: int) -> Any:
@@ -301,6 +302,13 @@ def test_a_resumption_that_misses_a_cycle_goes_on_from_there(last_epoch: int, mu
     check(scheduler, 150)
 
 
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+def test_swa_counts_its_calls_not_its_steps(strategy: Any) -> None:
+    optimizer = sgd(1.0)
+    optimizer.param_groups[0]["initial_lr"] = 0.7
+    check(SWALR(optimizer, 0.1, 20, strategy, last_epoch=8))
+
+
 # What it is good for
 
 
@@ -348,6 +356,10 @@ fall = lrsched.exponential_decay(0.5, 0.9)
         (lambda o: lambda_lr(o, fall), fall),
         (lambda o: SWALR(o, 0.05, 20), lrsched.anneal(LR, 0.05, 20, "cosine")),
         (lambda o: ChainedScheduler([ExponentialLR(o, 0.9)]), lrsched.exponential_decay(LR, 0.9)),
+        (
+            lambda o: ChainedScheduler([StepLR(o, 3), CosineAnnealingWarmRestarts(o, 4)]),
+            lrsched.cosine_restarts(LR, 4),  # it overwrites what came before it
+        ),
         (
             lambda o: SequentialLR(o, [ExponentialLR(o, 0.9), SWALR(o, 0.05, 20)], [3]),
             None,  # SWALR anneals from the lr that it meets

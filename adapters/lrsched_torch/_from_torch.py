@@ -19,8 +19,17 @@ from torch.optim.lr_scheduler import (
 )
 
 from lrsched import Schedule, constant, join
-from lrsched_torch._through import from_trough, product, through, trough
-from lrsched_torch._torch_curves import CURVES, Curve, policy, refuse, shifted, triangles, whole
+from lrsched_torch._curve import (
+    Curve,
+    from_trough,
+    product,
+    refuse,
+    shifted,
+    through,
+    trough,
+    whole,
+)
+from lrsched_torch._torch_curves import CURVES, policy, triangles
 
 _HARMLESS = {"state_dict", "load_state_dict", "get_last_lr", "print_lr"}
 
@@ -38,9 +47,10 @@ def from_torch(
 
     Where the present lr is not what the formula gives (somebody changed it, or resumed without
     it), the schedule goes on from it as torch would, and what is before the present need not be
-    what was. A part of 1e-9 counts as torch's rounding. Torch's own ways are kept: a CosineAnnealingLR climbs back, a SequentialLR begins
-    each scheduler from its own base. Two are not: a OneCycleLR stays at its end where torch leaves
-    the curve and then raises, and growth ends at 2**64.
+    what was. A part of 1e-9 counts as torch's rounding. Torch's own ways are kept: a
+    CosineAnnealingLR climbs back, a SequentialLR begins each scheduler from its own base. Two are
+    not: at `total_steps` and after, where torch leaves the curve and then raises, a OneCycleLR
+    stays at its end; and growth ends at 2**64.
 
     All of torch's schedulers are known, `SWALR`, transformers' `get_*_schedule*` and `lambda_lr`
     too. Counts of steps must be whole numbers.

@@ -4,69 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from torch.optim import lr_scheduler as torch_lr
 from torch.optim.swa_utils import SWALR
 
-from lrsched import (
-    Schedule,
-    advance,
-    anneal,
-    constant,
-    cosine_restarts,
-    cyclic,
-    delay,
-    exponential_decay,
-    linear,
-    multi_step_decay,
-    one_cycle,
-    piecewise_constant,
-    polynomial,
-    step_decay,
-)
-from lrsched._validate import Refusal, integer
+import lrsched
+from lrsched import Schedule, constant
+from lrsched_torch._curve import Curve, refuse, shifted, whole
 from lrsched_torch._from_transformers import of_function
 from lrsched_torch._lambda_lr import ScheduleLR
-
-refuse = Refusal("from_torch")
-
-
-@dataclass(frozen=True)
-class Curve:
-    """What a scheduler makes of a learning rate, on the clock of its `last_epoch`.
-
-    `make(lr)` is the whole curve, begun from an lr: in proportion to it for a factor, a line in it
-    otherwise, the same whatever it is where the scheduler sets the rate outright. `base` is the lr
-    that torch begins it from, `size` the one that rounding is measured by where the curve can come
-    near 0 by a difference, `last` the step of its last change. `half_period` is that of a
-    CosineAnnealingLR, which at every trough begins anew from `base`. `after(lr, count)` goes on
-    from an lr where the beginning of a curve to it could be too high.
-    """
-
-    make: Callable[[float], Schedule]
-    base: float
-    is_factor: bool = False
-    sets: bool = False
-    size: float = 0.0
-    last: float = math.inf
-    half_period: int = 0
-    in_sequence: bool = True  # whether a SequentialLR that comes to it begins it at its count 0
-    meets: bool = False  # whether that begins it from the lr that is there, not from `base`
-    after: Callable[[float, int], Schedule] | None = None
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A number of steps; torch keeps some as floats."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return int(refuse.check(name, integer(least, "steps"), value))
-
-
-def shifted(schedule: Schedule, by: int) -> Schedule:
-    """A schedule whose own clock is ahead by so many steps."""
-    return advance(schedule, by) if by > 0 else delay(schedule, -by) if by < 0 else schedule
 
 
 def _factor(make: Callable[[float], Schedule], s: Any, group: int, **rest: Any) -> Curve:
@@ -80,29 +27,31 @@ def _sets(schedule: Schedule, s: Any, group: int, **rest: Any) -> Curve:
 def _step(s: Any, group: int) -> Curve:
     size = whole("step_size", s.step_size, 1)
     return _factor(
-        lambda lr: step_decay(lr, s.gamma, size),
+        lambda lr: lrsched.step_decay(lr, s.gamma, size),
         *(s, group),
         last=0 if s.gamma == 1 else math.inf,
-        after=lambda lr, n: shifted(step_decay(lr, s.gamma, size), -(n // size * size)),
+        after=lambda lr, n: shifted(lrsched.step_decay(lr, s.gamma, size), -(n // size * size)),
     )
 
 
 def _multi_step(s: Any, group: int) -> Curve:
     steps = sorted(whole("milestones", step, 0) for step in s.milestones.elements())
     return _factor(
-        lambda lr: multi_step_decay(lr, s.gamma, steps),
+        lambda lr: lrsched.multi_step_decay(lr, s.gamma, steps),
         *(s, group),
         last=max(steps, default=0),
-        after=lambda lr, n: multi_step_decay(lr, s.gamma, [step for step in steps if step > n]),
+        after=lambda lr, n: lrsched.multi_step_decay(
+            lr, s.gamma, [step for step in steps if step > n]
+        ),
     )
 
 
 def _exponential(s: Any, group: int) -> Curve:
     return _factor(
-        lambda lr: exponential_decay(lr, s.gamma),
+        lambda lr: lrsched.exponential_decay(lr, s.gamma),
         *(s, group),
         last=0 if s.gamma == 1 else math.inf,
-        after=lambda lr, n: shifted(exponential_decay(lr, s.gamma), -n),
+        after=lambda lr, n: shifted(lrsched.exponential_decay(lr, s.gamma), -n),
     )
 
 
@@ -112,7 +61,9 @@ def _constant(s: Any, group: int) -> Curve:
         same = s.factor == 1
         return _factor(lambda lr: constant(s.factor * lr), s, group, last=0, in_sequence=same)
     return _factor(
-        lambda lr: piecewise_constant((s.factor * lr, lr), (steps,)), *(s, group), last=steps
+        lambda lr: lrsched.piecewise_constant((s.factor * lr, lr), (steps,)),
+        *(s, group),
+        last=steps,
     )
 
 
@@ -121,7 +72,9 @@ def _linear(s: Any, group: int) -> Curve:
     if steps == 0:
         return _factor(lambda lr: constant(first * lr), s, group, last=0, in_sequence=False)
     size, end = abs(float(s.base_lrs[group])), 0 if first == last else steps
-    return _factor(lambda lr: linear(first * lr, last * lr, steps), s, group, size=size, last=end)
+    return _factor(
+        lambda lr: lrsched.linear(first * lr, last * lr, steps), s, group, size=size, last=end
+    )
 
 
 def _polynomial(s: Any, group: int) -> Curve:
@@ -129,18 +82,18 @@ def _polynomial(s: Any, group: int) -> Curve:
     if steps == 0:
         return _factor(constant, s, group, last=0, in_sequence=False)
     return _factor(
-        lambda lr: polynomial(lr, 0.0, steps, s.power),
+        lambda lr: lrsched.polynomial(lr, 0.0, steps, s.power),
         *(s, group),
         size=size,
         last=steps,
-        after=lambda lr, n: shifted(polynomial(lr, 0.0, steps - n, s.power), -n),
+        after=lambda lr, n: shifted(lrsched.polynomial(lr, 0.0, steps - n, s.power), -n),
     )
 
 
 def _cosine(s: Any, group: int) -> Curve:
     steps, base = whole("T_max", s.T_max, 1), float(s.base_lrs[group])
     return Curve(
-        lambda lr: cyclic(lr, s.eta_min, steps, shape="cosine"),
+        lambda lr: lrsched.cyclic(lr, s.eta_min, steps, shape="cosine"),
         base,
         size=max(abs(base), abs(s.eta_min)),
         half_period=steps,
@@ -162,7 +115,7 @@ def _restarts(s: Any, group: int) -> Curve:
         stands = place + first * (mult**cycles - 1) // (mult - 1)
     base = float(s.base_lrs[group])
     return _sets(
-        shifted(cosine_restarts(base, first, mult, s.eta_min), stands - count),
+        shifted(lrsched.cosine_restarts(base, first, mult, s.eta_min), stands - count),
         *(s, group),
         size=max(abs(base), abs(s.eta_min)),
         in_sequence=place == 0 and s.T_i == first,
@@ -182,7 +135,7 @@ def triangles(s: Any, first: float, second: float) -> Schedule:
     up = round(up * period, 6)  # torch keeps the ratio
     rate = s.gamma if s.mode == "exp_range" else 1.0
     up = whole("step_size_up", up, 1)
-    return cyclic(first, second, up, period - up, s.mode, rate)
+    return lrsched.cyclic(first, second, up, period - up, s.mode, rate)
 
 
 def _one_cycle(s: Any, group: int) -> Curve:
@@ -198,7 +151,7 @@ def policy(s: Any, initial: float, peak: float, last: float) -> Schedule:
     if peak == 0 or initial == 0 or last == 0:
         wanted = "other than 0 where the others are (one_cycle has them as ratios)"
         refuse("initial_lr, max_lr and min_lr", wanted, (initial, peak, last))
-    return one_cycle(
+    return lrsched.one_cycle(
         peak,
         s.total_steps,
         up_fraction=(s._schedule_phases[0]["end_step"] + 1) / s.total_steps,
@@ -239,7 +192,7 @@ def _averaging(s: Any, group: int) -> Curve:
     base, calls = float(s.base_lrs[group]), s._step_count - 1
     shape = "cosine" if s._anneal_strategy == "cos" else "linear"
     return Curve(
-        lambda lr: shifted(anneal(lr, end, steps, shape), calls - max(s.last_epoch, 0)),
+        lambda lr: shifted(lrsched.anneal(lr, end, steps, shape), calls - max(s.last_epoch, 0)),
         base,
         size=max(abs(base), abs(end)),
         in_sequence=calls == 0,

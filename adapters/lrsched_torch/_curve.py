@@ -1,11 +1,52 @@
-"""The curve that goes on from the learning rate a torch scheduler has come to."""
+"""A curve, and how it goes on from the learning rate that a torch scheduler has come to."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from lrsched import Schedule, advance, constant, join
-from lrsched_torch._torch_curves import Curve, refuse
+from lrsched import Schedule, advance, constant, delay, join
+from lrsched._validate import Refusal, integer
+
+refuse = Refusal("from_torch")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a scheduler makes of a learning rate, on the clock of its `last_epoch`.
+
+    `make(lr)` is the whole curve, begun from an lr: in proportion to it for a factor, a line in it
+    otherwise, the same whatever it is where the scheduler sets the rate outright. `base` is the lr
+    that torch begins it from, `size` the one that rounding is measured by where the curve can come
+    near 0 by a difference, `last` the step of its last change. `half_period` is that of a
+    CosineAnnealingLR, which at every trough begins anew from `base`. `after(lr, count)` goes on
+    from an lr where the beginning of a curve to it could be too high.
+    """
+
+    make: Callable[[float], Schedule]
+    base: float
+    is_factor: bool = False
+    sets: bool = False
+    size: float = 0.0
+    last: float = math.inf
+    half_period: int = 0
+    in_sequence: bool = True  # whether a SequentialLR that comes to it begins it at its count 0
+    meets: bool = False  # whether that begins it from the lr that is there, not from `base`
+    after: Callable[[float, int], Schedule] | None = None
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A number of steps; torch keeps some as floats."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return int(refuse.check(name, integer(least, "steps"), value))
+
+
+def shifted(schedule: Schedule, by: int) -> Schedule:
+    """A schedule whose own clock is ahead by so many steps."""
+    return advance(schedule, by) if by > 0 else delay(schedule, -by) if by < 0 else schedule
 
 
 def through(curve: Curve, count: int, lr: float, tolerance: float) -> Schedule:
