@@ -1,6 +1,12 @@
 """lrsched schedules in JAX training loops: what a schedule cannot do by itself as a function."""
 
+from lrsched_jax._current import current_hyperparameters, current_lr
 from lrsched_jax._plateau import scale_by_plateau_learning_rate
 from lrsched_jax._range_test import range_test
 
-__all__ = ["range_test", "scale_by_plateau_learning_rate"]
+__all__ = [
+    "current_hyperparameters",
+    "current_lr",
+    "range_test",
+    "scale_by_plateau_learning_rate",
+]
