@@ -21,6 +21,7 @@ from lrsched_jax import range_test
 from lrsched_jax._cache import training_of
 from lrsched_jax._cost import loop_pays
 from lrsched_jax._model import Loss
+from lrsched_jax._range_test import REFUSE
 
 RANDOM = np.random.default_rng(0)
 TEACHER = RANDOM.normal(size=(8, 3))
@@ -172,7 +173,7 @@ def test_nothing_that_is_passed_in_changes(compiled: bool) -> None:
 
 def test_updates_use_buffers_again_but_none_of_the_users() -> None:
     mine = jax.tree.map(jnp.array, PARAMS)
-    training = training_of(Loss(loss_fn, None, False, False, False), MOMENTUM)
+    training = training_of(Loss(loss_fn, None, False, False, False, REFUSE), MOMENTUM)
     rates = np.full(4, 0.1, np.float32)
     carry, seen, update = training.begin(mine, None, rates, None, BATCHES[0])
     update(carry, seen, rates, None, BATCHES[0])

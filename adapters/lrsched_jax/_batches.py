@@ -1,4 +1,4 @@
-"""Where the batches of a range test come from, and batches stacked on the device."""
+"""Where batches come from, and batches stacked on the device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from lrsched_jax._model import REFUSE
+from lrsched._validate import Refusal
 
 
 class Batches:
@@ -26,16 +26,17 @@ class Batches:
         kept: the first few, as many as was asked for, once they were taken.
     """
 
-    def __init__(self, batches: Iterable[Any], keep: int = 0) -> None:
+    def __init__(self, batches: Iterable[Any], refuse: Refusal, keep: int = 0) -> None:
         wanted = "an iterable of batches"
         if isinstance(batches, Mapping):
             one = f"{wanted} (this is one; put it into a list)"
-            REFUSE("batches", one, batches, TypeError)
+            refuse("batches", one, batches, TypeError)
         try:
             self._iterator = iter(batches)
         except TypeError:
-            REFUSE("batches", wanted, batches, TypeError)
+            refuse("batches", wanted, batches, TypeError)
         self._batches = batches
+        self.refuse = refuse
         self.listed = isinstance(batches, (list, tuple))
         self._keep = keep
         self.kept: list[Any] = []
@@ -53,7 +54,7 @@ class Batches:
             batch = next(self._iterator)
         except StopIteration:
             if at_start:
-                REFUSE("batches", "an iterable of at least one batch", self._batches)
+                self.refuse("batches", "an iterable of at least one batch", self._batches)
             self._iterator = iter(self._batches)  # an iterator gives itself, and is still over
             batch = next(self._iterator)
         if not self.listed:
@@ -86,7 +87,7 @@ def stacked(batches: Any, source: Batches, steps: int) -> tuple[Any, int, int]:
     for number, batch in enumerate(taken):
         if _shapes(batch) != shapes:
             alike = f"of equal shapes with compiled=True, {shapes[1]} like the first"
-            REFUSE(f"batch {number}", alike, _shapes(batch)[1])
+            source.refuse(f"batch {number}", alike, _shapes(batch)[1])
     return jax.tree.map(_stack, *taken), len(taken), steps if source.listed else len(taken)
 
 

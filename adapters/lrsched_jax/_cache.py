@@ -1,4 +1,4 @@
-"""Compiled trainings that are kept from one range test to the next."""
+"""Compiled trainings that are kept from one call to the next."""
 
 from __future__ import annotations
 

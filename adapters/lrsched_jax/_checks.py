@@ -1,4 +1,4 @@
-"""What a range test refuses before it begins."""
+"""What is refused before training begins."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from lrsched import Schedule
-from lrsched_jax._model import REFUSE, is_initialiser
+from lrsched._validate import Refusal
+from lrsched_jax._model import is_initialiser
 
 
-def check_functions(**functions: Any) -> None:
+def check_functions(refuse: Refusal, **functions: Any) -> None:
     """The functions, of which `metrics` may be None."""
     wanted = {
         "loss_fn": "a function loss_fn(params, batch)",
@@ -23,32 +24,32 @@ def check_functions(**functions: Any) -> None:
     for name, function in functions.items():
         if name == "optimizer" and hasattr(function, "update"):
             rate = " and not optax.sgd(0.1), whose rate is fixed"
-            REFUSE(name, wanted[name] + rate, function, TypeError)
+            refuse(name, wanted[name] + rate, function, TypeError)
         if not callable(function) and not (name == "metrics" and function is None):
-            REFUSE(name, wanted[name], function, TypeError)
+            refuse(name, wanted[name], function, TypeError)
 
 
-def check_repeats(repeats: int, params: Any, batches: Any) -> None:
+def check_repeats(refuse: Refusal, repeats: int, params: Any, batches: Any) -> None:
     """That repeats differ, and that each has batches."""
     if repeats == 1 or is_function(batches):
         return
     if not is_initialiser(params):
         wanted = "1 unless params is a function of a key or batches one of the repeat"
-        REFUSE("repeats", wanted, repeats)
+        refuse("repeats", wanted, repeats)
     if iter(batches) is batches:
         wanted = "a function of the repeat, or an iterable that can begin anew for each"
-        REFUSE("batches", wanted, batches)
+        refuse("batches", wanted, batches)
 
 
-def check_mode(compiled: Any, vmap: Any, has_metrics: bool) -> None:
+def check_mode(refuse: Refusal, compiled: Any, vmap: Any, has_metrics: bool) -> None:
     """That the ways to run go together."""
     for name, value in (("compiled", compiled), ("vmap", vmap)):
         if not (value is None or isinstance(value, bool)):
-            REFUSE(name, "True, False or None", value, TypeError)
+            refuse(name, "True, False or None", value, TypeError)
     if vmap and not compiled:
-        REFUSE("vmap", "None or False without compiled=True", vmap)
+        refuse("vmap", "None or False without compiled=True", vmap)
     if compiled and has_metrics:
-        REFUSE("compiled", "None or False with metrics, which are called between updates", compiled)
+        refuse("compiled", "None or False with metrics, which are called between updates", compiled)
 
 
 def is_function(batches: Any) -> bool:
@@ -56,8 +57,8 @@ def is_function(batches: Any) -> bool:
     return callable(batches) and not hasattr(batches, "__iter__")
 
 
-def rates_of(schedule: Any, steps: int) -> Any:
+def rates_of(refuse: Refusal, name: str, schedule: Any, steps: int) -> Any:
     """The learning rate of each update, in JAX's precision."""
     if not isinstance(schedule, Schedule):
-        REFUSE("schedule", "a Schedule", schedule, TypeError)
+        refuse(name, "a Schedule", schedule, TypeError)
     return np.asarray(schedule(np.arange(steps)), jax.dtypes.canonicalize_dtype(jnp.float64))

@@ -1,4 +1,4 @@
-"""What a range test trains, in one form: parameters, other state, and the loss of both."""
+"""What is trained, in one form: parameters, other state, and the loss of both."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import jax.numpy as jnp
 
 from lrsched._validate import Refusal
 
-REFUSE = Refusal("range_test")
-
 
 class Loss(NamedTuple):
     """The user's loss function, and how to call it. Equal ones can share what is compiled.
@@ -21,6 +19,7 @@ class Loss(NamedTuple):
         function: the user's.
         graph: the static part of an NNX module, or None.
         has_aux, has_state, has_key: what the function returns and takes besides.
+        refuse: words what is refused, for the function that the user called.
     """
 
     function: Callable[..., Any]
@@ -28,6 +27,7 @@ class Loss(NamedTuple):
     has_aux: bool
     has_state: bool
     has_key: bool
+    refuse: Refusal
 
     def __call__(self, params: Any, state: Any, batch: Any, key: Any) -> tuple[Any, Any]:
         """The loss in the precision to differentiate it in, with (new state, recorded numbers)."""
@@ -36,9 +36,9 @@ class Loss(NamedTuple):
             arguments.append(key)
         loss, state, aux = self._parts(self.function(*arguments), state)
         if not (hasattr(loss, "dtype") and jnp.issubdtype(loss.dtype, jnp.floating)):
-            self._refuse("that is a real floating-point array", loss, TypeError)
+            self._refuse_result("that is a real floating-point array", loss, TypeError)
         if loss.shape != ():
-            self._refuse("with shape ()", loss, ValueError)
+            self._refuse_result("with shape ()", loss, ValueError)
         if self.graph is not None:
             state = _split(arguments[0])[2]
         numbers = {
@@ -60,16 +60,16 @@ class Loss(NamedTuple):
         """The loss, the new state and the aux output, of what the function returned."""
         extra = self.has_state + self.has_aux
         if isinstance(found, tuple) != (extra > 0) or (extra and len(found) != 1 + extra):
-            self._refuse("and nothing else", found, TypeError)
+            self._refuse_result("and nothing else", found, TypeError)
         if not extra:
             return found, state, None
         loss, *rest = found
         return loss, rest[0] if self.has_state else state, rest[-1] if self.has_aux else None
 
-    def _refuse(self, wanted: str, got: Any, error: type[Exception]) -> NoReturn:
+    def _refuse_result(self, wanted: str, got: Any, error: type[Exception]) -> NoReturn:
         parts = ["loss", *["new_model_state"] * self.has_state, *["aux"] * self.has_aux]
         result = f"({', '.join(parts)})" if len(parts) > 1 else "a loss"
-        REFUSE(
+        self.refuse(
             "loss_fn",
             f"a function that returns {result} {wanted}",
             jax.tree.map(lambda x: _Type(x) if isinstance(x, jax.Array) else x, got),
@@ -96,21 +96,26 @@ class Model(NamedTuple):
 
 
 def model_of(
-    loss_fn: Callable[..., Any], params: Any, state: Any, has_aux: bool, has_key: bool
+    loss_fn: Callable[..., Any],
+    params: Any,
+    state: Any,
+    has_aux: bool,
+    has_key: bool,
+    refuse: Refusal,
 ) -> Model:
     """Take a pytree, an NNX module or a Linen `TrainState` apart."""
     graph = None
     has_state = state is not None
     if _is_instance(params, "flax.nnx", "Module"):
         if has_state:
-            REFUSE("model_state", "None with an NNX module, which holds its own", state)
+            refuse("model_state", "None with an NNX module, which holds its own", state)
         graph, params, state = _split(_rebuilt(params))
     elif _is_instance(params, "flax.training.train_state", "TrainState"):
         if not has_state and getattr(params, "batch_stats", None) is not None:
             has_state, state = True, params.batch_stats
         params = params.params
-    _check_leaves(params)
-    return Model(Loss(loss_fn, graph, has_aux, has_state, has_key), params, state)
+    _check_leaves(params, refuse)
+    return Model(Loss(loss_fn, graph, has_aux, has_state, has_key, refuse), params, state)
 
 
 def _split(module: Any) -> tuple[Any, Any, Any]:
@@ -147,13 +152,13 @@ def _is_instance(value: Any, module: str, name: str) -> bool:
     return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
-def _check_leaves(params: Any) -> None:
+def _check_leaves(params: Any, refuse: Refusal) -> None:
     leaves = jax.tree_util.tree_leaves_with_path(params)
     if not leaves:
-        REFUSE("params", "a pytree with at least one array", params)
+        refuse("params", "a pytree with at least one array", params)
     for path, leaf in leaves:
         named = f"params{jax.tree_util.keystr(path)}"
         known = type(leaf) is float or hasattr(leaf, "dtype")
         if not (known and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)):
             wanted = "an array of floating-point numbers, for it is differentiated"
-            REFUSE(named, f"{wanted} (what is not trained goes into model_state)", leaf, TypeError)
+            refuse(named, f"{wanted} (what is not trained goes into model_state)", leaf, TypeError)

@@ -14,7 +14,7 @@ import optax
 from lrsched import Schedule
 from lrsched._probe import PROBE_REPEATS, PROBE_STEPS, orders, search
 from lrsched._suggest import NoSuggestion
-from lrsched._validate import Real, integer, number, optional
+from lrsched._validate import Real, Refusal, integer, number, optional
 from lrsched.range_test import DIVERGENCE, Probe, RangeTest, default_ramp
 from lrsched_jax._batches import Batches, in_memory
 from lrsched_jax._cache import training_of
@@ -26,10 +26,12 @@ from lrsched_jax._checks import (
     rates_of,
 )
 from lrsched_jax._cost import loop_pays
-from lrsched_jax._model import REFUSE, is_initialiser, model_of
+from lrsched_jax._model import is_initialiser, model_of
 from lrsched_jax._progress import progress_bar
 from lrsched_jax._runs import Plan, Run, Start, at_once, in_a_loop, on_the_device
 from lrsched_jax._training import mesh_of
+
+REFUSE = Refusal("range_test")
 
 
 def range_test(
@@ -145,24 +147,24 @@ def range_test(
     )
     multiple = optional(number("a number > 1", lambda value: value > 1))
     divergence = REFUSE.check("divergence", multiple, divergence)
-    check_functions(loss_fn=loss_fn, optimizer=optimizer, metrics=metrics)
-    check_repeats(repeats, params, batches)
-    check_mode(compiled, vmap, metrics is not None)
+    check_functions(REFUSE, loss_fn=loss_fn, optimizer=optimizer, metrics=metrics)
+    check_repeats(REFUSE, repeats, params, batches)
+    check_mode(REFUSE, compiled, vmap, metrics is not None)
     if schedule is None:
         schedule = default_ramp(steps)
-    rates = rates_of(schedule, steps)
+    rates = rates_of(REFUSE, "schedule", schedule, steps)
 
     def starts() -> Iterator[Start]:
         model = None
         for repeat in range(repeats):
             if model is None or is_initialiser(params):
                 made = params(jax.random.key(repeat)) if is_initialiser(params) else params
-                model = model_of(loss_fn, made, model_state, has_aux, key is not None)
+                model = model_of(loss_fn, made, model_state, has_aux, key is not None, REFUSE)
             given: Any = batches
             given = given(repeat) if is_function(given) else given
             its_key = None if key is None else jax.random.fold_in(key, repeat)
             keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
-            yield Start(model, its_key, given, Batches(given, keep))
+            yield Start(model, its_key, given, Batches(given, REFUSE, keep))
 
     others = starts()
     first = next(others)
@@ -229,7 +231,8 @@ def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, several
             return on_the_device(plan, start, None, used, order).losses
         constant = np.full(len(order), used)
         probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
-        again = dataclasses.replace(start, batches=Batches([start.batches.kept[i] for i in order]))
+        chosen = Batches([start.batches.kept[update] for update in order], REFUSE)
+        again = dataclasses.replace(start, batches=chosen)
         return in_a_loop(probe, again, None).losses
 
     rates, losses = search(suggestion, several, train)

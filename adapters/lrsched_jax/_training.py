@@ -1,4 +1,4 @@
-"""The compiled training of a range test: one update, and a loop of updates on the device."""
+"""Compiled training: one update, and a loop of updates on the device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
-from lrsched_jax._model import REFUSE, Loss
+from lrsched._validate import Refusal
+from lrsched_jax._model import Loss
 
 Optimizer = Callable[[Any], optax.GradientTransformation]
 
@@ -61,7 +62,9 @@ class Training:
     def _made(self, rate: Any) -> optax.GradientTransformationExtraArgs:
         made = self.optimizer(constant(rate))
         if not (callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))):
-            REFUSE("optimizer(schedule)", "an optax.GradientTransformation", made, TypeError)
+            self.loss.refuse(
+                "optimizer(schedule)", "an optax.GradientTransformation", made, TypeError
+            )
         return optax.with_extra_args_support(made)
 
     def _one(self, carry: Carry, rate: Any, key: Any, batch: Any) -> tuple[Carry, Any, Any]:
@@ -118,7 +121,7 @@ class Training:
         width = 1 + len(outline.names)
         mesh = mesh_of((params, state, batch))
         carry, seen = (self.start if mesh is None else self._start)(params, state, rates, width)
-        carry = _settled(carry, outline.after)
+        carry = settled(carry, outline.after, self.loss.refuse)
         if mesh is None:
             return carry, seen, self.update
         places = _places((carry, seen), mesh)
@@ -126,7 +129,7 @@ class Training:
         kind = (tuple(leaves), structure)
         if kind not in self.placed:
             self.placed[kind] = jax.jit(self._update, donate_argnums=0, out_shardings=places)
-        return *jax.jit(_copied, out_shardings=places)((carry, seen)), self.placed[kind]
+        return *jax.jit(copied, out_shardings=places)((carry, seen)), self.placed[kind]
 
     def loop(self, axes: tuple[int | None, ...] | None) -> Any:
         """The compiled loop, over repeats along these axes of its first arguments if any."""
@@ -159,7 +162,7 @@ class Training:
 
         carry = self._init(params, state, rates[0])
         after, _, numbers = jax.eval_shape(self.one, carry, rates[0], key, batch(0))
-        carry = _settled(carry, after)
+        carry = settled(carry, after, self.loss.refuse)
         seen = jnp.full((len(rates), 1 + len(numbers)), jnp.nan, rates.dtype)
 
         def going(loop: Any) -> Any:
@@ -191,21 +194,21 @@ def _strong(leaf: Any) -> Any:
     return jax.lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf
 
 
-def _copied(tree: Any) -> Any:
+def copied(tree: Any) -> Any:
     """Each array in a buffer of its own, also one that a tree holds twice."""
     return jax.tree.map(jnp.copy, tree)
 
 
-def _settled(carry: Carry, after: Carry) -> Carry:
+def settled(carry: Carry, after: Carry, refuse: Refusal) -> Carry:
     """The carry in the types that an update gives it; some optimizers begin in others."""
     for name, first, later in zip(Carry._fields, carry, after, strict=True):
         now, then = _types(first), _types(later)
         if now != then:
-            REFUSE(name, f"after an update what it was before, {now}", then)
-    settled: Carry = jax.tree.map(
+            refuse(name, f"after an update what it was before, {now}", then)
+    result: Carry = jax.tree.map(
         lambda x, y: x if x.dtype == y.dtype else x.astype(y.dtype), carry, after
     )
-    return settled
+    return result
 
 
 def _types(tree: Any) -> Any:
