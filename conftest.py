@@ -32,5 +32,11 @@ def registry() -> Iterator[None]:
 
 
 # Scripts that tests start in processes of their own: to import them would set up their devices.
-SCRIPTS = ("jax_mesh", "jax_processes", "keras_backends", "torch_ranks")
+SCRIPTS = (
+    "jax_mesh",
+    "jax_processes",
+    "jax_sweep_mesh",
+    "keras_backends",
+    "torch_ranks",
+)
 collect_ignore = [f"tests/{name}.py" for name in SCRIPTS]

@@ -3,10 +3,14 @@
 from lrsched_jax._current import current_hyperparameters, current_lr
 from lrsched_jax._plateau import scale_by_plateau_learning_rate
 from lrsched_jax._range_test import range_test
+from lrsched_jax._sweep import sweep
+from lrsched_jax._sweep_result import Sweep
 
 __all__ = [
+    "Sweep",
     "current_hyperparameters",
     "current_lr",
     "range_test",
     "scale_by_plateau_learning_rate",
+    "sweep",
 ]
