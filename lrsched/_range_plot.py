@@ -26,7 +26,7 @@ def draw(tests: Sequence[RangeTest], ax: Any, method: str | None) -> Any:
     for number, test in enumerate(tests):
         _draw_one(ax, test, f"C{number}", test.label, method)
     ax.set(xlabel="learning rate", ylabel="loss", xscale=_scale(tests))
-    limit(ax, tests)
+    _limit(ax, tests)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
     return ax
@@ -89,7 +89,7 @@ def _scale(tests: Sequence[RangeTest]) -> str:
     return "log" if wide else "linear"
 
 
-def limit(ax: Any, tests: Sequence[RangeTest]) -> None:
+def _limit(ax: Any, tests: Sequence[RangeTest]) -> None:
     """Keep the end of a diverging test from flattening the part that tells something."""
     losses = np.concatenate([test.median for test in tests])
     losses = losses[np.isfinite(losses)]

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched._range_plot import DECADES, limit
 from lrsched.plot import needed
-from lrsched.range_test import RangeTest
 
 Array = npt.NDArray[np.float64]
 
 LABELS = 12  # in a legend
+WIDE = 30.0  # a ratio between losses beyond which a logarithmic axis shows more
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +61,7 @@ class Sweep:
             label = _label(self.schedules[copy]) if rank % -(-number // LABELS) == 0 else None
             ax.plot(self.losses[copy], color=color, linewidth=1.2, label=label)
         ax.set(xlabel="step", ylabel="loss")
-        rows = [RangeTest(*row) for row in zip(self.learning_rates, self.losses, strict=True)]
-        trained = [row for row in rows if row.losses[-1] <= row.losses[0]]
-        limit(ax, trained or rows)  # what diverges would flatten them
+        _limit(ax, self.losses)
         ax.legend(frameon=False, fontsize="small", title="learning rate")
         return ax
 
@@ -80,8 +77,20 @@ class Sweep:
         alike = all(schedule.name == "constant" for schedule in self.schedules)
         label = "learning rate" if alike else "highest learning rate"
         ax.set(xlabel=label, ylabel="final loss", xscale="log")
-        if len(finite) and 0 < losses[finite].min() * DECADES < losses[finite].max():
+        if len(finite) and 0 < losses[finite].min() * WIDE < losses[finite].max():
             ax.set(yscale="log")
+
+
+def _limit(ax: Any, losses: Array) -> None:
+    """Keep copies that diverge from flattening those that train."""
+    trained = losses[losses[:, -1] < losses[:, 0]]
+    if not len(trained):
+        return
+    low, start = float(np.nanmin(trained)), float(trained[:, 0].max())
+    if 0 < low * WIDE < start:
+        ax.set(yscale="log", ylim=(low / 1.3, start * 8))
+    elif low < start:
+        ax.set_ylim(low - 0.05 * (start - low), start + 1.5 * (start - low))
 
 
 def _label(schedule: Schedule) -> str:
