@@ -72,7 +72,7 @@ def _fractal_order(position: Any, steps: Any) -> Any:
     bits = _BITS if is_array(steps) else steps.bit_length() - 1
     entry = 0 * position
     for level in range(bits):
-        size = steps >> level
+        size = steps // 2**level  # TensorFlow's tensors have no shifts
         mirror = size - 1 if bits < _BITS else (size - 1) * (size > 0)
-        entry = entry ^ (((position >> level) & 1) * mirror)
+        entry = entry ^ (position // 2**level % 2 * mirror)
     return entry

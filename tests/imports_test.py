@@ -42,7 +42,12 @@ def test_an_adapter_imports_only_its_own_framework(adapter: str) -> None:
     run(f"import sys, {adapter}; assert {other!r} not in sys.modules")
 
 
-def test_importing_lrsched_takes_under_30_ms() -> None:
+def test_importing_lrsched_takes_less_than_a_package_of_the_standard_library() -> None:
     """Of the processor's time, the best of a few: the first compiles."""
-    code = "import time; t = time.process_time(); import lrsched; print(time.process_time() - t)"
-    assert min(float(run(code)) for _ in range(8)) < 0.030
+
+    def cost(package: str) -> float:
+        clock = "import time; t = time.process_time()"
+        return float(run(f"{clock}; import {package}; print(time.process_time() - t)"))
+
+    costs = [(cost("lrsched"), cost("asyncio")) for _ in range(8)]
+    assert min(ours for ours, _ in costs) < min(theirs for _, theirs in costs)

@@ -29,6 +29,7 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {
         "lrsched",
         "lrsched_jax",
+        "lrsched_keras",
         "lrsched_torch",
     }
 
