@@ -124,6 +124,14 @@ def test_a_tensor_is_filled_in_place_on_loading() -> None:
     assert torch.equal(torch.as_tensor(last), torch.tensor(LINE(7)))
 
 
+def test_groups_that_share_a_tensor_are_parted() -> None:
+    """An optimizer puts its default lr into every group: one tensor, which would hold the last."""
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+    optimizer = torch.optim.SGD(groups, lr=torch.tensor(1.0))
+    lambda_lr(optimizer, [LINE, lrsched.constant(0.5)])
+    assert lrs_of(optimizer) == [torch.tensor(LINE(0)), torch.tensor(0.5)]
+
+
 @pytest.mark.parametrize("keep_ratios", [False, True])
 def test_the_schedule_is_evaluated_once_a_step(keep_ratios: bool) -> None:
     calls = []
