@@ -3,6 +3,7 @@
 from lrsched_torch._from_torch import from_torch
 from lrsched_torch._hyperparameters import HyperparameterLR, schedule_hyperparameters
 from lrsched_torch._lambda_lr import ScheduleLR, lambda_lr
+from lrsched_torch._layerwise import layerwise_groups
 from lrsched_torch._model import range_test_model
 from lrsched_torch._plateau import PlateauLR
 from lrsched_torch._range_test import range_test
@@ -14,6 +15,7 @@ __all__ = [
     "ScheduleLR",
     "from_torch",
     "lambda_lr",
+    "layerwise_groups",
     "range_test",
     "range_test_model",
     "schedule_hyperparameters",
