@@ -130,7 +130,12 @@ def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
     """Python numbers or scalar arrays as one array, where `like` is."""
     if any(map(is_array, values)):
         return xp.stack([xp.asarray(value, dtype=dtype) for value in values], axis=-1)
-    return xp.asarray(values, dtype=dtype, device=device_of(like))
+    device = device_of(like)
+    if values and device is not None and device.type != "cpu":
+        # To copy a list would wait for the device, which a CUDA graph cannot do: a number goes
+        # there as the argument of a kernel.
+        return xp.stack([xp.full((), value, dtype=dtype, device=device) for value in values])
+    return xp.asarray(values, dtype=dtype, device=device)
 
 
 def look_up(xp: Any, table: Any, index: Any) -> Any:

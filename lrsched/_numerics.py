@@ -116,7 +116,7 @@ def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     """How many of the ascending `boundaries` are at or before `count`."""
     if xp is SCALARS:
         return bisect_right(boundaries, count)
-    reached = count[..., None] >= table(xp, boundaries, count.dtype, like=count)
+    reached = xp.expand_dims(count, axis=-1) >= table(xp, boundaries, count.dtype, like=count)
     return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)
 
 
