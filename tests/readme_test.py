@@ -62,11 +62,15 @@ def test_the_other_code_runs(
     names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # it saves a file
-    names |= regression()
+    names["recipe"] = lrsched.warmup(lrsched.cosine_decay(0.1, 900), 100)
+    given = regression()
     for block in blocks("python")[2:]:
+        names |= given
         exec(block, names)
     pyplot.close("all")
     assert names["halving"](0.1, 50)(50) == 0.05
+    assert isinstance(names["theirs"], torch.optim.lr_scheduler.SequentialLR)
+    assert names["found"].losses.shape == (32, 200)
     assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
     assert names["recipe"](500) == names["suggested"]  # the end of a warmup of a twentieth
 
@@ -95,6 +99,7 @@ def regression() -> dict[str, Any]:
         "batches": batches,
         "step": step,
         "model": model,
+        "network": torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 1)),
         "criterion": torch.nn.MSELoss(),
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
         "loader": [(torch.tensor(x), torch.tensor(y)) for x, y in batches],
