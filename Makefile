@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint types gallery ulp quality clean
+.PHONY: demo test lint types gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -27,6 +27,9 @@ ulp: $(VENV)/installed
 quality: $(VENV)/installed
 	$(RUN) -m benchmarks.range_test_curves $(VENV)/curves.npz
 	$(RUN) -m benchmarks.range_test_quality $(VENV)/curves.npz
+
+bench: $(VENV)/installed
+	$(RUN) -m benchmarks.run
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

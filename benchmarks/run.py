@@ -1,0 +1,84 @@
+"""Everything that is measured beside the peers, on this machine.
+
+    python -m benchmarks.run [SECTION ...]
+
+runs each section's script in a process of its own, and writes `results/<machine>.json`, its figures
+and `README.md`, which shows the results of every machine. With names, the other sections keep what
+they have.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import page
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
+LIBRARIES = ("jax", "optax", "flax", "torch", "numpy", "keras", "transformers", "lightning")
+
+SECTIONS = [
+    "torch_schedulers",
+    "values",
+    "train_step",
+    "settings",
+    "sweep",
+    "range_test_torch",
+    "range_test_jax",
+    "ensemble",
+    "imports",
+    "memory",
+    "growth",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    wanted = parser.parse_args().sections or SECTIONS
+    if unknown := set(wanted) - set(SECTIONS):
+        parser.error(f"no sections: {', '.join(sorted(unknown))}")
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"machine-{machine()['kind']}.json"
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"sections": {}}
+    for name in wanted:
+        print(f"== {name}", file=sys.stderr, flush=True)
+        found["sections"][name] = measured(name)
+        found |= {"machine": machine(), "versions": {each: version(each) for each in LIBRARIES}}
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    page(RESULTS, SECTIONS, FOLDER / "README.md")
+
+
+def measured(name: str) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "section.json"
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", str(out)], check=True)
+        return json.loads(out.read_text(encoding="utf-8"))
+
+
+def machine() -> dict[str, Any]:
+    """What a reader has to know of it, and the name of its kind."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processor = f"{platform.system()} {platform.machine()}, {cores} cores"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    kind = re.sub(r"\W+", "-", device or f"{platform.machine()}-{cores}-cores").lower()
+    return {
+        "kind": kind,
+        "processor": processor,
+        "gpu": device,
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    main()
