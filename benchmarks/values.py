@@ -37,7 +37,7 @@ def fill(section: Section) -> None:
         for name, peer in (("jitted", jitted), ("not jitted", theirs)):
             ratio = in_turns(
                 lambda: ours(12345),  # noqa: B023
-                lambda: jax.block_until_ready(peer(12345)),  # noqa: B023
+                lambda: peer(12345).block_until_ready(),  # noqa: B023
             )
             what, against = f"`{ours.name}` at one count, from Python", f"optax's, {name}"
             section.add(Row(what, against, ratio, goal=20, at_least=True))
