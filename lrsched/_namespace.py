@@ -82,13 +82,13 @@ def as_count(xp: Any, count: Any, like: Any) -> Any:
         dtype = default_dtype(xp, "integral" if type(count) is int else "real floating")
         return xp.asarray(count, dtype=dtype, device=device_of(like))
     if xp.isdtype(count.dtype, "real floating"):
-        count = xp.astype(count, default_dtype(xp, "real floating"))
+        count = xp.astype(count, default_dtype(xp, "real floating"), copy=False)
         return xp.clip(count, 0.0, float(LARGEST_COUNT))
     if not xp.isdtype(count.dtype, "integral"):
         raise TypeError(f"count must be a number or an array of numbers, got dtype {count.dtype}")
     if xp.iinfo(count.dtype).max > LARGEST_COUNT:
         count = xp.minimum(count, LARGEST_COUNT)
-    return xp.maximum(xp.astype(count, default_dtype(xp, "integral")), 0)
+    return xp.maximum(xp.astype(count, default_dtype(xp, "integral"), copy=False), 0)
 
 
 def as_python(count: Any) -> int | float:
@@ -106,7 +106,7 @@ def as_result(xp: Any, value: Any, count: Any) -> Any:
     dtype = default_dtype(xp, "real floating")
     if not is_array(value):
         return xp.full(count.shape, value, dtype=dtype, device=device_of(count))
-    value = xp.astype(value, dtype)
+    value = xp.astype(value, dtype, copy=False)
     return value if value.ndim >= count.ndim else xp.broadcast_to(value, count.shape)
 
 
@@ -150,7 +150,8 @@ def is_integral(xp: Any, x: Any) -> bool:
 
 def is_single(xp: Any, x: Any) -> bool:
     """Whether an array, made real, has the precision of float32 and not of float64."""
-    return int(xp.finfo(real(xp, x).dtype).bits) < 64
+    dtype = default_dtype(xp, "real floating") if is_integral(xp, x) else x.dtype
+    return int(xp.finfo(dtype).bits) < 64
 
 
 def device_of(array: Any) -> Any:

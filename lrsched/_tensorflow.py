@@ -18,7 +18,7 @@ _numpy = tf.experimental.numpy
 log2, hypot, trunc = _numpy.log2, _numpy.hypot, _numpy.fix
 bitwise_left_shift = tf.bitwise.left_shift
 ones_like, stack, take, reshape = tf.ones_like, tf.stack, tf.gather, tf.reshape
-broadcast_to, clip, astype = tf.broadcast_to, tf.clip_by_value, tf.cast
+broadcast_to, clip = tf.broadcast_to, tf.clip_by_value
 pi, e, inf = np.pi, np.e, np.inf
 
 _DEFAULTS = {"real floating": tf.float32, "integral": tf.int64}
@@ -46,6 +46,10 @@ def asarray(values: Any, dtype: Any = None, device: Any = None) -> Any:
 
 def full(shape: Any, value: Any, dtype: Any = None, device: Any = None) -> Any:
     return tf.fill(shape, tf.constant(value, dtype))
+
+
+def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
+    return tf.cast(x, dtype)  # of tensors, which nobody can change
 
 
 def sum(x: Any, axis: int, dtype: Any = None) -> Any:

@@ -7,7 +7,7 @@ from lrsched import _splits
 from lrsched._define import schedule
 from lrsched._namespace import is_array
 from lrsched._numerics import exponential, progress, share
-from lrsched._shapes import SHAPES, Shape
+from lrsched._shapes import Shape, between
 from lrsched._validate import (
     Positive,
     Power,
@@ -58,8 +58,7 @@ def anneal(
     0.5
     """
     done, left = progress(xp, count, steps)
-    first, second = SHAPES[shape](xp, done, left, steps)
-    return init_value * first + end_value * second
+    return between(xp, init_value, end_value, done, left, steps, shape)
 
 
 @schedule

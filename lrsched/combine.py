@@ -4,7 +4,7 @@ from typing import Any
 
 from lrsched._define import Inner, Inners, schedule
 from lrsched._numerics import LARGEST, piecewise, progress
-from lrsched._shapes import SHAPES, Shape
+from lrsched._shapes import Shape, between
 from lrsched._validate import Boundaries, Phase, Refusal, Value
 
 
@@ -49,8 +49,7 @@ def warmup(
     steps = warmup_steps + nothing
     done, left = progress(xp, xp.maximum(count, nothing), steps)
     follow = schedule(xp.maximum(count - warmup_steps, 0))
-    target, start = SHAPES[shape](xp, left, done, steps)
-    return init_value * start + follow * target
+    return between(xp, follow, init_value, left, done, steps, shape)
 
 
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, is_integral, real
 from lrsched._numerics import geometric, half_cosine, lost, share
+from lrsched._shapes import between
 from lrsched._validate import (
     Flag,
     Fraction,
@@ -188,16 +189,15 @@ def one_cycle(
     values = (initial, peak_value, initial, final) if three_phase else (initial, peak_value, final)
     moments = (0, *ends)
     value: Any = final
-    easing = half_cosine if anneal == "cosine" else share
     for phase in reversed(range(len(ends))):
         begin, end = moments[phase : phase + 2]
         length = end - begin
         meant = length > 0
         length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
         to_end = -_since(xp, count, end)
-        left = easing(xp, xp.clip(to_end, 0.0, length), length)
-        done = easing(xp, xp.clip(_since(xp, count, begin), 0.0, length), length)
-        here = values[phase] * left + values[phase + 1] * done
+        left = xp.clip(to_end, 0.0, length)
+        done = xp.clip(_since(xp, count, begin), 0.0, length)
+        here = between(xp, values[phase], values[phase + 1], done, left, length, anneal)
         value = xp.where((to_end >= 0) & meant, here, value)
     return value
 

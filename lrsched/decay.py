@@ -3,7 +3,8 @@
 from typing import Any
 
 from lrsched._define import schedule
-from lrsched._numerics import count_reached, geometric, half_cosine, pick, progress
+from lrsched._numerics import count_reached, geometric, pick, progress
+from lrsched._shapes import between
 from lrsched._validate import Boundaries, Flag, Milestones, Rate, Refusal, Steps, Value, Values
 
 
@@ -159,5 +160,4 @@ def cosine_decay(
     ['0.00975528', '0.00500000', '0.00024472', '0.00000000', '0.00000000']
     """
     done, left = progress(xp, count, decay_steps)
-    start, end = half_cosine(xp, left, decay_steps), half_cosine(xp, done, decay_steps)
-    return init_value * start + end_value * end
+    return between(xp, init_value, end_value, done, left, decay_steps, "cosine")

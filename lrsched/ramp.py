@@ -3,7 +3,8 @@
 from typing import Any
 
 from lrsched._define import schedule
-from lrsched._numerics import geometric, progress, share
+from lrsched._numerics import geometric, progress
+from lrsched._shapes import between
 from lrsched._splits import split, weigh_power
 from lrsched._validate import Flag, Positive, Power, Steps, Value
 
@@ -56,7 +57,7 @@ def linear(xp: Any, count: Any, init_value: Value, end_value: Value, steps: Step
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
     done, left = progress(xp, count, steps)
-    return init_value * share(xp, left, steps) + end_value * share(xp, done, steps)
+    return between(xp, init_value, end_value, done, left, steps)
 
 
 @schedule

@@ -5,8 +5,9 @@ from typing import Any
 
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, real
-from lrsched._numerics import count_reached, geometric, half_cosine, pick
+from lrsched._numerics import count_reached, geometric, pick
 from lrsched._schedule import Schedule
+from lrsched._shapes import between
 from lrsched._validate import Multiple, Rate, Refusal, Steps, Value, Whole, integer, number
 from lrsched.combine import join, warmup
 from lrsched.units import stretch
@@ -55,9 +56,7 @@ def cosine_restarts(
     cycle, done, left, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
     peak = geometric(xp, init_value, peak_mult, cycle)
     length = done + left, beyond
-    return peak * half_cosine(xp, (left, beyond), length) + end_value * half_cosine(
-        xp, (done, 0.0), length
-    )
+    return between(xp, peak, end_value, (done, 0.0), (left, beyond), length, "cosine")
 
 
 def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 from lrsched._define import Inner, schedule
 from lrsched._namespace import LARGEST_COUNT
 from lrsched._numerics import LARGEST, progress
-from lrsched._shapes import SHAPES, Shape
+from lrsched._shapes import Shape, between
 from lrsched._validate import Phase, Refusal, Steps, Value, is_traced
 
 
@@ -238,5 +238,4 @@ def cooldown(
     0.5
     """
     done, left = progress(xp, xp.maximum(count - begin, 0), steps)
-    first, second = SHAPES[shape](xp, done, left, steps)
-    return schedule(xp.minimum(count, begin)) * first + end_value * second
+    return between(xp, schedule(xp.minimum(count, begin)), end_value, done, left, steps, shape)
