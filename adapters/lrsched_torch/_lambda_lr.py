@@ -38,6 +38,12 @@ def lambda_lr(
     schedule in the code has there; where the checkpoint was written with another recipe, it warns
     and names both.
 
+    Accelerate steps a scheduler that it has prepared `num_processes` times a call (with
+    `split_batches`, once). To step it once an update, leave it unprepared and give it to
+    `accelerator.register_for_checkpointing`, or make the `Accelerator` with
+    `step_scheduler_with_optimizer=False`; and call `step()` only if
+    `accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped`.
+
     Args:
         optimizer: whose param groups get the learning rates.
         schedule: one for all groups, or a list with one for each.
