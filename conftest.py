@@ -39,6 +39,8 @@ SCRIPTS = (
     "jax_processes",
     "jax_sweep_mesh",
     "keras_backends",
+    "torch_killed",
     "torch_ranks",
+    "torch_train_ranks",
 )
 collect_ignore = [f"tests/{name}.py" for name in SCRIPTS]

@@ -1,4 +1,4 @@
-"""What a checkpoint means to the schedulers here: the step is restored, never the recipe."""
+"""What resuming means to the schedulers here: the step is restored, never the recipe."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched._validate import Kind, Refusal, integer
+from lrsched_torch._arguments import remember_rates
 
 _STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)
 
@@ -46,6 +47,16 @@ class RestartableLR(LRScheduler):
 
     recipe: list[str]  # the schedules in the code, as a checkpoint names them
 
+    def step(self, epoch: int | None = None) -> None:
+        """Set the values of the next update.
+
+        Raises:
+            ValueError: a group was added to an optimizer whose groups have schedules of their own.
+                Nothing has then changed.
+        """
+        self._take_in_added_groups()
+        super().step(epoch)
+
     def state_dict(self) -> dict[str, Any]:
         """The step, the learning rates and the recipe, as plain data."""
         return {
@@ -62,9 +73,21 @@ class RestartableLR(LRScheduler):
         A state dict of another of torch's schedulers is accepted for its step. Warns where the
         checkpoint was written with another recipe or with none, and keeps the code's.
         """
+        self._take_in_added_groups()
         self.last_epoch, self._step_count = restored_step(state_dict, self.recipe)
         if self.last_epoch >= 0:
             self._set_learning_rates()
+
+    def _check_groups(self) -> None:
+        """Refuse param groups that there is no schedule for."""
+        raise NotImplementedError
+
+    def _take_in_added_groups(self) -> None:
+        added = self.optimizer.param_groups[len(self.base_lrs) :]
+        if added:
+            self._check_groups()
+            remember_rates(added)
+            self.base_lrs += [group["initial_lr"] for group in added]
 
     def _set_learning_rates(self) -> None:
         groups = self.optimizer.param_groups

@@ -149,5 +149,8 @@ class DeviceLR:
         if len(values) == 1:
             values = values * len(self._ratios)
         groups = self.optimizer.param_groups
+        if len(groups) != len(self._ratios):
+            wanted = f"the one with {len(self._ratios)} param groups that was given"
+            Refusal("on_device")("the optimizer", wanted, f"{len(groups)} groups")
         for group, value, ratio in zip(groups, values, self._ratios, strict=True):
             group["lr"].copy_(value if ratio == 1.0 else value * ratio)

@@ -45,7 +45,7 @@ def schedule_hyperparameters(
     element or a group alone: `betas=(cyclic(0.95, 0.85, 100), None)`,
     `weight_decay=[linear(0.1, 0.0, 1000), None]`.
 
-    Checkpoints follow the rules of `lambda_lr`.
+    Checkpoints, and groups that are added later, follow the rules of `lambda_lr`.
 
     Args:
         optimizer: whose param groups get the values.
@@ -171,6 +171,12 @@ class HyperparameterLR(RestartableLR):
         return [
             group["lr"] if rate is None else rate for group, rate in zip(groups, rates, strict=True)
         ]
+
+    def _check_groups(self) -> None:
+        refuse = Refusal("schedule_hyperparameters")
+        for key, entries in self.schedules.items():
+            if len(entries) > 1:
+                check_one_for_each(refuse, key, entries, self.optimizer.param_groups)
 
     def _values(self, key: str) -> list[Any]:
         values = [_evaluated(entry, self.last_epoch) for entry in self.schedules[key]]

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from lrsched import Schedule
 from lrsched._validate import Refusal, integer
 from lrsched_torch._arguments import (
+    check_one_for_each,
     check_optimizer,
     part_tensors,
     rates_of,
@@ -38,6 +39,10 @@ def lambda_lr(
     schedule in the code has there; where the checkpoint was written with another recipe, it warns
     and names both.
 
+    A group that is added to the optimizer later takes part from the next `step()` on; a list of
+    schedules then has none for it, and `step()` refuses. Of several schedulers that set the lr
+    of one optimizer the last one stepped counts: multiply their schedules instead.
+
     Accelerate steps a scheduler that it has prepared `num_processes` times a call (with
     `split_batches`, once). To step it once an update, leave it unprepared and give it to
     `accelerator.register_for_checkpointing`, or make the `Accelerator` with
@@ -51,7 +56,7 @@ def lambda_lr(
             `schedule(last_step + 1)`.
         keep_ratios: the first group's lr is the schedule's value, and the others' stay in the
             proportion to it that they had when the optimizer was made (layer-wise decay,
-            discriminative fine-tuning).
+            discriminative fine-tuning), or when they were added to it.
 
     Raises:
         TypeError: the optimizer is none, `schedule` is not a schedule (of plain numbers) or a list
@@ -103,3 +108,8 @@ class ScheduleLR(RestartableLR, LambdaLR):
             ratios = ratios_of(self.base_lrs)
             values = [value * ratio for value, ratio in zip(values, ratios, strict=True)]
         return list(values)
+
+    def _check_groups(self) -> None:
+        if len(self.schedules) > 1:
+            groups = self.optimizer.param_groups
+            check_one_for_each(Refusal("lambda_lr"), "schedule", self.schedules, groups)
