@@ -3,16 +3,14 @@
     python jax_killed.py FOLDER STEPS EVERY
 
 It saves a checkpoint every so many steps with Orbax, in the background, and goes on from the last
-complete one. After each step it appends a line to FOLDER/log: the step, the learning rate that
-`current_lr` found, the one that was applied, and the loss. It trains in a process that it forks
-once everything is imported, prints that one's id, and forks another when it was killed, until the
-training is over.
+complete one. It logs the learning rate that `current_lr` found, the one that was applied, and the
+loss.
 """
 
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 if __name__ == "__main__":  # and not where pytest looks for doctests
     os.environ["JAX_PLATFORMS"] = "cpu"
@@ -25,6 +23,7 @@ import orbax.checkpoint as ocp  # type: ignore[import-untyped]
 
 import lrsched
 import lrsched_jax
+from tests.killed import go_on
 
 SCHEDULE = lrsched.warmup(lrsched.cosine_restarts(0.1, 37), 10)
 
@@ -53,7 +52,7 @@ def update(params: Any, state: Any, batch: Any) -> Any:
     return now, (rate, -updates["seen"], loss)
 
 
-def train(folder: Path, steps: int, every: int) -> None:
+def train(folder: Path, log: TextIO, steps: int, every: int) -> None:
     options = ocp.CheckpointManagerOptions(max_to_keep=2)
     with ocp.CheckpointManager(folder / "checkpoints", options=options) as manager:
         first = manager.latest_step() or 0
@@ -61,25 +60,14 @@ def train(folder: Path, steps: int, every: int) -> None:
             now = manager.restore(first, args=ocp.args.StandardRestore(jax.eval_shape(begin)))
         else:
             now = begin()
-        with (folder / "log").open("a") as log:
-            for step in range(first, steps):
-                batch = np.random.default_rng(step).normal(size=(8, 3)).astype(np.float32)
-                now, numbers = update(*now, batch)
-                print(step, *map(float, numbers), file=log, flush=True)
-                if (step + 1) % every == 0:
-                    manager.save(step + 1, args=ocp.args.StandardSave(now))
-
-
-def main(folder: Path, steps: int, every: int) -> None:
-    while True:
-        child = os.fork()  # nothing of JAX runs yet, which would not survive it
-        if child == 0:
-            return train(folder, steps, every)
-        print(child, flush=True)
-        _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):
-            sys.exit(os.waitstatus_to_exitcode(status))
+        for step in range(first, steps):
+            batch = np.random.default_rng(step).normal(size=(8, 3)).astype(np.float32)
+            now, numbers = update(*now, batch)
+            print(step, *map(float, numbers), file=log, flush=True)
+            if (step + 1) % every == 0:
+                manager.save(step + 1, args=ocp.args.StandardSave(now))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    # Nothing of JAX runs yet, which would not survive the fork.
+    go_on(train, Path(sys.argv[1]), *map(int, sys.argv[2:]))
