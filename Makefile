@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint types gallery ulp quality bench clean
+.PHONY: demo test lint types extras gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -17,6 +17,9 @@ lint: $(VENV)/installed
 
 types: $(VENV)/installed
 	$(RUN) -m mypy
+
+extras:
+	$(PYTHON) tests/extras.py
 
 gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py

@@ -34,6 +34,7 @@ def registry() -> Iterator[None]:
 # Scripts that tests start in processes of their own: to import them would set up their devices.
 SCRIPTS = (
     "accelerate_ranks",
+    "extras",
     "jax_killed",
     "jax_mesh",
     "jax_processes",

@@ -176,7 +176,7 @@ class HyperparameterLR(RestartableLR):
         refuse = Refusal("schedule_hyperparameters")
         for key, entries in self.schedules.items():
             if len(entries) > 1:
-                check_one_for_each(refuse, key, entries, self.optimizer.param_groups)
+                check_one_for_each(refuse, key, list(entries), self.optimizer.param_groups)
 
     def _values(self, key: str) -> list[Any]:
         values = [_evaluated(entry, self.last_epoch) for entry in self.schedules[key]]

@@ -112,4 +112,4 @@ class ScheduleLR(RestartableLR, LambdaLR):
     def _check_groups(self) -> None:
         if len(self.schedules) > 1:
             groups = self.optimizer.param_groups
-            check_one_for_each(Refusal("lambda_lr"), "schedule", self.schedules, groups)
+            check_one_for_each(Refusal("lambda_lr"), "schedule", list(self.schedules), groups)
