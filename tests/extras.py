@@ -39,7 +39,7 @@ USES = {
         """,
     ),
     "keras": (
-        {"keras"},  # which leaves the choice of a backend to its user
+        {"keras"},
         """
         import os
         os.environ["KERAS_BACKEND"] = "numpy"
@@ -75,6 +75,10 @@ USES["all"] = (
 FRAMEWORKS = USES["all"][0]
 
 
+# Keras leaves its backend to its user: NumPy's is the smallest.
+BESIDES = {"keras": ["scipy"]}
+
+
 def check(extra: str) -> None:
     """Raises CalledProcessError where it cannot be installed or does not work."""
     brought, use = USES[extra]
@@ -87,7 +91,8 @@ def check(extra: str) -> None:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-c", "constraints.txt", f".[{extra}]"], cwd=ROOT, check=True)
+        wanted = [f".[{extra}]", *BESIDES.get(extra, [])]
+        subprocess.run([*pip, "-c", "constraints.txt", *wanted], cwd=ROOT, check=True)
         for code in (absent, use):
             # Isolated, and elsewhere: what is imported is what was installed.
             subprocess.run([python, "-I", "-c", _dedented(code)], cwd=folder, check=True)
