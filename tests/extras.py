@@ -39,16 +39,16 @@ USES = {
         """,
     ),
     "keras": (
-        {"keras"},
+        {"keras", "jax"},
         """
         import os
-        os.environ["KERAS_BACKEND"] = "numpy"
+        os.environ["KERAS_BACKEND"] = "jax"
         import keras, lrsched, numpy
         from lrsched_keras import KerasSchedule
         weight = keras.Variable(numpy.zeros(1, "float32"))
         optimizer = keras.optimizers.SGD(KerasSchedule(lrsched.linear(0.5, 0.0, 2)))
         optimizer.apply([numpy.ones(1, "float32")], [weight])
-        assert float(weight.numpy()[0]) == -0.5
+        assert float(weight.value[0]) == -0.5
         assert float(optimizer.learning_rate) == 0.25
         """,
     ),
@@ -75,8 +75,8 @@ USES["all"] = (
 FRAMEWORKS = USES["all"][0]
 
 
-# Keras leaves its backend to its user: NumPy's is the smallest.
-BESIDES = {"keras": ["scipy"]}
+# Keras leaves its backend to its user, and even NumPy's imports JAX.
+BESIDES = {"keras": ["jax"]}
 
 
 def check(extra: str) -> None:
