@@ -75,10 +75,6 @@ USES["all"] = (
 FRAMEWORKS = USES["all"][0]
 
 
-# Keras leaves its backend to its user, and even NumPy's imports JAX.
-BESIDES = {"keras": ["jax"]}
-
-
 def check(extra: str) -> None:
     """Raises CalledProcessError where it cannot be installed or does not work."""
     brought, use = USES[extra]
@@ -91,8 +87,7 @@ def check(extra: str) -> None:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        wanted = [f".[{extra}]", *BESIDES.get(extra, [])]
-        subprocess.run([*pip, "-c", "constraints.txt", *wanted], cwd=ROOT, check=True)
+        subprocess.run([*pip, "-c", "constraints.txt", f".[{extra}]"], cwd=ROOT, check=True)
         for code in (absent, use):
             # Isolated, and elsewhere: what is imported is what was installed.
             subprocess.run([python, "-I", "-c", _dedented(code)], cwd=folder, check=True)
