@@ -264,6 +264,16 @@ def test_the_check_of_waiting_can_fail() -> None:
         on_meta(LINE, writing)
 
 
+def test_a_group_that_is_added_is_refused() -> None:
+    rates = on_device(sgd(), LINE)
+    rates.optimizer.add_param_group({"params": weights(), "lr": torch.tensor(1.0)})
+    wanted = "on_device: the number of param groups must be 1, as it was, got 2"
+    for change in (rates.step, lambda: rates.load_state_dict({"last_epoch": 3, "recipe": None})):
+        with pytest.raises(ValueError, match=wanted):
+            change()
+    assert rates.count == 0
+
+
 # Checkpoints
 
 

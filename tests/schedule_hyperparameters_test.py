@@ -303,6 +303,28 @@ def test_one_cycle_lr(
     )
 
 
+def test_a_group_that_is_added_takes_part_from_the_next_step_on() -> None:
+    optimizer = sgd({"lr": 0.5})
+    scheduler = schedule_hyperparameters(optimizer, lr=LINE, momentum=SAW, keep_ratios=True)
+    optimizer.add_param_group({"params": weights(), "lr": 0.25})
+    optimizer.step()
+    scheduler.step()
+    assert [group["lr"] for group in optimizer.param_groups] == [LINE(1), 0.5 * LINE(1)]
+    assert [group["momentum"] for group in optimizer.param_groups] == [SAW(1), SAW(1)]
+
+
+def test_a_list_has_no_entry_for_a_group_that_is_added() -> None:
+    optimizer = sgd({}, {})
+    scheduler = schedule_hyperparameters(optimizer, lr=LINE, momentum=[SAW, None])
+    optimizer.add_param_group({"params": weights(), "lr": 0.25})
+    before = [dict(group) for group in optimizer.param_groups], scheduler.state_dict()
+    wanted = r"schedule_hyperparameters: momentum must be a list of 3, one for each param group"
+    optimizer.step()
+    with pytest.raises(ValueError, match=wanted):
+        scheduler.step()
+    assert ([dict(group) for group in optimizer.param_groups], scheduler.state_dict()) == before
+
+
 # Checkpoints
 
 

@@ -38,7 +38,8 @@ def on_device(
     torch's `optimizer.step` breaks a compiled graph on purpose; in one graph with it goes
     `type(optimizer).step.__wrapped__.__wrapped__(optimizer)`, under `torch.no_grad()`.
 
-    Checkpoints follow the rules of `lambda_lr`, and either reads the other's.
+    Checkpoints follow the rules of `lambda_lr`, and either reads the other's. Groups cannot be added
+    to the optimizer later.
 
     Args:
         optimizer: made with a tensor for lr, on the device of its parameters:
@@ -107,6 +108,7 @@ class DeviceLR:
     @torch.no_grad()
     def step(self) -> None:
         """Count an update, and write the learning rates of the next."""
+        self._check_groups()
         self.count.add_(1)
         self._write()
 
@@ -129,9 +131,15 @@ class DeviceLR:
         after both. A state dict of another scheduler is accepted for its step. Warns where the
         checkpoint was written with another recipe or with none, and keeps the code's.
         """
+        self._check_groups()
         step, _ = restored_step(state_dict, self._recipe())
         self.count.fill_(step)
         self._prepare()
+
+    def _check_groups(self) -> None:
+        found, wanted = len(self.optimizer.param_groups), len(self._ratios)
+        if found != wanted:
+            Refusal("on_device")("the number of param groups", f"{wanted}, as it was", found)
 
     def _recipe(self) -> list[str]:
         return [repr(schedule) for schedule in self.schedules]
@@ -149,8 +157,5 @@ class DeviceLR:
         if len(values) == 1:
             values = values * len(self._ratios)
         groups = self.optimizer.param_groups
-        if len(groups) != len(self._ratios):
-            wanted = f"the one with {len(self._ratios)} param groups that was given"
-            Refusal("on_device")("the optimizer", wanted, f"{len(groups)} groups")
         for group, value, ratio in zip(groups, values, self._ratios, strict=True):
             group["lr"].copy_(value if ratio == 1.0 else value * ratio)
