@@ -38,8 +38,8 @@ def on_device(
     torch's `optimizer.step` breaks a compiled graph on purpose; in one graph with it goes
     `type(optimizer).step.__wrapped__.__wrapped__(optimizer)`, under `torch.no_grad()`.
 
-    Checkpoints follow the rules of `lambda_lr`, and either reads the other's. Groups cannot be added
-    to the optimizer later.
+    Checkpoints follow the rules of `lambda_lr`, and either reads the other's. The optimizer's
+    groups must stay as many as they are.
 
     Args:
         optimizer: made with a tensor for lr, on the device of its parameters:
