@@ -271,7 +271,7 @@ def test_both_columns_agree_with_the_numbers_of_the_page(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", _slow(False), ids=str)
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(names=drawn())
 def test_both_columns_agree_with_other_numbers(row: Row, names: Names) -> None:
     check(row, names)

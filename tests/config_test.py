@@ -72,7 +72,7 @@ FORMS: dict[str, Callable[[Schedule], Any]] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_every_schedule_in_every_form(name: str, form: str) -> None:
-    @settings(max_examples=8)
+    @settings(max_examples=4)
     @given(BY_NAME[name])
     def check(schedule: Schedule) -> None:
         found = from_config(FORMS[form](schedule))

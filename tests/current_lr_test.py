@@ -99,7 +99,7 @@ def check(name: str, schedule: Any, steps: int) -> list[float]:
 
 
 @given(st.sampled_from(sorted(WRAPPERS)), SCHEDULES, st.integers(1, 8))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_the_rate_is_what_the_next_update_applies(name: str, schedule: Any, steps: int) -> None:
     check(name, schedule, steps)
 

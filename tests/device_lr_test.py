@@ -243,7 +243,7 @@ def on_meta(schedule: Schedule, step: Callable[[DeviceLR], None]) -> None:
 def test_a_step_neither_reads_from_the_device_nor_copies_to_it(name: str) -> None:
     """Either would make the host wait for the device, and neither can be in a CUDA graph."""
 
-    @settings(max_examples=4)
+    @settings(max_examples=2)
     @given(BY_NAME[name])
     def check(schedule: Schedule) -> None:
         on_meta(schedule, DeviceLR.step)

@@ -25,6 +25,7 @@ from tests.ways import SINGLE, WAYS
 NAMES = [name for name in REGISTRY if REGISTRY[name].body.__module__.startswith("lrsched.")]
 # Compiling takes most of the time of an example: as many as fit.
 EXAMPLES = {"torch-compile": 8, "jax-jit": 25, "jax-traced": 25, "jax": 60, "jax-vmap": 60}
+FEW = {"torch-compile": 4, "tensorflow": 4, "jax": 5}  # of each schedule
 FLOAT32 = {way: WAYS[way] for way in ("jax", "jax-jit", "torch", "torch-compile")} | SINGLE
 
 
@@ -77,7 +78,7 @@ def test_all_ways_agree_in_float64(way: str) -> None:
 def test_float32_value_is_within_8_ulp(name: str, way: str) -> None:
     generator = np.random.default_rng(0)
 
-    @settings(max_examples=EXAMPLES["torch-compile"] // 2 if way == "torch-compile" else 12)
+    @settings(max_examples=FEW.get(way, 12))
     @given(BY_NAME[name])
     def check(schedule: Schedule) -> None:
         error, count = worst(schedule, telling_counts(schedule, generator, 24), FLOAT32[way])

@@ -146,6 +146,19 @@ def test_the_schedule_is_evaluated_once_a_step(keep_ratios: bool) -> None:
     assert calls == [0, 0, 1, 1, 2, 2, 3]
 
 
+def test_step_warns_its_caller_as_torch_does() -> None:
+    scheduler = lambda_lr(sgd(), LINE)
+    with pytest.warns(UserWarning, match="before `optimizer.step") as warned:
+        scheduler.step()
+    assert warned[0].filename == __file__
+    scheduler.optimizer.step()
+    with pytest.warns(UserWarning, match="epoch parameter") as warned:
+        scheduler.step(7)
+    assert warned[0].filename == __file__
+    assert scheduler.last_epoch == 7
+    assert scheduler.get_last_lr() == lrs_of(scheduler.optimizer) == [LINE(7)]
+
+
 # Checkpoints
 
 

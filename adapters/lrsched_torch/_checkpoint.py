@@ -47,16 +47,6 @@ class RestartableLR(LRScheduler):
 
     recipe: list[str]  # the schedules in the code, as a checkpoint names them
 
-    def step(self, epoch: int | None = None) -> None:
-        """Set the values of the next update.
-
-        Raises:
-            ValueError: a group was added to an optimizer whose groups have schedules of their own.
-                Nothing has then changed.
-        """
-        self._take_in_added_groups()
-        super().step(epoch)
-
     def state_dict(self) -> dict[str, Any]:
         """The step, the learning rates and the recipe, as plain data."""
         return {
@@ -83,20 +73,32 @@ class RestartableLR(LRScheduler):
         raise NotImplementedError
 
     def _take_in_added_groups(self) -> None:
+        """Called wherever the values are made."""
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self._check_groups()
             remember_rates(added)
             self.base_lrs += [group["initial_lr"] for group in added]
 
+    def _update_lr(self, epoch: int | None = None) -> None:
+        # What torch's `step` calls. Torch's own marks that `get_lr` is called from there, which
+        # ours need not know, and takes twice as long.
+        before = self.last_epoch
+        self.last_epoch = before + 1 if epoch is None else epoch
+        try:
+            self._set_learning_rates()
+        except Exception:
+            self.last_epoch, self._step_count = before, self._step_count - 1
+            raise
+
     def _set_learning_rates(self) -> None:
-        groups = self.optimizer.param_groups
-        for group, lr in zip(groups, self.get_lr(), strict=True):
-            group["lr"] = put(group["lr"], lr)
-        self._last_lr = [
-            lr.clone() if isinstance(lr, torch.Tensor) else lr
-            for lr in (group["lr"] for group in groups)
-        ]
+        last: list[Any] = []
+        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            new: Any = lr if type(group["lr"]) is float else put(group["lr"], lr)
+            group["lr"] = new
+            is_tensor = type(new) is not float and isinstance(new, torch.Tensor)
+            last.append(new.clone() if is_tensor else new)
+        self._last_lr = last
 
 
 def put(old: Any, new: Any) -> Any:

@@ -162,6 +162,7 @@ class HyperparameterLR(RestartableLR):
         What else has a schedule is set in the groups here, as torch's `CyclicLR` sets the momentum,
         so that it follows whatever makes torch set the rates.
         """
+        self._take_in_added_groups()
         groups = self.optimizer.param_groups
         values = {key: self._values(key) for key in self.schedules}
         rates = values.pop("lr", [None] * len(groups))

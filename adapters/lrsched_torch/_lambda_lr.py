@@ -101,13 +101,14 @@ class ScheduleLR(RestartableLR, LambdaLR):
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The learning rate of each group at `last_epoch`."""
-        values = [schedule(self.last_epoch) for schedule in self.schedules]
-        if len(values) == 1:
-            values = values * len(self.optimizer.param_groups)
+        self._take_in_added_groups()
+        count, groups = self.last_epoch, self.optimizer.param_groups
+        if len(self.schedules) > 1:
+            return [schedule(count) for schedule in self.schedules]
+        value = self.schedules[0](count)
         if self.keep_ratios:
-            ratios = ratios_of(self.base_lrs)
-            values = [value * ratio for value, ratio in zip(values, ratios, strict=True)]
-        return list(values)
+            return [value * ratio for ratio in ratios_of(self.base_lrs)]
+        return [value] * len(groups)
 
     def _check_groups(self) -> None:
         if len(self.schedules) > 1:
