@@ -37,7 +37,7 @@ def chain(o: torch.optim.Optimizer) -> Any:
     return torch_lr.ChainedScheduler(parts)
 
 
-def triangles(mode: str, gamma: float = 1.0) -> Make:
+def triangles(mode: Any, gamma: float = 1.0) -> Make:
     return lambda o: torch_lr.CyclicLR(
         o, LOW, LR, EVERY, mode=mode, gamma=gamma, cycle_momentum=False
     )
