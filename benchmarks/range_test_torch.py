@@ -23,6 +23,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from tqdm.auto import tqdm
 
 import lrsched
 from benchmarks.measure import Row, Section, in_turns, run_section
@@ -191,7 +192,7 @@ def fill(section: Section) -> None:
     for name in ("lightning.pytorch", "ignite"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    no_bar = functools.partial(lr_finder.tqdm, disable=True)
+    no_bar = functools.partial(tqdm, disable=True)
     with patch.object(lr_finder, "tqdm", no_bar), tempfile.TemporaryDirectory() as folder:
         measure(section, "cpu", folder)
         if torch.cuda.is_available():
