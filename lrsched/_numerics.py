@@ -23,6 +23,11 @@ from lrsched._namespace import (
 LARGEST = 1e38  # where a product of schedules saturates: just below the largest float32
 
 
+def is_plainly(value: Any, number: float) -> bool:
+    """Whether a value is that Python number, so that what it would leave out can be left out."""
+    return type(value) is float and value == number
+
+
 def progress(xp: Any, count: Any, steps: Any) -> tuple[Any, Any]:
     """How many of `steps` are done and how many are left, from (0, steps) to (steps, 0)."""
     done = xp.minimum(count, steps)
@@ -56,8 +61,12 @@ def _pair(xp: Any, n: Any) -> pairs.Pair:
 
 def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     """value * rate ** (n / steps), the growth by a rate above 1 saturating at 2**64."""
+    if is_plainly(rate, 1.0):
+        return value
     if xp is SCALARS or not is_single(xp, n):
-        exponent = xp.minimum(real(xp, n) / real(xp, steps), _saturating_exponent(xp, rate))
+        exponent = share(xp, n, steps)
+        if is_array(rate) or rate > 1:
+            exponent = xp.minimum(exponent, _saturating_exponent(xp, rate))
         return value * rate**exponent
     return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), pairs.log2_of(xp, rate))
 
@@ -108,6 +117,8 @@ def lost_exponential(xp: Any, count: Any, time_constant: Any) -> Any:
 
 def lost(xp: Any, rate: Any, n: Any) -> Any:
     """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
+    if is_plainly(rate, 1.0):
+        return 0.0
     log = pairs.natural_log(xp, rate)
     return -xp.expm1(xp.minimum(log * real(xp, n), pairs.SATURATION * math.log(2)))
 
@@ -155,6 +166,6 @@ def piecewise(
 def _saturating_exponent(xp: Any, rate: Any) -> Any:
     """The exponent at which `rate` has grown by 2**64."""
     if not is_array(rate):
-        return pairs.SATURATION / math.log2(rate) if rate > 1 else math.inf
+        return pairs.SATURATION / math.log2(rate)
     growing = rate > 1
     return xp.where(growing, pairs.SATURATION / xp.log2(xp.where(growing, rate, 2.0)), math.inf)

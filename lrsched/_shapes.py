@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from lrsched._numerics import half_cosine, share
+from lrsched._numerics import half_cosine, is_plainly, share
 from lrsched._validate import choice
 
 Weight = Callable[[Any, Any, Any, Any], Any]
@@ -22,9 +22,9 @@ def between(
     What is 0 for certain is left out with its weight, which costs as much as the other.
     """
     of_first, of_second = SHAPES[shape]
-    if type(second) is float and second == 0:
+    if is_plainly(second, 0.0):
         return first * of_first(xp, done, left, steps)
-    if type(first) is float and first == 0:
+    if is_plainly(first, 0.0):
         return second * of_second(xp, done, left, steps)
     return first * of_first(xp, done, left, steps) + second * of_second(xp, done, left, steps)
 

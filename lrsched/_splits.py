@@ -9,6 +9,7 @@ from typing import Any
 
 from lrsched import _pairs as pairs
 from lrsched._namespace import SCALARS, is_single, real
+from lrsched._numerics import is_plainly
 from lrsched._pairs import Pair
 
 Split = tuple[Pair, Pair]
@@ -50,13 +51,18 @@ def sine(xp: Any, parts: Split) -> Split:
 def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -> Any:
     """first * part ** exponent + second * (1 - part ** exponent)."""
     part, _ = parts
+    nothing = is_plainly(second, 0.0)  # which is left out with its weight
     if _in_one_float(xp, part[0]):
-        return first * part[0] ** exponent + second * _lost(xp, parts, exponent)
+        kept = first * part[0] ** exponent
+        return kept if nothing else kept + second * _lost(xp, parts, exponent)
     log, times = _log2(xp, parts), pairs.pair(xp, exponent)
     # The value is scaled with the power, which alone might be too small for a float.
     kept = pairs.times_power_of_2(xp, first, log, times)
+    kept = xp.where(part[0] > 0, kept, 0.0 * kept)
+    if nothing:
+        return kept
     lost = pairs.lost_power_of_2(xp, pairs.product(xp, log, times))
-    return xp.where(part[0] > 0, kept, 0.0 * kept) + second * _at_ends(xp, parts, lost, 1.0, 0.0)[0]
+    return kept + second * _at_ends(xp, parts, lost, 1.0, 0.0)[0]
 
 
 def _at_ends(xp: Any, parts: Split, x: Pair, at_nothing: float, at_everything: float) -> Pair:

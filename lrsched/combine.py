@@ -3,6 +3,7 @@
 from typing import Any
 
 from lrsched._define import Inner, Inners, schedule
+from lrsched._namespace import SCALARS
 from lrsched._numerics import LARGEST, piecewise, progress
 from lrsched._shapes import Shape, between
 from lrsched._validate import Boundaries, Phase, Refusal, Value
@@ -45,6 +46,8 @@ def warmup(
     [0.0, 0.5, 1.0]
     """
     # With no steps to warm up, stand at the end of a warmup of one.
+    if xp is SCALARS and count >= warmup_steps:
+        return schedule(count - warmup_steps)
     nothing = 1 * (warmup_steps == 0)
     steps = warmup_steps + nothing
     done, left = progress(xp, xp.maximum(count, nothing), steps)

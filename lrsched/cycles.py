@@ -126,9 +126,9 @@ def cyclic(
     # What decays moves weight to `init_value`; what grows adds to the difference.
     of_rate = xp if is_array(decay_rate) else SCALARS
     decay, growth = of_rate.minimum(decay_rate, 1.0), of_rate.maximum(decay_rate, 1.0)
-    kept = geometric(xp, peak_value * away, decay, count)
-    grown = (init_value - peak_value) * away * lost(xp, growth, count)
-    return init_value * (home + away * lost(xp, decay, count)) + kept + grown
+    value = geometric(xp, peak_value * away, decay, count)
+    value = value + init_value * (home + away * lost(xp, decay, count))
+    return value + (init_value - peak_value) * away * lost(xp, growth, count)
 
 
 def _phases_in_order(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -193,12 +193,15 @@ def one_cycle(
         begin, end = moments[phase : phase + 2]
         length = end - begin
         meant = length > 0
-        length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
         to_end = -_since(xp, count, end)
+        inside = (to_end >= 0) & meant
+        if inside is False:  # as only a Python number can be
+            continue
+        length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
         left = xp.clip(to_end, 0.0, length)
         done = xp.clip(_since(xp, count, begin), 0.0, length)
         here = between(xp, values[phase], values[phase + 1], done, left, length, anneal)
-        value = xp.where((to_end >= 0) & meant, here, value)
+        value = xp.where(inside, here, value)
     return value
 
 
