@@ -18,6 +18,7 @@ _numpy = tf.experimental.numpy
 log2, hypot, trunc = _numpy.log2, _numpy.hypot, _numpy.fix
 bitwise_left_shift = tf.bitwise.left_shift
 ones_like, stack, take, reshape = tf.ones_like, tf.stack, tf.gather, tf.reshape
+expand_dims = tf.expand_dims
 broadcast_to, clip = tf.broadcast_to, tf.clip_by_value
 pi, e, inf = np.pi, np.e, np.inf
 

@@ -45,9 +45,9 @@ def warmup(
     >>> [recipe(count) for count in (0, 2, 4)]
     [0.0, 0.5, 1.0]
     """
-    # With no steps to warm up, stand at the end of a warmup of one.
     if xp is SCALARS and count >= warmup_steps:
         return schedule(count - warmup_steps)
+    # With no steps to warm up, stand at the end of a warmup of one.
     nothing = 1 * (warmup_steps == 0)
     steps = warmup_steps + nothing
     done, left = progress(xp, xp.maximum(count, nothing), steps)
