@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lrsched._alike import alike, in_turn
 from lrsched._define import Inner, Inners, schedule
 from lrsched._namespace import SCALARS
 from lrsched._numerics import LARGEST, piecewise, progress
@@ -84,6 +85,8 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     >>> [trapezoid(count) for count in (2, 4, 9, 12, 14)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
+    if xp is not SCALARS and count.ndim == 0 and (groups := alike(schedules)):
+        return in_turn(xp, count, boundaries, schedules, groups)
     return piecewise(xp, count, boundaries, schedules)
 
 
