@@ -37,7 +37,7 @@ SCHEDULES = [
         [100, 700],
     ),
 ]
-REPEATS = 5
+REPEATS = 3
 COUNT = 500
 
 NET, BATCH = dense_net(), batches()[0]
