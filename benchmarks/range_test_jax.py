@@ -72,10 +72,12 @@ def warm(section: Section, net: Net) -> None:
 def first(section: Section, make: Callable[[], Net]) -> None:
     """The first call, of which most is compiling."""
 
-    def new(run: Callable[[Net, Any], Any]) -> float:
+    params = make().init(jax.random.key(0))
+
+    def new(run: Callable[[Net], Any]) -> float:
         net = make()
-        params = net.init(jax.random.key(0))
-        return timed(lambda: run(net, params))
+        forget()
+        return timed(lambda: run(net))
 
     for mode, name, way in (
         (False, "the bare loop", Bare.in_a_loop),
@@ -83,10 +85,8 @@ def first(section: Section, make: Callable[[], Net]) -> None:
     ):
         pairs = []
         for _ in range(3):
-            forget()
-            mine = new(lambda net, params: ours(net, params, mode))  # noqa: B023
-            forget()
-            bare = new(lambda net, params: way(Bare(net), params, RATES, BATCHES))  # noqa: B023
+            mine = new(lambda net: ours(net, params, mode))  # noqa: B023
+            bare = new(lambda net: way(Bare(net), params, RATES, BATCHES))  # noqa: B023
             pairs.append((mine, bare))
         what = f"{make().name}, `compiled={mode}`, the first call"
         section.add(Row(what, name, ratio_of(pairs)))
