@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(RUN) examples/digits.py
 
 test: lint types $(VENV)/installed
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -61,8 +61,6 @@ def _pair(xp: Any, n: Any) -> pairs.Pair:
 
 def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     """value * rate ** (n / steps), the growth by a rate above 1 saturating at 2**64."""
-    if is_plainly(rate, 1.0):
-        return value
     if xp is SCALARS or not is_single(xp, n):
         exponent = share(xp, n, steps)
         if is_array(rate) or rate > 1:
@@ -161,6 +159,23 @@ def piecewise(
             elapsed = xp.minimum(elapsed, boundaries[index] - begin)
         value = xp.where(count < begin, value, piece(elapsed))
     return value
+
+
+def sorted_out(
+    count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[Any], Any]]
+) -> Any:
+    """`piecewise` for a NumPy array: each piece is evaluated at its own counts alone."""
+    xp = count.__array_namespace__()
+    flat = count.reshape(-1)
+    place = count_reached(xp, flat, boundaries)
+    order = xp.argsort(place, kind="stable")
+    ends = xp.searchsorted(place[order], xp.arange(len(pieces)), side="right")
+    value, done = xp.empty(flat.shape), 0
+    for piece, begin, end in zip(pieces, (0, *boundaries), ends, strict=True):
+        if end > done:
+            value[order[done:end]] = piece(flat[order[done:end]] - begin)
+        done = end
+    return value.reshape(count.shape)
 
 
 def _saturating_exponent(xp: Any, rate: Any) -> Any:

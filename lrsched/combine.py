@@ -5,7 +5,7 @@ from typing import Any
 from lrsched._alike import alike, in_turn
 from lrsched._define import Inner, Inners, schedule
 from lrsched._namespace import SCALARS
-from lrsched._numerics import LARGEST, piecewise, progress
+from lrsched._numerics import LARGEST, piecewise, progress, sorted_out
 from lrsched._shapes import Shape, between
 from lrsched._validate import Boundaries, Phase, Refusal, Value
 
@@ -87,6 +87,8 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     """
     if xp is not SCALARS and count.ndim == 0 and (groups := alike(schedules)):
         return in_turn(xp, count, boundaries, schedules, groups)
+    if xp is not SCALARS and xp.__name__ == "numpy" and all(each.is_plain for each in schedules):
+        return sorted_out(count, boundaries, schedules)
     return piecewise(xp, count, boundaries, schedules)
 
 

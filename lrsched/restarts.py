@@ -5,7 +5,7 @@ from typing import Any
 
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, real
-from lrsched._numerics import count_reached, geometric, pick
+from lrsched._numerics import count_reached, geometric, is_plainly, pick
 from lrsched._schedule import Schedule
 from lrsched._shapes import between
 from lrsched._validate import Multiple, Rate, Refusal, Steps, Value, Whole, integer, number
@@ -54,7 +54,8 @@ def cosine_restarts(
     [1.0, 0.5, 0.0245, 1.0, 0.5, 1.0]
     """
     cycle, done, left, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
-    peak = geometric(xp, init_value, peak_mult, cycle)
+    equal = is_plainly(peak_mult, 1.0)
+    peak = init_value if equal else geometric(xp, init_value, peak_mult, cycle)
     length = done + left, beyond
     return between(xp, peak, end_value, (done, 0.0), (left, beyond), length, "cosine")
 

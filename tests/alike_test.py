@@ -134,3 +134,28 @@ def test_traced_numbers_are_looked_up_with_their_gradients() -> None:
         elapsed = count - (0, *schedule.params["boundaries"])[chosen]
         wanted[chosen] = one.replace(init_value=1.0)(elapsed)
         np.testing.assert_allclose(peaks, wanted, rtol=2e-6, atol=1e-7)
+
+
+# Curves in NumPy
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(0, 200), max_size=12), st.integers(1, 12))
+def test_in_numpy_each_piece_is_evaluated_at_its_own_counts_alone(at: list[int], k: int) -> None:
+    seen: list[Any] = []
+
+    @lrsched.schedule
+    def watched(xp: Any, count: Any, place: lrsched.Value) -> Any:
+        seen.extend(np.reshape(count, -1))
+        return 1.0 * count + 1000.0 * place
+
+    boundaries = [10 * n for n in range(1, k)]
+    joined = lrsched.join([watched(place) for place in range(k)], boundaries)
+    wanted = [joined(count) for count in at]
+    seen.clear()
+    for shape in ((-1,), (1, -1), (-1, 1)):
+        found = joined(np.asarray(at, np.int64).reshape(shape))
+        assert found.shape == np.asarray(at).reshape(shape).shape
+        assert found.reshape(-1).tolist() == wanted
+    assert len(seen) == 3 * len(at)
+    assert all(joined(np.int64(count)) == value for count, value in zip(at, wanted, strict=True))
