@@ -28,6 +28,8 @@ def split(xp: Any, done: Any, left: Any, steps: Any, times: Any = 1) -> Split:
 
 def power(xp: Any, parts: Split, exponent: Any) -> Split:
     """part ** exponent and 1 - part ** exponent."""
+    if is_plainly(exponent, 1.0):
+        return parts
     part, _ = parts
     if _in_one_float(xp, part[0]):
         return (part[0] ** exponent, 0.0), (_lost(xp, parts, exponent), 0.0)
@@ -50,8 +52,10 @@ def sine(xp: Any, parts: Split) -> Split:
 
 def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -> Any:
     """first * part ** exponent + second * (1 - part ** exponent)."""
-    part, _ = parts
+    part, rest = parts
     nothing = is_plainly(second, 0.0)  # which is left out with its weight
+    if is_plainly(exponent, 1.0):
+        return first * part[0] if nothing else first * part[0] + second * rest[0]
     if _in_one_float(xp, part[0]):
         kept = first * part[0] ** exponent
         return kept if nothing else kept + second * _lost(xp, parts, exponent)
