@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(RUN) examples/digits.py
 
 test: lint types $(VENV)/installed
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest -n 2
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

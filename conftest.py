@@ -31,17 +31,6 @@ def registry() -> Iterator[None]:
     REGISTRY.update(known)
 
 
-# Modules whose tests share processes that one of them starts: one worker has them all.
-TOGETHER = {"accelerate_test", "demo_test", "five_stacks_test", "keras_test"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them for `--dist loadgroup`."""
-    for item in items:
-        if item.path.stem in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 # Scripts that tests start in processes of their own: to import them would set up their devices.
 SCRIPTS = (
     "accelerate_ranks",
