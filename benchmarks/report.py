@@ -15,9 +15,10 @@ HEAD = """# Beside the peers
 Made by `make bench`; do not edit. Each line is one thing done in two ways, ours and a peer's,
 measured in turns in one process: the ratio of our time to theirs, the median of all pairs with its
 quartiles, and the median time of each. A ratio below 1 is in our favour; where the goal is a
-multiple, we are to be so many times faster. **short** is what falls short of its goal. How good the
-range tests' suggestions are has [a page of its own](../docs/range-tests-quality.md), and so have
-[the errors in float32](../docs/numbers.md).
+multiple, we are to be so many times faster. **short** is what falls short of its goal; within the
+spread is what the middle half of the pairs cannot tell from it. How good the range tests'
+suggestions are has [a page of its own](../docs/range-tests-quality.md), and so have [the errors in
+float32](../docs/numbers.md).
 """
 
 
@@ -67,9 +68,17 @@ def line(row: Row) -> str:
     goal = ""
     if row.goal is not None:
         goal = f"≥ {row.goal:g}× faster" if row.at_least else f"≤ {row.goal:g}{_unit(row)}"
-        goal += "" if row.met else " **short**"
+        goal += "" if row.met else " short, within the spread" if _near(row) else " **short**"
     what = f"{row.what} ({row.note})" if row.note else row.what
     return f"| {what} | {row.against} | {figure} | {sides} | {goal} |"
+
+
+def _near(row: Row) -> bool:
+    """Whether the goal lies within the middle half of the pairs."""
+    if not isinstance(row.figure, Ratio) or row.goal is None:
+        return False
+    bound = 1 / row.goal if row.at_least else row.goal
+    return row.figure.low <= bound <= row.figure.high
 
 
 def _unit(row: Row) -> str:
