@@ -189,18 +189,22 @@ def one_cycle(
     values = (initial, peak_value, initial, final) if three_phase else (initial, peak_value, final)
     moments = (0, *ends)
     value: Any = final
-    for phase in reversed(range(len(ends))):
+    phases = range(len(ends))
+    # Of a number, the first phase that it lies in has the value; of an array, it is put in last.
+    for phase in phases if xp is SCALARS else reversed(phases):
         begin, end = moments[phase : phase + 2]
         length = end - begin
         meant = length > 0
         to_end = -_since(xp, count, end)
         inside = (to_end >= 0) & meant
-        if inside is False:  # as only a Python number can be
+        if xp is SCALARS and not inside:
             continue
         length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
         left = xp.clip(to_end, 0.0, length)
         done = xp.clip(_since(xp, count, begin), 0.0, length)
         here = between(xp, values[phase], values[phase + 1], done, left, length, anneal)
+        if xp is SCALARS:
+            return here
         value = xp.where(inside, here, value)
     return value
 

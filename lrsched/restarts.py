@@ -56,8 +56,10 @@ def cosine_restarts(
     cycle, done, left, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
     equal = is_plainly(peak_mult, 1.0)
     peak = init_value if equal else geometric(xp, init_value, peak_mult, cycle)
-    length = done + left, beyond
-    return between(xp, peak, end_value, (done, 0.0), (left, beyond), length, "cosine")
+    ways = done, left, done + left
+    if not is_plainly(beyond, 0.0):
+        ways = (done, 0.0), (left, beyond), (done + left, beyond)
+    return between(xp, peak, end_value, *ways, "cosine")
 
 
 def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, ...]:
