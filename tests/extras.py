@@ -70,7 +70,11 @@ USES = {
 }
 USES["all"] = (
     set().union(*(brought for brought, _ in USES.values())),
-    "import lrsched_jax, lrsched_keras, lrsched_torch",
+    """
+    import os
+    os.environ["KERAS_BACKEND"] = "jax"
+    import lrsched_jax, lrsched_keras, lrsched_torch
+    """,
 )
 FRAMEWORKS = USES["all"][0]
 
