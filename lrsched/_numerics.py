@@ -125,7 +125,8 @@ def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     """How many of the ascending `boundaries` are at or before `count`."""
     if xp is SCALARS:
         return bisect_right(boundaries, count)
-    if xp.__name__ == "numpy":  # where all comparisons of a long curve would fill the memory
+    if xp.__name__ == "numpy" and not any(map(is_array, boundaries)):
+        # All comparisons of a long curve would fill the memory.
         return xp.searchsorted(xp.asarray(boundaries, count.dtype), count, side="right")
     reached = xp.expand_dims(count, axis=-1) >= table(xp, boundaries, count.dtype, like=count)
     return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)

@@ -4,7 +4,7 @@ from typing import Any
 
 from lrsched._alike import alike, in_turn
 from lrsched._define import Inner, Inners, schedule
-from lrsched._namespace import SCALARS
+from lrsched._namespace import SCALARS, is_array
 from lrsched._numerics import LARGEST, piecewise, progress, sorted_out
 from lrsched._shapes import Shape, between
 from lrsched._validate import Boundaries, Phase, Refusal, Value
@@ -85,9 +85,12 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     >>> [trapezoid(count) for count in (2, 4, 9, 12, 14)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    if xp is not SCALARS and count.ndim == 0 and (groups := alike(schedules)):
+    if xp is SCALARS or any(is_array(b) and b.ndim for b in boundaries):
+        return piecewise(xp, count, boundaries, schedules)
+    if count.ndim == 0 and (groups := alike(schedules)):
         return in_turn(xp, count, boundaries, schedules, groups)
-    if xp is not SCALARS and xp.__name__ == "numpy" and all(each.is_plain for each in schedules):
+    plain = not any(map(is_array, boundaries)) and all(each.is_plain for each in schedules)
+    if plain and xp.__name__ == "numpy":
         return sorted_out(count, boundaries, schedules)
     return piecewise(xp, count, boundaries, schedules)
 

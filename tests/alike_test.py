@@ -159,3 +159,21 @@ def test_in_numpy_each_piece_is_evaluated_at_its_own_counts_alone(at: list[int],
         assert found.reshape(-1).tolist() == wanted
     assert len(seen) == 3 * len(at)
     assert all(joined(np.int64(count)) == value for count, value in zip(at, wanted, strict=True))
+
+
+@pytest.mark.parametrize("number", [2, 5])
+def test_a_batch_of_boundaries(number: int) -> None:
+    """Hyperparameters that are arrays go beside the counts, as everywhere."""
+    stairs = [lrsched.multi_step_decay(1.0, 0.5, [n, 3 * n, 7 * n]) for n in (2, 3)]
+    joins = [
+        lrsched.join([lrsched.linear(1.0 + k, 0.0, 9) for k in range(number)], boundaries)
+        for boundaries in ([n * k for k in range(1, number)] for n in (4, 5))
+    ]
+    for each in (stairs, joins):
+        batch = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
+        for count in (0, 5, 8, 13, 40):
+            wanted = [schedule(count) for schedule in each]
+            np.testing.assert_allclose(batch(np.asarray(count)), wanted, rtol=1e-15)
+        at = np.asarray([[0], [5], [13]])
+        wanted = [[schedule(int(count)) for schedule in each] for count in at[:, 0]]
+        np.testing.assert_allclose(batch(at), wanted, rtol=1e-15)
