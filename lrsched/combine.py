@@ -85,7 +85,7 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     >>> [trapezoid(count) for count in (2, 4, 9, 12, 14)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    if xp is SCALARS or any(is_array(b) and b.ndim for b in boundaries):
+    if xp is SCALARS or any(getattr(each, "ndim", 0) for each in boundaries):
         return piecewise(xp, count, boundaries, schedules)
     if count.ndim == 0 and (groups := alike(schedules)):
         return in_turn(xp, count, boundaries, schedules, groups)

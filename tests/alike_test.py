@@ -175,5 +175,5 @@ def test_a_batch_of_boundaries(number: int) -> None:
             wanted = [schedule(count) for schedule in each]
             np.testing.assert_allclose(batch(np.asarray(count)), wanted, rtol=1e-15)
         at = np.asarray([[0], [5], [13]])
-        wanted = [[schedule(int(count)) for schedule in each] for count in at[:, 0]]
-        np.testing.assert_allclose(batch(at), wanted, rtol=1e-15)
+        rows = [[schedule(int(count)) for schedule in each] for count in at[:, 0]]
+        np.testing.assert_allclose(batch(at), rows, rtol=1e-15)
