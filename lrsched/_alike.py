@@ -17,7 +17,7 @@ Groups = list[list[int]]
 
 _, VALUE = get_args(Value)
 
-MANY = 4  # alike schedules from which on the look-ups take less than to evaluate each
+MANY = 5  # alike schedules from which on the look-ups take less than to evaluate each
 
 
 def alike(schedules: Sequence[Schedule]) -> Groups | None:

@@ -39,16 +39,31 @@ def share(xp: Any, part: Any, whole: Any) -> Any:
     return real(xp, part) / real(xp, whole)
 
 
-def half_cosine(xp: Any, part: Any, whole: Any) -> Any:
-    """(1 - cos(pi part / whole)) / 2, from 0 to 1, as a square: `1 - cos` would cancel.
+HALF_COSINE = [-((-1) ** k) * math.pi ** (2 * k) / (2 * math.factorial(2 * k)) for k in range(7)]
 
-    Each of the two is a number, or an integer and a real that add up to it.
+
+def half_cosine(xp: Any, part: Any, rest: Any, whole: Any) -> Any:
+    """(1 - cos(pi part / whole)) / 2, from 0 to 1, for what adds up to the whole.
+
+    Each of the three is a number, or an integer and a real that add up to it.
     """
     if xp is SCALARS or not is_single(xp, part[0] if type(part) is tuple else part):
         return xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole))) ** 2
-    # Squaring doubles the error of the sine, so it is not rounded to one float.
-    root = pairs.quarter_sine(xp, pairs.ratio(xp, _pair(xp, part), _pair(xp, whole)))
-    return pairs.product(xp, root, root)[0]
+    # A sine's error would be doubled by squaring. The series of 1 - cos as far as a quarter turn,
+    # of which the other half is the mirror image, is right to a unit, and alike on every device.
+    first = _one(xp, part) < _one(xp, rest)
+    x, low = pairs.ratio(xp, _pair(xp, _choose(xp, first, part, rest)), _pair(xp, whole))
+    square, series = x * x, HALF_COSINE[-1]
+    for coefficient in HALF_COSINE[-2:0:-1]:
+        series = coefficient + square * series
+    risen = square * series + 2.0 * low * (x * series)
+    return xp.where(first, risen, 1.0 - risen)
+
+
+def _choose(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    if type(x) is tuple:
+        return tuple(_choose(xp, condition, *each) for each in zip(x, y, strict=True))
+    return xp.where(condition, x, y)
 
 
 def _one(xp: Any, n: Any) -> Any:
@@ -66,7 +81,11 @@ def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
         if is_array(rate) or rate > 1:
             exponent = xp.minimum(exponent, _saturating_exponent(xp, rate))
         return value * rate**exponent
-    return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), pairs.log2_of(xp, rate))
+    if is_array(rate) or is_array(steps):
+        exponent, log2 = pairs.ratio(xp, n, steps), pairs.log2_of(xp, rate)
+    else:
+        exponent, log2 = pairs.pair(xp, n), pairs.log2_of(xp, rate, steps)
+    return pairs.times_power_of_2(xp, value, exponent, log2)
 
 
 def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> Any:

@@ -25,7 +25,7 @@ def pair(xp: Any, n: Any) -> Pair:
         return high, n - high
     if not is_integral(xp, n):
         return n, 0.0
-    low = n % 128
+    low = n & 127
     return normal(real(xp, n - low), real(xp, low))
 
 
@@ -43,7 +43,15 @@ def product(xp: Any, x: Pair, y: Pair) -> Pair:
 
     high = _rounded(xp, x[0] * y[0])
     (a, b), (c, d) = halves(x[0]), halves(y[0])
-    return high, ((a * c - high) + a * d + b * c) + b * d + (x[0] * y[1] + x[1] * y[0])
+    low = ((a * c - high) + a * d + b * c) + b * d
+    for one, other in ((x[0], y[1]), (x[1], y[0])):
+        low = low if _is_nothing(one) or _is_nothing(other) else low + one * other
+    return high, low
+
+
+def _is_nothing(x: Any) -> bool:
+    """Whether a number is 0 beforehand: compilers keep the product, which might be NaN."""
+    return not is_array(x) and x == 0
 
 
 def _rounded(xp: Any, product: Any) -> Any:
@@ -78,11 +86,11 @@ def ratio(xp: Any, n: Any, steps: Any) -> Pair:
 ZERO_LOG2 = -(2.0**20)  # what stands for log2(0): the smallest power of such a rate is 0 already
 
 
-def log2_of(xp: Any, rate: Any) -> Pair:
-    """log2 of a rate >= 0 as a pair."""
+def log2_of(xp: Any, rate: Any, steps: Any = 1) -> Pair:
+    """log2 of a rate >= 0 as a pair, shared out among Python's number of steps."""
     if is_array(rate):
         return log2(xp, (_positive(xp, rate), 0.0))
-    return pair(xp, math.log2(rate) if rate > 0 else ZERO_LOG2)
+    return pair(xp, (math.log2(rate) if rate > 0 else ZERO_LOG2) / steps)
 
 
 def natural_log(xp: Any, rate: Any) -> Any:
@@ -191,11 +199,10 @@ def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:
     then they need not be.
     """
     whole = xp.astype(whole, default_dtype(xp, "integral"))
-    sixteenth = whole // 16
-    powers = [2.0 ** (8 * n) for n in range(-13, 8)]
-    root = look_up(xp, table(xp, powers, default_dtype(xp, "real floating"), whole), sixteenth + 13)
-    ones = xp.bitwise_left_shift(xp.ones_like(whole), whole - 16 * sixteenth)
-    return value * real(xp, ones) * root * root
+    half = xp.bitwise_right_shift(whole, 1)
+    powers = table(xp, [2.0**n for n in range(-104, 64)], default_dtype(xp, "real floating"), whole)
+    root = look_up(xp, powers, half + 104)
+    return value * real(xp, 1 + (whole & 1)) * root * root
 
 
 def normal(a: Any, b: Any) -> Pair:

@@ -41,12 +41,12 @@ def _done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
 
 def _cosine_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
     """(1 + cos pi p) / 2."""
-    return half_cosine(xp, left, steps)
+    return half_cosine(xp, left, done, steps)
 
 
 def _cosine_done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
     """(1 - cos pi p) / 2."""
-    return half_cosine(xp, done, steps)
+    return half_cosine(xp, done, left, steps)
 
 
 def _sqrt_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:

@@ -59,6 +59,11 @@ def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -
     if _in_one_float(xp, part[0]):
         kept = first * part[0] ** exponent
         return kept if nothing else kept + second * _lost(xp, parts, exponent)
+    if type(exponent) is float and exponent in (2.0, 3.0, 4.0):
+        kept, series = first * part[0], 1.0
+        for _ in range(int(exponent) - 1):
+            kept, series = kept * part[0], 1.0 + part[0] * series
+        return kept if nothing else kept + second * (rest[0] * series)
     log, times = _log2(xp, parts), pairs.pair(xp, exponent)
     # The value is scaled with the power, which alone might be too small for a float.
     kept = pairs.times_power_of_2(xp, first, log, times)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from lrsched import _splits
 from lrsched._define import schedule
 from lrsched._namespace import is_array
-from lrsched._numerics import exponential, progress, share
+from lrsched._numerics import exponential, is_plainly, progress, share
 from lrsched._shapes import Shape, between
 from lrsched._validate import (
     Positive,
@@ -134,6 +134,8 @@ def k_decay(
     [0.19715, 0.5, 0.853553]
     """
     done, left = progress(xp, count, steps)
+    if is_plainly(k, 1.0) and is_plainly(power, 1.0):
+        return between(xp, init_value, end_value, done, left, steps, shape)
     parts = _splits.power(xp, _splits.split(xp, done, left, steps), k)
     if shape == "cosine":
         parts = _splits.sine(xp, parts)

@@ -62,8 +62,9 @@ def fractal_chebyshev(
     """
     position = whole(xp, count)
     twice = 2 * _fractal_order(position - position // steps * steps, steps) + 1
-    high = half_cosine(xp, 2 * steps - twice, 2 * steps)
-    low = half_cosine(xp, twice, 2 * steps)
+    rest = 2 * steps - twice
+    high = half_cosine(xp, rest, twice, 2 * steps)
+    low = half_cosine(xp, twice, rest, 2 * steps)
     return 1.0 / (high / peak_value + low / lowest_value)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, is_integral, real
-from lrsched._numerics import geometric, half_cosine, lost, share
-from lrsched._shapes import between
+from lrsched._numerics import geometric, lost
+from lrsched._shapes import SHAPES, between
 from lrsched._validate import (
     Flag,
     Fraction,
@@ -113,8 +113,7 @@ def cyclic(
     from_init = xp.where(rising, position, up_steps + down_steps - position)
     from_peak = xp.where(rising, up_steps - position, position - up_steps)
     length = from_init + from_peak  # U or D
-    easing = half_cosine if shape == "cosine" else share
-    away, home = easing(xp, from_init, length), easing(xp, from_peak, length)
+    home, away = (weight(xp, from_init, from_peak, length) for weight in SHAPES[shape])
     if mode == "triangular":
         return init_value * home + peak_value * away
     if callable(mode):
