@@ -1,34 +1,11 @@
-"""Which array namespace a call uses, and the one that stands in when all are Python numbers."""
+"""Which array namespace a call uses, and what goes in and out of it."""
 
-import math
 import numbers
-import operator
 import sys
 from collections.abc import Iterable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
-SCALARS = SimpleNamespace(
-    # The array API's elementwise functions over Python numbers, so that a body written against
-    # an array namespace runs on them as it is.
-    **{name: getattr(math, name) for name in ("ceil", "floor", "sqrt", "exp", "expm1", "log")},
-    **{name: getattr(math, name) for name in ("log1p", "log2", "sin", "cos", "tan", "tanh")},
-    **{name: getattr(math, name) for name in ("atan", "sinh", "cosh", "trunc", "hypot")},
-    abs=abs,
-    pow=operator.pow,
-    round=round,
-    square=lambda x: x * x,
-    minimum=min,
-    maximum=max,
-    clip=lambda x, low, high: low if x < low else high if x > high else x,
-    where=lambda condition, x, y: x if condition else y,
-    logical_and=operator.and_,
-    logical_or=operator.or_,
-    logical_not=operator.not_,
-    pi=math.pi,
-    e=math.e,
-    inf=math.inf,
-)
+from lrsched._scalars import is_scalar
 
 LARGEST_COUNT = 2**31 - 1  # the largest int32, where optax's counters saturate
 
@@ -112,15 +89,15 @@ def as_result(xp: Any, value: Any, count: Any) -> Any:
 
 def real(xp: Any, x: Any) -> Any:
     """`x`, an integer array made real; Python numbers join any dtype as they are."""
-    if xp is SCALARS or not is_array(x) or not is_integral(xp, x):
+    if is_scalar(xp) or not is_array(x) or not is_integral(xp, x):
         return x
     return xp.astype(x, default_dtype(xp, "real floating"))
 
 
 def whole(xp: Any, x: Any) -> Any:
     """`x` without its fraction, as an integer."""
-    if xp is SCALARS:
-        return int(x)
+    if is_scalar(xp):
+        return xp.trunc(x)
     if is_integral(xp, x):
         return x
     return xp.astype(xp.floor(x), default_dtype(xp, "integral"))

@@ -11,7 +11,6 @@ from typing import Any
 
 from lrsched import _pairs as pairs
 from lrsched._namespace import (
-    SCALARS,
     default_dtype,
     is_array,
     is_single,
@@ -19,6 +18,7 @@ from lrsched._namespace import (
     real,
     table,
 )
+from lrsched._scalars import call, entry, is_scalar
 
 LARGEST = 1e38  # where a product of schedules saturates: just below the largest float32
 
@@ -47,7 +47,7 @@ def half_cosine(xp: Any, part: Any, rest: Any, whole: Any) -> Any:
 
     Each of the three is a number, or an integer and a real that add up to it.
     """
-    if xp is SCALARS or not is_single(xp, part[0] if type(part) is tuple else part):
+    if is_scalar(xp) or not is_single(xp, part[0] if type(part) is tuple else part):
         return xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole))) ** 2
     # A sine's error would be doubled by squaring. The series of 1 - cos as far as a quarter turn,
     # of which the other half is the mirror image, is right to a unit, and alike on every device.
@@ -76,7 +76,7 @@ def _pair(xp: Any, n: Any) -> pairs.Pair:
 
 def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     """value * rate ** (n / steps), the growth by a rate above 1 saturating at 2**64."""
-    if xp is SCALARS or not is_single(xp, n):
+    if is_scalar(xp) or not is_single(xp, n):
         exponent = share(xp, n, steps)
         if is_array(rate) or rate > 1:
             exponent = xp.minimum(exponent, _saturating_exponent(xp, rate))
@@ -90,7 +90,7 @@ def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
 
 def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> Any:
     """value * e ** (exponent * n / steps), for what grows no further than 2**64."""
-    if xp is SCALARS or not is_single(xp, n):
+    if is_scalar(xp) or not is_single(xp, n):
         return value * xp.exp(exponent * (real(xp, n) / real(xp, steps)))
     log2 = pairs.pair(xp, exponent / math.log(2))
     return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), log2)
@@ -98,7 +98,7 @@ def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> A
 
 def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
     """e ** (-exponent * (n / steps) ** 2)."""
-    if xp is SCALARS or not is_single(xp, n):
+    if is_scalar(xp) or not is_single(xp, n):
         return xp.exp(-1.0 * exponent * share(xp, n, steps) ** 2)
     ratio = pairs.ratio(xp, n, steps)
     log2 = pairs.pair(xp, -1.0 * exponent / math.log(2))
@@ -107,7 +107,7 @@ def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
 
 def power_of_many(xp: Any, value: Any, count: Any, each: Any, exponent: Any) -> Any:
     """value * n ** exponent for an exponent <= 0, where n is count * each and at least 1."""
-    if xp is SCALARS or not is_single(xp, count):
+    if is_scalar(xp) or not is_single(xp, count):
         return value * xp.maximum(real(xp, count) * each, 1.0) ** exponent
     many = pairs.product(xp, pairs.pair(xp, count), pairs.pair(xp, each))
     few = many[0] < 1
@@ -125,7 +125,7 @@ def langevin(xp: Any, x: Any) -> Any:
 
 def lost_exponential(xp: Any, count: Any, time_constant: Any) -> Any:
     """1 - e ** (-(count + 1) / time_constant)."""
-    if xp is SCALARS or not is_single(xp, count):
+    if is_scalar(xp) or not is_single(xp, count):
         return -xp.expm1(-(real(xp, count) + 1.0) / time_constant)
     high, low = pairs.pair(xp, count)  # of which the low part has room for one more
     x = pairs.ratio(xp, pairs.normal(high, low + 1.0), time_constant)
@@ -142,8 +142,8 @@ def lost(xp: Any, rate: Any, n: Any) -> Any:
 
 def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     """How many of the ascending `boundaries` are at or before `count`."""
-    if xp is SCALARS:
-        return bisect_right(boundaries, count)
+    if is_scalar(xp):
+        return call(bisect_right, boundaries, count)
     if xp.__name__ == "numpy" and not any(map(is_array, boundaries)):
         # All comparisons of a long curve would fill the memory.
         return xp.searchsorted(xp.asarray(boundaries, count.dtype), count, side="right")
@@ -153,8 +153,8 @@ def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
 
 def pick(xp: Any, values: Sequence[Any], index: Any, like: Any = None) -> Any:
     """The values at an integer `index` of any shape, in the dtype of `like` or the default real."""
-    if xp is SCALARS:
-        return values[index]
+    if is_scalar(xp):
+        return entry(values, index)
     dtype = default_dtype(xp, "real floating") if like is None else like.dtype
     return look_up(xp, table(xp, values, dtype, like=index), index)
 
@@ -167,9 +167,8 @@ def piecewise(
     A piece that is not chosen is evaluated, where it must be, inside its own stretch, so that it
     can neither overflow nor divide by zero there: a masked infinity would make gradients NaN.
     """
-    if xp is SCALARS:
-        index = bisect_right(boundaries, count)
-        return pieces[index](count - boundaries[index - 1] if index else count)
+    if is_scalar(xp):
+        return call(_piece_at, count, boundaries, pieces)
     if not boundaries:
         return pieces[0](count)
     value = pieces[0](xp.minimum(count, boundaries[0]))
@@ -179,6 +178,11 @@ def piecewise(
             elapsed = xp.minimum(elapsed, boundaries[index] - begin)
         value = xp.where(count < begin, value, piece(elapsed))
     return value
+
+
+def _piece_at(count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[Any], Any]]) -> Any:
+    index = bisect_right(boundaries, count)
+    return pieces[index](count - boundaries[index - 1] if index else count)
 
 
 def sorted_out(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
 from lrsched._durations import Duration
 from lrsched._namespace import (
     LARGEST_COUNT,
-    SCALARS,
     as_count,
     as_python,
     as_result,
@@ -17,6 +17,7 @@ from lrsched._namespace import (
     namespace_of,
 )
 from lrsched._pytree import register_schedules, when_jax_is_imported
+from lrsched._scalars import SCALARS, TERMS, Term, call, compiled
 
 if TYPE_CHECKING:
     from lrsched._define import Definition
@@ -43,7 +44,8 @@ class Schedule:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_body",
+        "_called",
+        "_compiled",
         "_definition",
         "_plain",
         "_resolved",
@@ -52,17 +54,19 @@ class Schedule:
     __array_ufunc__ = None  # numpy.float64(0.5) * schedule is for `__rmul__`
 
     _definition: Definition
-    _body: Callable[..., Any]
     _values: tuple[Any, ...]
     _plain: bool
+    _called: bool | None  # with a number; None where it no longer matters
+    _compiled: Callable[[Any], Any] | None
     _resolved: bool
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         # Never validates: JAX puts tracers, placeholders and batches here.
         setting = functools.partial(object.__setattr__, self)
         setting("_definition", definition)
-        setting("_body", definition.body)
         setting("_values", values)
+        setting("_called", False)
+        setting("_compiled", None)
         plain = all(map(_is_plain, values))
         setting("_plain", plain)
         setting("_resolved", plain or not any(type(x) is Duration for x in leaves(values)))
@@ -74,18 +78,40 @@ class Schedule:
     def __call__(self, count: Any) -> Any:
         """The learning rate after `count` updates."""
         kind = type(count)
-        if self._plain and (kind is int or kind is float) and 0 <= count <= LARGEST_COUNT:
-            return self._body(SCALARS, count, *self._values)
+        if (kind is int or kind is float) and 0 <= count <= LARGEST_COUNT:
+            compiled = self._compiled
+            if compiled is not None:
+                return compiled(count)
+            if self._plain:
+                if self._called is not None:
+                    self._note_call()
+                return self._definition.body(SCALARS, count, *self._values)
+        if kind is Term:
+            return self._recorded(count)
         if not self._resolved:
             from lrsched import units
 
             units.refuse_unresolved(self)
         arrays = [x for x in (count, *leaves(self._values)) if is_array(x)]
         if not arrays:
-            return self._body(SCALARS, as_python(count), *self._values)
+            return self(as_python(count))
         xp = namespace_of(arrays)
         count = as_count(xp, count, like=arrays[0])
-        return as_result(xp, self._body(xp, count, *self._values), count)
+        return as_result(xp, self._definition.body(xp, count, *self._values), count)
+
+    def _note_call(self) -> None:
+        """Compile the formula when it is called again with a number: once is not worth it."""
+        again = self._called
+        object.__setattr__(self, "_called", None if again else True)
+        if again and self._definition.is_own:
+            object.__setattr__(self, "_compiled", compiled(self._definition.body, self._values))
+
+    def _recorded(self, count: Term) -> Any:
+        """The value at a count that is not known yet, as part of a formula that is compiled."""
+        if self._definition.is_own:
+            with suppress(TypeError):
+                return self._definition.body(TERMS, count, *self._values)
+        return call(self, count)
 
     @property
     def name(self) -> str:

@@ -8,9 +8,10 @@ import math
 from typing import Any
 
 from lrsched import _pairs as pairs
-from lrsched._namespace import SCALARS, is_single, real
+from lrsched._namespace import is_single, real
 from lrsched._numerics import is_plainly
 from lrsched._pairs import Pair
+from lrsched._scalars import is_scalar
 
 Split = tuple[Pair, Pair]
 
@@ -82,7 +83,7 @@ def _at_ends(xp: Any, parts: Split, x: Pair, at_nothing: float, at_everything: f
 
 
 def _in_one_float(xp: Any, x: Any) -> bool:
-    return xp is SCALARS or not is_single(xp, x)
+    return is_scalar(xp) or not is_single(xp, x)
 
 
 def _log2(xp: Any, parts: Split) -> Pair:

@@ -4,8 +4,9 @@ from typing import Any
 
 from lrsched._alike import alike, in_turn
 from lrsched._define import Inner, Inners, schedule
-from lrsched._namespace import SCALARS, is_array
+from lrsched._namespace import is_array
 from lrsched._numerics import LARGEST, piecewise, progress, sorted_out
+from lrsched._scalars import is_scalar
 from lrsched._shapes import Shape, between
 from lrsched._validate import Boundaries, Phase, Refusal, Value
 
@@ -46,8 +47,6 @@ def warmup(
     >>> [recipe(count) for count in (0, 2, 4)]
     [0.0, 0.5, 1.0]
     """
-    if xp is SCALARS and count >= warmup_steps:
-        return schedule(count - warmup_steps)
     # With no steps to warm up, stand at the end of a warmup of one.
     nothing = 1 * (warmup_steps == 0)
     steps = warmup_steps + nothing
@@ -85,7 +84,7 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     >>> [trapezoid(count) for count in (2, 4, 9, 12, 14)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    if xp is SCALARS or any(getattr(each, "ndim", 0) for each in boundaries):
+    if is_scalar(xp) or any(getattr(each, "ndim", 0) for each in boundaries):
         return piecewise(xp, count, boundaries, schedules)
     if count.ndim == 0 and (groups := alike(schedules)):
         return in_turn(xp, count, boundaries, schedules, groups)

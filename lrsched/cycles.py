@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from lrsched._define import schedule
-from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, is_integral, real
+from lrsched._namespace import LARGEST_COUNT, is_array, is_integral, real
 from lrsched._numerics import geometric, lost
+from lrsched._scalars import SCALARS, call
 from lrsched._shapes import SHAPES, between
 from lrsched._validate import (
     Flag,
@@ -117,7 +118,7 @@ def cyclic(
     if mode == "triangular":
         return init_value * home + peak_value * away
     if callable(mode):
-        scale = mode(real(xp, cycle))
+        scale = call(mode, real(xp, cycle))
         return init_value * (home + away * (1.0 - scale)) + peak_value * (away * scale)
     if mode == "triangular2":
         kept = geometric(xp, peak_value * away, 0.5, cycle)
@@ -188,22 +189,16 @@ def one_cycle(
     values = (initial, peak_value, initial, final) if three_phase else (initial, peak_value, final)
     moments = (0, *ends)
     value: Any = final
-    phases = range(len(ends))
-    # Of a number, the first phase that it lies in has the value; of an array, it is put in last.
-    for phase in phases if xp is SCALARS else reversed(phases):
+    for phase in reversed(range(len(ends))):  # the first that it lies in has the last word
         begin, end = moments[phase : phase + 2]
         length = end - begin
         meant = length > 0
         to_end = -_since(xp, count, end)
         inside = (to_end >= 0) & meant
-        if xp is SCALARS and not inside:
-            continue
         length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
         left = xp.clip(to_end, 0.0, length)
         done = xp.clip(_since(xp, count, begin), 0.0, length)
         here = between(xp, values[phase], values[phase + 1], done, left, length, anneal)
-        if xp is SCALARS:
-            return here
         value = xp.where(inside, here, value)
     return value
 

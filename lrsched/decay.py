@@ -3,8 +3,9 @@
 from typing import Any
 
 from lrsched._define import schedule
-from lrsched._namespace import SCALARS, is_array
+from lrsched._namespace import is_array
 from lrsched._numerics import count_reached, geometric, pick, progress
+from lrsched._scalars import SCALARS, is_scalar
 from lrsched._shapes import between
 from lrsched._validate import Boundaries, Flag, Milestones, Rate, Refusal, Steps, Value, Values
 
@@ -97,7 +98,7 @@ def multi_step_decay(
     [1.0, 0.1, 0.1]
     """
     reached = count_reached(xp, count, boundaries)
-    if xp is SCALARS or is_array(init_value) or is_array(decay_rate):
+    if is_scalar(xp) or is_array(init_value) or is_array(decay_rate):
         return geometric(xp, init_value, decay_rate, reached)
     stairs = [geometric(SCALARS, init_value, decay_rate, n) for n in range(len(boundaries) + 1)]
     return pick(xp, stairs, reached)

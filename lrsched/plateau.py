@@ -9,8 +9,9 @@ import numbers
 from typing import Annotated, Any, Literal, NamedTuple
 
 from lrsched._define import kinds_of
-from lrsched._namespace import SCALARS, default_dtype, device_of, is_array, namespace_of
+from lrsched._namespace import default_dtype, device_of, is_array, namespace_of
 from lrsched._pytree import when_jax_is_imported
+from lrsched._scalars import SCALARS
 from lrsched._validate import Rate, Real, Refusal, Whole, choice, integer, is_traced, number
 
 Cut = Annotated[Real, number("a number >= 0 and < 1", lambda value: 0 <= value < 1)]

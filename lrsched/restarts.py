@@ -4,8 +4,9 @@ import functools
 from typing import Any
 
 from lrsched._define import schedule
-from lrsched._namespace import LARGEST_COUNT, SCALARS, is_array, real
+from lrsched._namespace import LARGEST_COUNT, is_array, real
 from lrsched._numerics import count_reached, geometric, is_plainly, pick
+from lrsched._scalars import SCALARS, is_scalar
 from lrsched._schedule import Schedule
 from lrsched._shapes import between
 from lrsched._validate import Multiple, Rate, Refusal, Steps, Value, Whole, integer, number
@@ -69,7 +70,7 @@ def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, .
     equal = cycle, position, first - position, 0.0
     if not is_array(mult) and mult == 1:
         return equal
-    if xp is SCALARS:
+    if is_scalar(xp):
         starts, ends, beyond = _cached_cycles(first, mult)
     elif not (is_array(first) or is_array(mult)):
         starts, ends, beyond = _cycles(SCALARS, first, mult)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import lrsched
 from lrsched import Schedule, _tensorflow
-from lrsched._namespace import SCALARS
+from lrsched._scalars import SCALARS
 from tests.ulp import telling_counts, worst
 
 SEVERAL = [
