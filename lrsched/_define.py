@@ -30,7 +30,7 @@ class Definition:
         self.kinds = kinds_of(body, self.parameters)
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
         # Formulas of the library are recorded, to compile them for numbers; others may branch.
-        self.is_own = body.__module__.startswith("lrsched.")
+        self.is_own = str(body.__module__).startswith("lrsched.")
         self.factory: Callable[..., Schedule]
 
     def make(self, *args: Any, **kwargs: Any) -> Schedule:

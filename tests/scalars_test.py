@@ -46,12 +46,13 @@ def test_a_schedule_is_compiled_when_it_is_called_again() -> None:
     assert schedule(30) == first
 
 
-@lrsched.schedule
-def branching(xp: Any, count: Any, value: lrsched.Value) -> Any:
-    return value if isinstance(count, int) and count < 5 else value / 2
+def test_the_formulas_of_others_may_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrsched._define.REGISTRY", {})  # which other tests print
 
+    @lrsched.schedule
+    def branching(xp: Any, count: Any, value: lrsched.Value) -> Any:
+        return value if isinstance(count, int) and count < 5 else value / 2
 
-def test_the_formulas_of_others_may_branch() -> None:
     alone, inside = branching(1.0), lrsched.warmup(branching(1.0), 2)
     for _ in range(3):
         assert [alone(count) for count in (4, 5, 4.0)] == [1.0, 0.5, 0.5]
