@@ -63,9 +63,9 @@ def as_count(xp: Any, count: Any, like: Any) -> Any:
         return xp.clip(count, 0.0, float(LARGEST_COUNT))
     if not xp.isdtype(count.dtype, "integral"):
         raise TypeError(f"count must be a number or an array of numbers, got dtype {count.dtype}")
-    if xp.iinfo(count.dtype).max > LARGEST_COUNT:
-        count = xp.minimum(count, LARGEST_COUNT)
-    return xp.maximum(xp.astype(count, default_dtype(xp, "integral"), copy=False), 0)
+    wide = xp.iinfo(count.dtype).max > LARGEST_COUNT
+    count = xp.clip(count, 0, LARGEST_COUNT) if wide else xp.maximum(count, 0)
+    return xp.astype(count, default_dtype(xp, "integral"), copy=False)
 
 
 def as_python(count: Any) -> int | float:

@@ -48,7 +48,8 @@ def half_cosine(xp: Any, part: Any, rest: Any, whole: Any) -> Any:
     Each of the three is a number, or an integer and a real that add up to it.
     """
     if is_scalar(xp) or not is_single(xp, part[0] if type(part) is tuple else part):
-        return xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole))) ** 2
+        root = xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole)))
+        return root * root
     # A sine's error would be doubled by squaring. The series of 1 - cos as far as a quarter turn,
     # of which the other half is the mirror image, is right to a unit, and alike on every device.
     first = _one(xp, part) < _one(xp, rest)

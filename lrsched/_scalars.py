@@ -122,15 +122,28 @@ def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any
     except (TypeError, RecursionError):
         return None
     known: dict[str, Any] = {}
-    lines, expression = _written(result, known)
-    source = "\n    ".join(["def compiled(count):", *lines, f"return {expression}"])
+    source = "\n".join(["def compiled(count):", *_block(result, known, {}, " ")])
     exec(compile(source, f"<lrsched.{body.__name__}>", "exec"), known)
     return known["compiled"]  # type: ignore[no-any-return]
 
 
-def _written(result: Any, known: dict[str, Any]) -> tuple[list[str], str]:
-    """Assignments of what is used more than once, and the expression of the result."""
-    terms = _all_parts(result)
+def _block(result: Any, known: dict[str, Any], named: dict[int, str], margin: str) -> list[str]:
+    """The lines that return a result. Of a choice, each side is evaluated where it is chosen."""
+    if type(result) is not Term or result.form != _INLINE["where"] or result.serial in named:
+        *lines, text = _lines(result, known, named)
+        return [*(margin + line for line in lines), f"{margin}return {text}"]
+    condition, chosen, other = result.parts
+    *lines, text = _lines(condition, known, named)
+    return [
+        *(margin + line for line in (*lines, f"if {text}:")),
+        *_block(chosen, known, dict(named), margin + " "),
+        *_block(other, known, named, margin),
+    ]
+
+
+def _lines(result: Any, known: dict[str, Any], named: dict[int, str]) -> list[str]:
+    """Assignments of what is used more than once and not named yet; last, the expression."""
+    terms = _unnamed_parts(result, named)
     uses = Counter(
         part.serial
         for term in terms
@@ -139,33 +152,34 @@ def _written(result: Any, known: dict[str, Any]) -> tuple[list[str], str]:
         for _ in range(term.form.count(f"{{{place}}}"))
     )
     lines: list[str] = []
-    text: dict[int, str] = {}
-    depth: dict[int, int] = {}
+    text = dict(named)
+    depth: dict[int, int] = Counter()
     for term in terms:
-        parts = [
-            text[part.serial] if type(part) is Term else _constant(part, known)
-            for part in term.parts
-        ]
+        parts = [_text(part, text, known) for part in term.parts]
         expression = term.form.format(*parts)
-        depth[term.serial] = 1 + max((depth[p.serial] for p in _terms(term.parts)), default=0)
+        depth[term.serial] = 1 + max((depth[part.serial] for part in _terms(term.parts)), default=0)
         if term.parts and (uses[term.serial] > 1 or depth[term.serial] == DEEPEST):
-            lines.append(f"x{len(lines)} = {expression}")
-            expression = f"x{len(lines) - 1}"
-            depth[term.serial] = 1
+            name = named[term.serial] = f"x{len(named)}"
+            lines.append(f"{name} = {expression}")
+            depth[term.serial], expression = 1, name
         text[term.serial] = expression
-    return lines, text[result.serial] if type(result) is Term else _constant(result, known)
+    return [*lines, _text(result, text, known)]
 
 
-def _all_parts(result: Any) -> Iterable[Term]:
+def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Term]:
     """The terms that a result is made of, none before its own parts."""
     found: dict[int, Term] = {}
-    open_ = [*_terms((result,))]
-    while open_:
-        term = open_.pop()
-        if term.serial not in found:
+    unseen = _terms((result,))
+    while unseen:
+        term = unseen.pop()
+        if term.serial not in found and term.serial not in named:
             found[term.serial] = term
-            open_.extend(_terms(term.parts))
+            unseen.extend(_terms(term.parts))
     return [found[serial] for serial in sorted(found)]
+
+
+def _text(part: Any, text: dict[int, str], known: dict[str, Any]) -> str:
+    return text[part.serial] if type(part) is Term else _constant(part, known)
 
 
 def _terms(parts: Iterable[Any]) -> list[Term]:
