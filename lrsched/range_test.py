@@ -7,6 +7,7 @@ A range test raises the learning rate over a few hundred updates and records the
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping
@@ -239,6 +240,7 @@ class RangeTest:
         )
 
 
+@functools.lru_cache
 def default_ramp(steps: int, low: float = 1e-7, high: float = 10.0) -> Schedule:
     """What raises the learning rate where nothing else is asked for: both ends are reached."""
     return exponential_ramp(low, high, max(steps - 1, 1))

@@ -83,25 +83,41 @@ def stacked(batches: Any, source: Batches, steps: int) -> tuple[Any, int, int]:
     """
     wanted = min(len(batches), steps) if source.listed else steps
     taken = list(itertools.islice(source, wanted))
-    shapes = _shapes(source.first)
-    for number, batch in enumerate(taken):
-        if _shapes(batch) != shapes:
-            alike = f"of equal shapes with compiled=True, {shapes[1]} like the first"
-            source.refuse(f"batch {number}", alike, _shapes(batch)[1])
-    return jax.tree.map(_stack, *taken), len(taken), steps if source.listed else len(taken)
+    structure, types = _shapes(source.first)
+    leaves = jax.tree.leaves(taken)
+    columns = [leaves[place :: len(types)] for place in range(len(types))]
+    if not _alike(taken, structure, columns, types):
+        for number, batch in enumerate(taken):
+            if _shapes(batch) != (structure, types):
+                wanted_shapes = f"of equal shapes with compiled=True, {types} like the first"
+                source.refuse(f"batch {number}", wanted_shapes, _shapes(batch)[1])
+    stack = structure.unflatten(map(_stack, columns))
+    if jax.default_backend() != "cpu":  # where a compiled function reads NumPy's memory in place
+        stack = jax.device_put(stack)
+    return stack, len(taken), steps if source.listed else len(taken)
+
+
+def _alike(taken: list[Any], structure: Any, columns: list[list[Any]], types: list[Any]) -> bool:
+    """Whether batches are of one structure and their leaves of these types: all at a time."""
+    each = jax.tree.structure(taken).children()  # type: ignore[attr-defined]
+    return all(x == structure for x in each) and all(
+        _type(leaf) == kind for kind, column in zip(types, columns, strict=True) for leaf in column
+    )
 
 
 def _shapes(batch: Any) -> tuple[Any, list[Any]]:
     leaves, structure = jax.tree.flatten(batch)
-    return structure, [
-        (leaf.dtype, leaf.shape) if hasattr(leaf, "dtype") else type(leaf) for leaf in leaves
-    ]
+    return structure, list(map(_type, leaves))
 
 
-def _stack(*leaves: Any) -> Any:
+def _type(leaf: Any) -> Any:
+    return (leaf.dtype, leaf.shape) if hasattr(leaf, "dtype") else type(leaf)
+
+
+def _stack(leaves: list[Any]) -> Any:
     sharding = getattr(leaves[0], "sharding", None)
     if not isinstance(leaves[0], jax.Array) or _on_one_cpu(leaves[0]):
-        return jax.device_put(np.stack([np.asarray(leaf) for leaf in leaves]))
+        return np.stack([np.asarray(leaf) for leaf in leaves])
     if not isinstance(sharding, NamedSharding):
         return jnp.stack(leaves)
     # Compiled, so that every process of a mesh does the same, each to its part.

@@ -61,4 +61,5 @@ def rates_of(refuse: Refusal, name: str, schedule: Any, steps: int) -> Any:
     """The learning rate of each update, in JAX's precision."""
     if not isinstance(schedule, Schedule):
         refuse(name, "a Schedule", schedule, TypeError)
-    return np.asarray(schedule(np.arange(steps)), jax.dtypes.canonicalize_dtype(jnp.float64))
+    rates = list(map(schedule, range(steps))) if schedule.is_plain else schedule(np.arange(steps))
+    return np.asarray(rates, jax.dtypes.canonicalize_dtype(jnp.float64))

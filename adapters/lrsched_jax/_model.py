@@ -158,7 +158,9 @@ def _check_leaves(params: Any, refuse: Refusal) -> None:
         refuse("params", "a pytree with at least one array", params)
     for path, leaf in leaves:
         named = f"params{jax.tree_util.keystr(path)}"
-        known = type(leaf) is float or hasattr(leaf, "dtype")
-        if not (known and jnp.issubdtype(jnp.result_type(leaf), jnp.floating)):
+        known = type(leaf) is float or (
+            hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+        )
+        if not known:
             wanted = "an array of floating-point numbers, for it is differentiated"
             refuse(named, f"{wanted} (what is not trained goes into model_state)", leaf, TypeError)

@@ -104,21 +104,21 @@ def in_a_loop(plan: Plan, start: Start, divergence: float | None) -> Run:
 
 
 def _unseen(seen: Any, since: int, until: int) -> list[Any]:
-    held = np.asarray(seen)
+    held = np.asarray(seen).tolist()
     return [held[number % len(held)] for number in range(since, until)]
 
 
 def _take(recorder: Recorder, numbers: list[Any]) -> bool:
     """Give the recorder the losses that it has not had, and say whether to go on."""
     fresh = itertools.islice(numbers, len(recorder.losses), None)
-    return all(recorder.take(float(row[0])) for row in fresh)
+    return all(recorder.take(row[0]) for row in fresh)
 
 
 def _run(recorder: Recorder, names: list[str], numbers: Any, measured: dict[str, Rows]) -> Run:
     """What counts of what was seen: nothing from after the stop."""
     end = len(recorder.losses)
     columns = zip(names, list(zip(*numbers, strict=True))[1:], strict=True)
-    metrics = {name: list(enumerate(map(float, column[:end]))) for name, column in columns}
+    metrics = {name: list(enumerate(column[:end])) for name, column in columns}
     measured = {name: [row for row in rows if row[0] < end] for name, rows in measured.items()}
     return Run(recorder.losses, recorder.stopped, metrics | measured)
 
@@ -177,7 +177,7 @@ def at_once(plan: Plan, starts: Sequence[Start], divergence: float | None) -> li
 def _after(seen: Any, count: Any, short: bool, divergence: float | None, names: list[str]) -> Run:
     """The run that a compiled loop made; what exactly counts of it, the recorder says."""
     recorder = Recorder(divergence)
-    numbers = list(np.asarray(seen)[: int(count)])
+    numbers = np.asarray(seen)[: int(count)].tolist()
     if _take(recorder, numbers) and short:
         recorder.stopped = "exhausted"
     return _run(recorder, names, numbers, {})

@@ -100,7 +100,7 @@ class Training:
         Whatever is wrong with the user's functions comes out here.
         """
         leaves, structure = jax.tree.flatten((params, state, rate, key, batch))
-        kind = (structure, *((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves))
+        kind = (structure, *map(_kind, leaves))
         if kind not in self.outlines:
             carry = jax.eval_shape(self._init, params, state, rate)
             program, found = jax.make_jaxpr(self.one, return_shape=True)(carry, rate, key, batch)
@@ -186,6 +186,10 @@ class Training:
 
 def _row(loss: Any, numbers: dict[str, Any], dtype: Any) -> Any:
     return jnp.stack([x.astype(dtype) for x in (loss, *numbers.values())])
+
+
+def _kind(leaf: Any) -> Any:
+    return (leaf.shape, leaf.dtype) if hasattr(leaf, "dtype") else jnp.result_type(leaf)
 
 
 def _strong(leaf: Any) -> Any:
