@@ -25,11 +25,10 @@ gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py
 
 ulp: $(VENV)/installed
-	$(RUN) -m benchmarks.ulp --write
+	$(RUN) -m benchmarks.run ulp
 
 quality: $(VENV)/installed
-	$(RUN) -m benchmarks.range_test_curves $(VENV)/curves.npz
-	$(RUN) -m benchmarks.range_test_quality $(VENV)/curves.npz
+	$(RUN) -m benchmarks.run quality
 
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.run

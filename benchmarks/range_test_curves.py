@@ -1,7 +1,5 @@
 """Trains every task of `benchmarks.range_test_tasks`: range tests, probes and the truth.
 
-    python -m benchmarks.range_test_curves curves.npz
-
 For each task, over ten seeds (initialisation and order of the batches): the raw losses of range
 tests of 100, 200 and 400 updates and of short runs at the constant rates of a grid, from the same
 state; and, of other seeds, the loss held out after 100 and 300 updates at each rate of the grid.
@@ -9,8 +7,8 @@ state; and, of other seeds, the loss held out after 100 and 300 updates at each 
 
 from __future__ import annotations
 
-import argparse
 import functools
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -100,20 +98,13 @@ def curves(task: Task) -> dict[str, Array]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("curves", type=Path, help="where they go, an .npz")
-    parser.add_argument("--only", nargs="*", help="the names of tasks to make anew")
-    options = parser.parse_args()
-    known = dict(np.load(options.curves)) if options.curves.exists() else {}
+def train_all(path: Path) -> None:
+    """Train the tasks that the file has not yet."""
+    known = dict(np.load(path)) if path.exists() else {}
     for name, task in tasks().items():
-        if options.only and name not in options.only:
+        if f"{name}/truth" in known:
             continue
         start = time.perf_counter()
         known |= {f"{name}/{kind}": found for kind, found in curves(task).items()}
-        print(f"{name:28}{time.perf_counter() - start:8.1f} s", flush=True)
-        np.savez_compressed(options.curves, allow_pickle=False, **known)
-
-
-if __name__ == "__main__":
-    main()
+        print(f"{name:28}{time.perf_counter() - start:8.1f} s", file=sys.stderr, flush=True)
+        np.savez_compressed(path, allow_pickle=False, **known)

@@ -1,17 +1,11 @@
 """How good the learning rates are that range tests suggest: every rule on the same curves.
 
-    python -m benchmarks.range_test_curves curves.npz
-    python -m benchmarks.range_test_quality curves.npz
-
-trains the tasks (about ten minutes), then scores all rules (seconds) and writes
-`benchmarks/results/range_test_quality.json` and `docs/range-tests-quality.md`. The score of a
-suggestion is the loss held out after training at it as a constant rate, over that at the best
-rate of the grid, interpolated between the rates of the grid; 1 is perfect.
+The score of a suggestion is the loss held out after training at it as a constant rate, over that at
+the best rate of the grid, interpolated between the rates of the grid; 1 is perfect.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -228,21 +222,12 @@ def mean(values: list[float]) -> float:
     return float(np.mean(finite)) if finite else float("nan")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("curves", type=Path, help="what range_test_curves wrote")
-    options = parser.parse_args()
-    known = loaded(options.curves)
+def publish(known: dict[str, Curves]) -> dict[str, Any]:
+    """Write the figures, the page and its picture."""
     found = results(known)
     folder = ROOT / "benchmarks" / "results"
-    folder.mkdir(exist_ok=True)
     text = json.dumps(found, indent=1).replace("NaN", "null")
     (folder / "range_test_quality.json").write_text(text + "\n")
-    table = page(found)
-    (ROOT / "docs" / "range-tests-quality.md").write_text(table)
+    (ROOT / "docs" / "range-tests-quality.md").write_text(page(found))
     figure(found, folder / "range_test_quality.svg")
-    print(table)
-
-
-if __name__ == "__main__":
-    main()
+    return found

@@ -11,7 +11,7 @@ TICKS = (1, 1.1, 1.25, 1.5, 2, 3, 5, 10)
 
 HEAD = """# How good the suggestions of range tests are
 
-Made by `python -m benchmarks.range_test_quality`; do not edit.
+Made by `make quality`; do not edit.
 
 Range tests from 1e-7 to 10 in 100, 200 and 400 updates, ten seeds each. The score of a suggested
 rate is the loss held out after training at it, as a constant rate, over that at the best of 25

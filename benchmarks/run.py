@@ -2,9 +2,9 @@
 
     python -m benchmarks.run [SECTION ...]
 
-runs each section's script in a process of its own, and writes `results/<machine>.json`, its figures
-and `README.md`, which shows the results of every machine. With names, the other sections keep what
-they have.
+runs each section's script in a process of its own, in about half an hour, and writes
+`results/machine-<kind>.json`, its figures and `README.md`, which shows the results of every
+machine. With names, the other sections keep what they have.
 """
 
 import argparse
@@ -28,12 +28,14 @@ LIBRARIES = ("jax", "optax", "flax", "torch", "numpy", "keras", "transformers", 
 SECTIONS = [
     "torch_schedulers",
     "values",
+    "ulp",
     "train_step",
     "settings",
     "sweep",
     "range_test_torch",
     "range_test_jax",
     "ensemble",
+    "quality",
     "imports",
     "memory",
     "growth",

@@ -1,14 +1,11 @@
-"""The worst error of each schedule in float32, beside optax's and that of its plain formula.
+"""Errors in float32.
 
-    python -m benchmarks.ulp [--schedules N] [--counts N] [--seed N] [--write]
-
-draws hyperparameters for every schedule of the registry, and counts from 0 to 2**31 - 1 for each,
-compiles it with JAX, and prints the largest difference from the exact value in units of the last
-place. The same recipe in optax, where there is one, and the published formula in NumPy's float32
-are held against the same values. `--write` puts the table into docs/numbers.md.
+The largest difference of each schedule's values from the exact ones, in units of the last place, on
+[a page of its own](../docs/numbers.md), which says how it is found; beside it optax's, and that of
+the published formula in NumPy's float32. At most 8 is required, and 4 the aim.
 """
 
-import argparse
+import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +18,7 @@ from hypothesis import Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from benchmarks import naive, optax_twins
+from benchmarks.measure import Row, Section, run_section
 from lrsched import Schedule
 from tests.oracles import exact
 from tests.strategies import BY_NAME
@@ -31,21 +29,18 @@ PAGE = Path(__file__).parents[1] / "docs" / "numbers.md"
 Found = tuple[float, int, Schedule]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--schedules", type=int, default=60, help="drawn for each name")
-    parser.add_argument("--counts", type=int, default=200, help="of each kind, for each schedule")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", action="store_true", help="write docs/numbers.md")
-    options = parser.parse_args()
+SCHEDULES, COUNTS = 60, 200  # drawn for each name; of each kind, for each schedule
+
+
+def fill(section: Section) -> None:
     rows = []
     for name, strategy in BY_NAME.items():
-        drawn = draws(strategy, options.schedules, options.seed)
-        rows.append((name, *row(drawn, options.counts, options.seed)))
-        print(f"{name:<28}", *(f"{shown(error):>9}" for error in rows[-1][1:4]), flush=True)
-        print(f"    {rows[-1][4]}", flush=True)
-    if options.write:
-        PAGE.write_text(page(rows, options), encoding="utf-8")
+        ours, optax, formula, where = row(draws(strategy, SCHEDULES, 0), COUNTS, 0)
+        rows.append((name, ours, optax, formula))
+        against = f"optax {shown(optax)}, formula {shown(formula)}"
+        section.add(Row(f"`{name}`", against, round(ours, 2), goal=8.0, unit="ulp"))
+        print(f"    {where}", file=sys.stderr, flush=True)
+    PAGE.write_text(page(rows), encoding="utf-8")
 
 
 def row(drawn: Sequence[Schedule], counts: int, start: int) -> tuple[Any, ...]:
@@ -90,7 +85,7 @@ def shown(error: float | None) -> str:
     return f"{error:.1f}" if error < 100 else f"{error:.0e}".replace("e+0", "e")
 
 
-def page(rows: Sequence[tuple[Any, ...]], options: argparse.Namespace) -> str:
+def page(rows: Sequence[tuple[Any, ...]]) -> str:
     """The table as a page."""
     over = [f"`{row[0]}` ({row[1]:.2f})" for row in rows if row[1] > 4]
     return f"""# Errors in float32
@@ -98,8 +93,8 @@ def page(rows: Sequence[tuple[Any, ...]], options: argparse.Namespace) -> str:
 How far each schedule's float32 value is from the exact one at worst, in units of the last place
 (ulp), compiled by JAX for the CPU; beside it the same recipe in optax, compiled in the same way,
 and the published formula as it stands, in NumPy's float32. 0.5 is the rounding of a hyperparameter
-itself. `make ulp` makes this page: it draws {options.schedules} sets of hyperparameters for each
-schedule, and for each of them about {6 * options.counts} counts from 0 to 2³¹ - 1, above all near
+itself. `make ulp` makes this page: it draws {SCHEDULES} sets of hyperparameters for each
+schedule, and for each of them about {6 * COUNTS} counts from 0 to 2³¹ - 1, above all near
 its boundaries. The exact values are mpmath's.
 
 | schedule | lrsched | optax | formula |
@@ -133,4 +128,4 @@ def draws(strategy: SearchStrategy[Schedule], number: int, start: int) -> list[S
 
 
 if __name__ == "__main__":
-    main()
+    run_section(fill)
