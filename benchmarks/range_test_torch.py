@@ -3,13 +3,16 @@
 A test of 200 updates, the state before it kept and put back, with losses that never stop it. The
 bare loop makes the same updates with the same rates and notes the losses, and that is all: nothing
 can be faster. The peers use their defaults but for that; their logs and bars are off. The models
-are small, for what a test adds to an update shows beside a short one.
+are small, for what a test adds to an update shows beside a short one. fastai, which the development
+environment has not, asks for a torchvision that fits this torch; it is measured without.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import io
 import itertools
 import logging
 import math
@@ -41,7 +44,6 @@ UPDATES, BATCH = 200, 64
 LOW, HIGH = 1e-6, 0.1
 RAMP = lrsched.exponential_ramp(LOW, HIGH, UPDATES - 1)
 REPEATS = {"a multilayer perceptron": 15, "a small convolutional network": 9}
-ABSENT = {"torch_lr_finder": "pytorch-lr-finder", "fastai": "fastai"}
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -109,20 +111,23 @@ def bare(training: Training, data: Batches) -> None:
     torch.stack(losses).tolist()  # which waits for the device
 
 
-def ignite(training: Training, data: Batches) -> None:
+def ignite(training: Training, data: Batches, folder: str) -> Callable[[], None]:
     def update(engine: Engine, batch: Any) -> torch.Tensor:
         training.optimizer.zero_grad()
         loss = training.step(batch)
         training.optimizer.step()
         return loss
 
-    trainer, finder = Engine(update), FastaiLRFinder()
-    kept = {"model": training.model, "optimizer": training.optimizer}
-    with finder.attach(
-        trainer, kept, num_iter=UPDATES, start_lr=LOW, end_lr=HIGH, diverge_th=math.inf
-    ) as attached:
-        attached.run(data, max_epochs=1, epoch_length=UPDATES)
-    assert len(finder.get_results()["loss"]) == UPDATES
+    def find() -> None:
+        trainer, finder = Engine(update), FastaiLRFinder()
+        kept = {"model": training.model, "optimizer": training.optimizer}
+        with finder.attach(
+            trainer, kept, num_iter=UPDATES, start_lr=LOW, end_lr=HIGH, diverge_th=math.inf
+        ) as attached:
+            attached.run(data, max_epochs=1, epoch_length=UPDATES)
+        assert len(finder.get_results()["loss"]) == UPDATES
+
+    return find
 
 
 class Module(LightningModule):
@@ -169,6 +174,60 @@ def lightning(training: Training, data: Batches, folder: str) -> Callable[[], No
     return find
 
 
+def torch_lr_finder(training: Training, data: Batches, folder: str) -> Callable[[], None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch_lr_finder import LRFinder, lr_finder
+
+    lr_finder.tqdm = NO_BAR
+
+    def find() -> None:
+        finder = LRFinder(
+            training.model, training.optimizer, nn.CrossEntropyLoss(), training.device
+        )
+        with contextlib.redirect_stdout(io.StringIO()):
+            finder.range_test(
+                data, start_lr=LOW, end_lr=HIGH, num_iter=UPDATES, diverge_th=math.inf
+            )
+        finder.reset()
+        assert len(finder.history["loss"]) == UPDATES
+
+    return find
+
+
+def fastai(training: Training, data: Batches, folder: str) -> Callable[[], None]:
+    """Its learner is made once."""
+    import fastai.callback.progress
+    import fastai.callback.schedule  # noqa: F401  # both add methods to the learner
+    from fastai.data.core import DataLoaders
+    from fastai.learner import Learner
+    from fastai.optimizer import SGD
+
+    learner = Learner(
+        DataLoaders(data, data, device=training.device),
+        training.model,
+        nn.CrossEntropyLoss(),
+        functools.partial(SGD, mom=0.9),
+        path=folder,
+    )
+
+    def find() -> None:
+        with learner.no_bar():
+            learner.lr_find(LOW, HIGH, UPDATES, stop_div=False, show_plot=False)
+        assert len(learner.recorder.losses) == UPDATES
+
+    return find
+
+
+NO_BAR = functools.partial(tqdm, disable=True)
+PEERS: dict[str, tuple[str, Callable[[Training, Batches, str], Callable[[], None]]]] = {
+    "ignite": ("ignite's `FastaiLRFinder`", ignite),
+    "lightning": ("Lightning's `Tuner.lr_find`", lightning),
+    "torch_lr_finder": ("pytorch-lr-finder's `LRFinder`", torch_lr_finder),
+    "fastai": ("fastai's `Learner.lr_find`", fastai),
+}
+
+
 def measure(section: Section, device: str, folder: str) -> None:
     where = "" if device == "cpu" else " on the GPU"
     for name, make in zip(REPEATS, (perceptron, convolutional), strict=True):
@@ -182,26 +241,24 @@ def measure(section: Section, device: str, folder: str) -> None:
         for feed in ("ready batches", "a `DataLoader`"):
             data, training = batches(feed == "ready batches", device), Training(make, device)
             add(feed, "the bare loop", lambda: bare(training, data), 1.03)  # noqa: B023
-        training = Training(make, device)
-        add(feed, "ignite's `FastaiLRFinder`", lambda: ignite(training, data), 1.0)  # noqa: B023
-        found = lightning(Training(make, device), data, folder)
-        add(feed, "Lightning's `Tuner.lr_find`", found, 1.0)
+        for module, (peer, prepared) in PEERS.items():
+            if importlib.util.find_spec(module) is not None:
+                add(feed, peer, prepared(Training(make, device), data, folder), 1.0)
 
 
 def fill(section: Section) -> None:
     for name in ("lightning.pytorch", "ignite"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    no_bar = functools.partial(tqdm, disable=True)
-    with patch.object(lr_finder, "tqdm", no_bar), tempfile.TemporaryDirectory() as folder:
+    with patch.object(lr_finder, "tqdm", NO_BAR), tempfile.TemporaryDirectory() as folder:
         measure(section, "cpu", folder)
         if torch.cuda.is_available():
             measure(section, "cuda", folder)
         else:
             section.missing.append("range tests in torch on a GPU")
-    for module, package in ABSENT.items():
+    for module, (peer, _) in PEERS.items():
         if importlib.util.find_spec(module) is None:
-            section.missing.append(f"{package}, which is not installed")
+            section.missing.append(f"{peer}, which is not installed")
 
 
 if __name__ == "__main__":

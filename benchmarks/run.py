@@ -15,7 +15,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from benchmarks.report import page
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
-LIBRARIES = ("jax", "optax", "flax", "torch", "numpy", "keras", "transformers", "lightning")
+LIBRARIES = (
+    *("jax", "optax", "flax", "torch", "numpy"),
+    *("lightning", "pytorch-ignite", "torch-lr-finder", "fastai"),
+)
 
 SECTIONS = [
     "torch_schedulers",
@@ -54,9 +58,18 @@ def main() -> None:
     for name in wanted:
         print(f"== {name}", file=sys.stderr, flush=True)
         found["sections"][name] = measured(name)
-        found |= {"machine": machine(), "versions": {each: version(each) for each in LIBRARIES}}
+        found |= {"machine": machine(), "versions": versions()}
         file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     page(RESULTS, SECTIONS, FOLDER / "README.md")
+
+
+def versions() -> dict[str, str]:
+    """Those of the libraries that are installed."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def measured(name: str) -> Any:
