@@ -144,7 +144,7 @@ def cosine_decay(
     .. math:: \eta(t) = v_1 + (v_0 - v_1) \frac{1 + \cos(\pi t / T)}{2},
         \quad t = \min(\text{count}, T)
 
-    computed as squares of sines, which lose no digits near the end.
+    computed so that no digits are lost near the end.
 
     Args:
         init_value: the value at count 0.

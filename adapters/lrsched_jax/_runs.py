@@ -118,8 +118,10 @@ def _take(recorder: Recorder, numbers: list[Any]) -> bool:
 def _run(recorder: Recorder, names: list[str], numbers: Any, measured: dict[str, Rows]) -> Run:
     """What counts of what was seen: nothing from after the stop."""
     end = len(recorder.losses)
-    columns = zip(names, list(zip(*numbers, strict=True))[1:], strict=True)
-    metrics = {name: list(enumerate(column[:end])) for name, column in columns}
+    metrics = {
+        name: [(count, row[column]) for count, row in enumerate(numbers[:end])]
+        for column, name in enumerate(names, start=1)
+    }
     measured = {name: [row for row in rows if row[0] < end] for name, rows in measured.items()}
     return Run(recorder.losses, recorder.stopped, metrics | measured)
 
@@ -178,7 +180,8 @@ def at_once(plan: Plan, starts: Sequence[Start], divergence: float | None) -> li
 def _after(seen: Any, count: Any, short: bool, divergence: float | None, names: list[str]) -> Run:
     """The run that a compiled loop made; what exactly counts of it, the recorder says."""
     recorder = Recorder(divergence)
-    numbers = np.asarray(seen)[: int(count)].tolist()
+    seen, count = jax.device_get((seen, count))
+    numbers = seen[:count].tolist()
     if _take(recorder, numbers) and short:
         recorder.stopped = "exhausted"
     return _run(recorder, names, numbers, {})
