@@ -1,5 +1,7 @@
 """Formulas compiled for Python numbers, beside the same formulas run as they are."""
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -44,6 +46,19 @@ def test_a_schedule_is_compiled_when_it_is_called_again() -> None:
     assert schedule(30) == first
     assert schedule._compiled is not None
     assert schedule(30) == first
+
+
+def test_copies_begin_anew() -> None:
+    schedule = lrsched.warmup(lrsched.cosine_decay(0.1, 100), 10)
+    values = [schedule(count) for count in range(3)]
+    for other in (
+        copy.copy(schedule),
+        copy.deepcopy(schedule),
+        pickle.loads(pickle.dumps(schedule)),
+    ):
+        assert other == schedule
+        assert other._compiled is None
+        assert [other(count) for count in range(3)] == values
 
 
 def test_the_formulas_of_others_may_branch(monkeypatch: pytest.MonkeyPatch) -> None:
