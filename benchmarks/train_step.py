@@ -37,7 +37,7 @@ SCHEDULES = [
         [100, 700],
     ),
 ]
-REPEATS = 3
+REPEATS = 7
 COUNT = 500
 
 NET, BATCH = dense_net(), batches()[0]
