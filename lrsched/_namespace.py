@@ -117,7 +117,7 @@ def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
 
 def look_up(xp: Any, table: Any, index: Any) -> Any:
     """The entries of a table at an integer index of any shape, none of it outside."""
-    if hasattr(table, "at"):  # JAX's, which checks what is not promised
+    if xp.__name__ == "jax.numpy":  # it checks what is not promised
         return table.at[index].get(mode="promise_in_bounds")
     return xp.reshape(xp.take(table, xp.reshape(index, (-1,))), index.shape)
 
