@@ -57,7 +57,7 @@ def warm(section: Section, net: Net) -> None:
         mode: bool | None, against: str, peer: Callable[[], Any], goal: float, fast: bool = False
     ) -> None:
         small = net.name == "dense net"
-        ratio = in_turns(lambda: ours(net, params, mode), peer, *((21, 2) if small else (3, 1)))
+        ratio = in_turns(lambda: ours(net, params, mode), peer, 41 if small else 15)
         name = "by default" if mode is None else f"`compiled={mode}`"
         section.add(Row(f"{net.name}, {name}", against, ratio, goal, fast))
 
