@@ -47,12 +47,13 @@ def warmup(
     >>> [recipe(count) for count in (0, 2, 4)]
     [0.0, 0.5, 1.0]
     """
-    follow, steps, risen = schedule(xp.maximum(count - warmup_steps, 0)), warmup_steps, count
-    if is_array(steps) or steps == 0:
+    follow = schedule(xp.maximum(count - warmup_steps, 0))
+    at, steps = count, warmup_steps
+    if is_array(warmup_steps) or warmup_steps == 0:
         # With no steps to warm up, stand at the end of a warmup of one.
         nothing = 1 * (warmup_steps == 0)
-        steps, risen = warmup_steps + nothing, xp.maximum(count, nothing)
-    done, left = progress(xp, risen, steps)
+        at, steps = xp.maximum(count, nothing), warmup_steps + nothing
+    done, left = progress(xp, at, steps)
     return between(xp, follow, init_value, left, done, steps, shape)
 
 

@@ -61,5 +61,6 @@ def rates_of(refuse: Refusal, name: str, schedule: Any, steps: int) -> Any:
     """The learning rate of each update, in JAX's precision."""
     if not isinstance(schedule, Schedule):
         refuse(name, "a Schedule", schedule, TypeError)
-    rates = list(map(schedule, range(steps))) if schedule.is_plain else schedule(np.arange(steps))
+    few = schedule.is_plain and steps <= 1000  # for which NumPy does not pay
+    rates = list(map(schedule, range(steps))) if few else schedule(np.arange(steps))
     return np.asarray(rates, jax.dtypes.canonicalize_dtype(jnp.float64))
