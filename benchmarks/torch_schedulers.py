@@ -1,7 +1,8 @@
 """`scheduler.step()` in torch.
 
 `lrsched_torch.lambda_lr` beside each of torch's schedulers that has a counterpart: one step in the
-midst of the curve, with as many param groups as said. None of them cycles the momentum.
+midst of the curve, with as many param groups as said. None of them cycles the momentum. Of
+`ReduceLROnPlateau`, which observes a loss once in an evaluation, it is `PlateauLR`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch.optim import lr_scheduler as torch_lr
 
 import lrsched
 from benchmarks.measure import Row, Section, in_turns, run_section
-from lrsched_torch import lambda_lr
+from lrsched_torch import PlateauLR, lambda_lr
 
 LR, LOW, GAMMA = 0.1, 0.01, 0.9999
 STEPS = 10_000_000  # more than are ever made: none comes to its end
@@ -140,6 +141,18 @@ def fill(section: Section) -> None:
             if name == "CyclicLR":
                 what = what.replace("`,", f"` ({schedule.params['mode']}),")
             section.add(Row(what, f"`{name}`", in_turns(ours.step, theirs.step), goal=goal))
+        observed(section, groups)
+
+
+def observed(section: Section, groups: int) -> None:
+    """The schedulers that observe a loss, which is never better."""
+    plateau = lrsched.reduce_on_plateau(LR, patience=STEPS)
+    ours = PlateauLR(optimizer_of(groups), plateau)
+    theirs = torch_lr.ReduceLROnPlateau(optimizer_of(groups), patience=STEPS)
+    ratio = in_turns(lambda: ours.step(1.0), lambda: theirs.step(1.0))
+    what = f"`reduce_on_plateau`, {groups} group{'s' * (groups > 1)}"
+    goal = 1.0 if groups == 1 else None
+    section.add(Row(what, "`ReduceLROnPlateau`", ratio, goal=goal))
 
 
 if __name__ == "__main__":
