@@ -94,10 +94,10 @@ class Plateau:
         Raises:
             TypeError: the metric is not a number or an array of numbers.
         """
-        given = metric, *state, *_hyperparameters(self)
-        if _PYTHONS.issuperset(map(type, given)):
+        known = *state, *_hyperparameters(self)
+        if type(metric) in (float, int) and _PYTHONS.issuperset(map(type, known)):
             return _observe(SCALARS, state, float(metric), self)
-        arrays = [x for x in given if is_array(x)]
+        arrays = [x for x in (metric, *known) if is_array(x)]
         if not arrays:
             if not isinstance(metric, numbers.Real) or isinstance(metric, bool):
                 _refuse("metric", "a number or an array of numbers", metric, TypeError)
