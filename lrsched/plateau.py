@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import math
 import numbers
-import operator
 from typing import Annotated, Any, Literal, NamedTuple
 
 from lrsched._define import kinds_of
@@ -94,10 +93,7 @@ class Plateau:
         Raises:
             TypeError: the metric is not a number or an array of numbers.
         """
-        known = *state, *_hyperparameters(self)
-        if type(metric) in (float, int) and _PYTHONS.issuperset(map(type, known)):
-            return _observe(SCALARS, state, float(metric), self)
-        arrays = [x for x in (metric, *known) if is_array(x)]
+        arrays = [x for x in (metric, *state, *self.params.values()) if is_array(x)]
         if not arrays:
             if not isinstance(metric, numbers.Real) or isinstance(metric, bool):
                 _refuse("metric", "a number or an array of numbers", metric, TypeError)
@@ -211,8 +207,6 @@ def reduce_on_plateau(
     return plateau
 
 
-_PYTHONS = frozenset({int, float, str})
-_hyperparameters = operator.attrgetter(*inspect.signature(reduce_on_plateau).parameters)
 KINDS = kinds_of(reduce_on_plateau, inspect.signature(reduce_on_plateau).parameters)
 
 
