@@ -199,10 +199,12 @@ def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:
     then they need not be.
     """
     whole = xp.astype(whole, default_dtype(xp, "integral"))
-    half = xp.bitwise_right_shift(whole, 1)
-    powers = table(xp, [2.0**n for n in range(-104, 64)], default_dtype(xp, "real floating"), whole)
-    root = look_up(xp, powers, half + 104)
-    return value * real(xp, 1 + (whole & 1)) * root * root
+    sixteenth = xp.bitwise_right_shift(whole, 4)
+    # Few entries: on a GPU each may be a kernel of its own.
+    powers = [2.0 ** (8 * n) for n in range(-13, 8)]
+    root = look_up(xp, table(xp, powers, default_dtype(xp, "real floating"), whole), sixteenth + 13)
+    ones = xp.bitwise_left_shift(xp.ones_like(whole), whole & 15)
+    return value * real(xp, ones) * root * root
 
 
 def normal(a: Any, b: Any) -> Pair:
