@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lrsched._checks import Refusal
 from lrsched._schedule import Schedule
-from lrsched._validate import Refusal
 
 if TYPE_CHECKING:
     import numpy as np

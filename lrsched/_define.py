@@ -8,9 +8,9 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
+from lrsched._checks import Kind, Refusal, sequence
 from lrsched._durations import durations_in
 from lrsched._schedule import Schedule
-from lrsched._validate import Kind, Refusal, sequence
 
 P = ParamSpec("P")
 Check = Callable[[Refusal, dict[str, Any]], None]
@@ -23,7 +23,7 @@ class Definition:
         self.body = body
         self.name = body.__name__
         self.check = check
-        self.refuse = Refusal(self.name, durations=True)
+        self.refuse = Refusal(self.name)
         parameters = list(inspect.signature(body).parameters.values())[2:]
         self.signature = inspect.Signature(parameters, return_annotation=Schedule)
         self.parameters = tuple(parameter.name for parameter in parameters)

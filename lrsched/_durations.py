@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
+from lrsched._checks import Refusal, amount
 from lrsched._pytree import when_jax_is_imported
 
 
@@ -70,12 +71,12 @@ class Duration:
     def resolved(self, sizes: Mapping[str, Any], whole: bool) -> Any:
         """Its steps, or what is left of it where `sizes` has no steps for some of its units."""
         steps, left = self.steps, []
-        for amount, unit in self.terms:
+        for size, unit in self.terms:
             if unit in sizes:
-                length = UNITS[unit].steps(amount, sizes[unit])
+                length = UNITS[unit].steps(size, sizes[unit])
                 steps += round(length) if whole else length
             else:
-                left.append((amount, unit))
+                left.append((size, unit))
         return Duration(tuple(left), steps or 0) if left else steps
 
     if TYPE_CHECKING:
@@ -193,15 +194,11 @@ def _duration(value: Any) -> Duration | None:
         return value
     if not hasattr(value, "__float__"):
         return None
-    from lrsched._validate import Refusal, amount
-
-    return Duration((), Refusal("duration").check("steps", amount("a finite number"), value))
+    return Duration((), Refusal("duration").check("steps", amount(), value))
 
 
 def _made(unit: str, parameter: str, value: Any) -> Duration:
-    from lrsched._validate import Refusal, amount
-
-    kind = amount("a number >= 0", lambda value: value >= 0)
+    kind = amount(">= 0")
     return Duration(((Refusal(UNITS[unit].maker).check(parameter, kind, value), unit),))
 
 

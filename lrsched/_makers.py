@@ -8,9 +8,9 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from lrsched._checks import Kind, Real, Whole
 from lrsched._define import REGISTRY
 from lrsched._schedule import Schedule
-from lrsched._validate import Kind, Real, Whole
 
 
 class Slot(NamedTuple):

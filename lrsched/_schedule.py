@@ -20,8 +20,8 @@ from lrsched._pytree import register_schedules, when_jax_is_imported
 from lrsched._scalars import SCALARS, TERMS, Term, call, compiled
 
 if TYPE_CHECKING:
+    from lrsched._checks import Real, Whole
     from lrsched._define import Definition
-    from lrsched._validate import Real, Whole
 
 
 class Schedule:

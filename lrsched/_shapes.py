@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from lrsched._checks import choice
 from lrsched._numerics import half_cosine, is_plainly, share
-from lrsched._validate import choice
 
 Weight = Callable[[Any, Any, Any, Any], Any]
 

@@ -4,21 +4,12 @@ import math
 from typing import Annotated, Any
 
 from lrsched import _splits
+from lrsched._checks import Real, choice, number, ordered
 from lrsched._define import schedule
 from lrsched._namespace import is_array
 from lrsched._numerics import exponential, is_plainly, progress, share
 from lrsched._shapes import Shape, between
-from lrsched._validate import (
-    Positive,
-    Power,
-    Real,
-    Refusal,
-    Steps,
-    Value,
-    choice,
-    is_traced,
-    number,
-)
+from lrsched._validate import Positive, Power, Steps, Value
 
 
 @schedule
@@ -143,16 +134,10 @@ def k_decay(
     return _splits.weigh_power(xp, init_value, end_value, (rest, part), power)
 
 
-Bound = Annotated[Real, number("a number from -20 to 20", lambda value: -20 <= value <= 20)]
+Bound = Annotated[Real, number(">= -20", "<= 20")]
 
 
-def _in_order(refuse: Refusal, params: dict[str, Any]) -> None:
-    lower, upper = params["lower"], params["upper"]
-    if not (is_traced(lower) or is_traced(upper)) and not lower < upper:
-        refuse("lower", f"below upper ({upper})", lower)
-
-
-@schedule(check=_in_order)
+@schedule(check=ordered("lower", "upper", strictly=True))
 def tanh_decay(
     xp: Any,
     count: Any,

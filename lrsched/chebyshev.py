@@ -3,33 +3,27 @@
 import dataclasses
 from typing import Annotated, Any
 
+from lrsched._checks import Whole, ordered
 from lrsched._define import schedule
 from lrsched._namespace import is_array, whole
 from lrsched._numerics import half_cosine
-from lrsched._validate import Positive, Refusal, Whole, integer, is_traced
+from lrsched._validate import STEPS, Positive
 
 _BITS = 29  # of the largest length: the formula counts in half steps, and then twice that
-_length = integer(1, "steps")
 
 
 def _power_of_2(value: Any) -> Any:
-    value = _length.convert(value)
+    value = STEPS.convert(value)
     if isinstance(value, int) and (value & (value - 1) or value > 2**_BITS):
         raise ValueError
     return value
 
 
 _wanted = f"a power of 2 from 1 to {2**_BITS} (steps)"
-PowerOf2 = Annotated[Whole, dataclasses.replace(_length, wanted=_wanted, convert=_power_of_2)]
+PowerOf2 = Annotated[Whole, dataclasses.replace(STEPS, wanted=_wanted, convert=_power_of_2)]
 
 
-def _low_to_high(refuse: Refusal, params: dict[str, Any]) -> None:
-    low, high = params["lowest_value"], params["peak_value"]
-    if not (is_traced(low) or is_traced(high)) and low > high:
-        refuse("lowest_value", f"<= peak_value ({high})", low)
-
-
-@schedule(check=_low_to_high)
+@schedule(check=ordered("lowest_value", "peak_value"))
 def fractal_chebyshev(
     xp: Any, count: Any, peak_value: Positive, lowest_value: Positive, steps: PowerOf2
 ) -> Any:

@@ -10,9 +10,9 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
+from lrsched._checks import Refusal
 from lrsched._makers import Maker, Slot, find_maker
 from lrsched._schedule import Schedule
-from lrsched._validate import Refusal
 
 T = TypeVar("T")
 NAMES = ("name", "_target_")

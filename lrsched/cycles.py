@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from lrsched._checks import Kind, Refusal, Whole, choice, integer, is_traced
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, is_array, is_integral, real
 from lrsched._numerics import geometric, lost
@@ -12,17 +13,12 @@ from lrsched._shapes import SHAPES, between
 from lrsched._validate import (
     Flag,
     Fraction,
-    Kind,
     OptionalPhase,
     Positive,
     RatePerStep,
-    Refusal,
     Steps,
     Value,
-    Whole,
-    choice,
-    integer,
-    is_traced,
+    or_duration,
 )
 
 MODES = ("triangular", "triangular2", "exp_range")
@@ -44,7 +40,7 @@ Mode = Annotated[
 ]
 Shape = Annotated[str, choice("linear", "cosine")]
 Anneal = Annotated[str, choice("cosine", "linear")]
-CycleSteps = Annotated[Whole, integer(2, "steps")]
+CycleSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
 
 
 def _one_period(refuse: Refusal, params: dict[str, Any]) -> None:

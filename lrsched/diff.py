@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lrsched._checks import Refusal, integer, number
 from lrsched._curves import values_of
-from lrsched._validate import Refusal, integer, number
 from lrsched.plot import needed
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ROUNDING = 1e-12  # relative, of a difference or a product
 DECADES = 1e3  # a spread beyond which a logarithmic axis shows more
 
 _refuse = Refusal("diff")
-_tolerance = number("a number >= 0", lambda value: value >= 0)
+_tolerance = number(">= 0")
 
 
 def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> Diff:

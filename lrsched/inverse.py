@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
+from lrsched._checks import Real, number
 from lrsched._define import schedule
 from lrsched._namespace import real
 from lrsched._numerics import exponential, power_of_many, share
-from lrsched._validate import Flag, Phase, Positive, Rate, Real, Steps, Value, number
+from lrsched._validate import Flag, Phase, Positive, Rate, Steps, Value
 
 
 @schedule
@@ -117,8 +118,8 @@ def natural_exponential_decay(
     return exponential(xp, init_value, -1.0 * decay_rate, count, decay_steps)
 
 
-Exponent = Annotated[Real, number("a number from -4 to 0", lambda value: -4 <= value <= 0)]
-Tokens = Annotated[Real, number("a number >= 1 (tokens)", lambda value: value >= 1)]
+Exponent = Annotated[Real, number(">= -4", "<= 0")]
+Tokens = Annotated[Real, number(">= 1", unit="tokens")]
 
 
 @schedule

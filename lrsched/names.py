@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lrsched._checks import Refusal, choice, integer, number
 from lrsched._schedule import Schedule
-from lrsched._validate import Refusal, choice, integer, number
+from lrsched._validate import FRACTION
 from lrsched.combine import join, warmup
 from lrsched.cycles import cyclic
 from lrsched.decay import cosine_decay
@@ -18,7 +19,6 @@ from lrsched.transform import advance, cooldown
 
 _refuse = Refusal("from_name")
 _WARMUPS = choice("linear", "cosine", "1-sqrt")
-_RATIO = number("a number from 0 to 1", lambda value: 0 <= value <= 1)
 
 
 def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
@@ -95,7 +95,7 @@ def _cosine_waves(lr: float, floor: float, steps: int, num_cycles: float) -> Sch
     """A cosine of so many whole waves over the steps, at its last value after them."""
     if num_cycles == 0.5:
         return cosine_decay(lr, steps, floor)
-    halves = _refuse.check("num_cycles", number("a number > 0", lambda n: n > 0), num_cycles) * 2
+    halves = _refuse.check("num_cycles", number("> 0"), num_cycles) * 2
     if halves != int(halves) or steps % int(halves):
         wanted = f"a whole number that divides {steps} (the steps after the warmup)"
         _refuse("2 * num_cycles", wanted, halves)
@@ -131,7 +131,7 @@ def _cosine_from_1(
     if before == 0:
         return advance(decay, 1)
     rate = 1 / before if warmup_lr_rate is None else warmup_lr_rate
-    return warmup(decay, before - 1, _refuse.check("warmup_lr_rate", _RATIO, rate) * lr)
+    return warmup(decay, before - 1, _refuse.check("warmup_lr_rate", FRACTION, rate) * lr)
 
 
 def _cosine_with_restarts(
@@ -186,7 +186,7 @@ def _warmup_stable_decay(
         (total,) = _steps(num_training_steps=num_training_steps)
         num_stable_steps = total - before - after
     (stable,) = _steps(num_stable_steps=num_stable_steps)
-    floor = _refuse.check("min_lr_ratio", _RATIO, min_lr_ratio) * lr
+    floor = _refuse.check("min_lr_ratio", FRACTION, min_lr_ratio) * lr
     rise = _refuse.check("warmup_type", _WARMUPS, warmup_type)
     fall = _refuse.check("decay_type", _WARMUPS, decay_type)
     return warmup(cooldown(constant(lr), stable, after, floor, fall), before, floor, rise)
@@ -196,7 +196,7 @@ def _floor(lr: float, min_lr: float | None, min_lr_rate: float | None) -> float:
     if min_lr is not None and min_lr_rate is not None:
         _refuse("min_lr", "left out where min_lr_rate is given", min_lr)
     if min_lr_rate is not None:
-        return float(_refuse.check("min_lr_rate", _RATIO, min_lr_rate)) * lr
+        return float(_refuse.check("min_lr_rate", FRACTION, min_lr_rate)) * lr
     return 0.0 if min_lr is None else min_lr
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
+from lrsched._checks import Whole, integer
 from lrsched._define import Inner, schedule
 from lrsched._namespace import real, whole
 from lrsched._numerics import LARGEST
-from lrsched._validate import Fraction, OptionalPhase, Phase, Steps, Whole, integer
+from lrsched._validate import Fraction, OptionalPhase, Phase, Steps
 
 Key = Annotated[Whole, integer(0, "a key of the noise")]
 

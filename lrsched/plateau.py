@@ -8,13 +8,14 @@ import math
 import numbers
 from typing import Annotated, Any, Literal, NamedTuple
 
+from lrsched._checks import Real, Refusal, Whole, choice, integer, is_traced, number
 from lrsched._define import kinds_of
 from lrsched._namespace import default_dtype, device_of, is_array, namespace_of
 from lrsched._pytree import when_jax_is_imported
 from lrsched._scalars import SCALARS
-from lrsched._validate import Rate, Real, Refusal, Whole, choice, integer, is_traced, number
+from lrsched._validate import Rate
 
-Cut = Annotated[Real, number("a number >= 0 and < 1", lambda value: 0 <= value < 1)]
+Cut = Annotated[Real, number(">= 0", "< 1")]
 Observations = Annotated[Whole, integer(0, "observations")]
 Mode = Annotated[Literal["min", "max"], choice("min", "max")]
 ThresholdMode = Annotated[Literal["rel", "abs"], choice("rel", "abs")]

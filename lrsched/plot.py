@@ -6,8 +6,8 @@ import importlib
 import math
 from typing import Any
 
+from lrsched._checks import Refusal, integer
 from lrsched._schedule import Schedule, leaves
-from lrsched._validate import Refusal, integer
 
 POINTS = 400  # of a curve; more than a screen resolves
 WIDTH, HEIGHT = 420, 200  # of the SVG

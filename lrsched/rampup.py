@@ -6,24 +6,16 @@
 import math
 from typing import Annotated, Any
 
+from lrsched._checks import Real, Refusal, Whole, integer, number
 from lrsched._define import schedule
 from lrsched._namespace import is_array, real
 from lrsched._numerics import gaussian, langevin, lost_exponential, progress
 from lrsched._pairs import natural_log
 from lrsched._schedule import Schedule
-from lrsched._validate import (
-    Rate,
-    Real,
-    RealSteps,
-    Refusal,
-    Steps,
-    Whole,
-    integer,
-    number,
-)
+from lrsched._validate import Rate, RealSteps, Steps, or_duration
 from lrsched.ramp import constant, linear
 
-LogSteps = Annotated[Whole, integer(2, "steps")]
+LogSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
 
 
 @schedule
@@ -93,9 +85,7 @@ def sigmoid_ramp_up(xp: Any, count: Any, steps: Steps, steepness: Rate = 5.0) ->
     return gaussian(xp, steepness, left, steps)
 
 
-Beta2 = Annotated[
-    Real, number("a number from 0.9 to 0.999999", lambda value: 0.9 <= value <= 0.999999)
-]
+Beta2 = Annotated[Real, number(">= 0.9", "<= 0.999999")]
 
 
 @schedule
@@ -142,7 +132,7 @@ def radam_warmup(xp: Any, count: Any, beta2: Beta2 = 0.999) -> Any:
     )
 
 
-_below_1 = number("a number >= 0 and < 1", lambda value: 0 <= value < 1)
+_below_1 = number(">= 0", "< 1")
 
 
 def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:

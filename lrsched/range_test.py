@@ -17,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lrsched._checks import Refusal, Whole, integer, number
 from lrsched._probe import read_probe
 from lrsched._schedule import Schedule
 from lrsched._suggest import NoSuggestion, Suggestion, median, smoothed, suggest
-from lrsched._validate import Refusal, Whole, integer, number
 from lrsched.cycles import cyclic, one_cycle
 from lrsched.ramp import exponential_ramp
 from lrsched.recipes import warmup_cosine
@@ -160,7 +160,7 @@ class RangeTest:
         """
         length, sides = Refusal("RangeTest.cyclic").checked(
             steps_per_epoch=(integer(1, "steps"), steps_per_epoch),
-            epochs=(number("a number > 0", lambda value: value > 0), epochs),
+            epochs=(number("> 0"), epochs),
         )
         low, _, high = self.suggest()
         return cyclic(low, high, max(round(length * sides), 1))

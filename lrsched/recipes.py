@@ -5,33 +5,25 @@ Each returns a composition; its `repr` and its JSON show what it is made of.
 
 from typing import Any, Literal
 
+from lrsched._checks import Refusal, Whole, choice, integer, number
 from lrsched._durations import durations_in
 from lrsched._schedule import Schedule
-from lrsched._validate import Refusal, Whole, choice, integer, number
+from lrsched._validate import PHASE, STEPS
 from lrsched.combine import join, scale, warmup
 from lrsched.decay import cosine_decay, piecewise_constant
 from lrsched.inverse import inverse_sqrt
 from lrsched.ramp import constant, exponential_ramp, linear
 from lrsched.transform import cooldown
 
-_fraction = number("a number > 0 and < 1", lambda value: 0 < value < 1)
-_factor = number("a number > 0 and <= 1", lambda value: 0 < value <= 1)
-_ratio = number("a number >= 1", lambda value: value >= 1)
-_phase = integer(0, "steps")
-_steps = integer(1, "steps")
+_fraction = number("> 0", "< 1")
+_factor = number("> 0", "<= 1")
+_ratio = number(">= 1")
 
 
-def _run(
-    recipe: str, total_steps: Whole, warmup_steps: Whole, durations: bool = False
-) -> tuple[Any, Any]:
-    """The steps of a run and of its warmup, which leaves at least one of them."""
-    refuse = Refusal(recipe, durations)
-    total, before = refuse.checked(
-        total_steps=(_steps, total_steps), warmup_steps=(_phase, warmup_steps)
-    )
-    if not any(durations_in((total, before))) and before >= total:
-        refuse("warmup_steps", f"below total_steps ({total})", warmup_steps)
-    return total, before
+def _refuse_long_warmup(refuse: Refusal, warmup_steps: Any, total_steps: Any) -> None:
+    """Refuse a warmup that leaves no step of the run; durations are compared once resolved."""
+    if not any(durations_in((warmup_steps, total_steps))) and warmup_steps >= total_steps:
+        refuse("warmup_steps", f"below total_steps ({total_steps})", warmup_steps)
 
 
 def warmup_stable_decay(
@@ -80,7 +72,11 @@ def warmup_cosine(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    total, before = _run("warmup_cosine", total_steps, warmup_steps, durations=True)
+    refuse = Refusal("warmup_cosine")
+    total, before = refuse.checked(
+        total_steps=(STEPS, total_steps), warmup_steps=(PHASE, warmup_steps)
+    )
+    _refuse_long_warmup(refuse, before, total)
     return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
 
 
@@ -95,11 +91,16 @@ def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) 
     >>> [recipe(count) for count in (0, 1000, 2000, 7999, 8000, 9000)]
     [0.0, 0.5, 1.0, 1.0, 0.316, 0.1]
     """
-    total, before = _run("deepseek", total_steps, warmup_steps)
+    refuse = Refusal("deepseek")
+    total, before = refuse.checked(
+        total_steps=(integer(1, "steps"), total_steps),
+        warmup_steps=(integer(0, "steps"), warmup_steps),
+    )
+    _refuse_long_warmup(refuse, before, total)
     levels = [float(peak_value) * factor for factor in (1.0, 0.316, 0.1)]
     boundaries = [round(share * total) - before for share in (0.8, 0.9)]
     if boundaries[0] < 1:
-        Refusal("deepseek")("warmup_steps", "below 80 % of total_steps", warmup_steps)
+        refuse("warmup_steps", "below 80 % of total_steps", warmup_steps)
     return warmup(piecewise_constant(levels, boundaries), before)
 
 
@@ -122,10 +123,10 @@ def tri_stage(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
     [0.01, 1.0, 1.0, 0.1, 0.01]
     """
-    first, last, hold = Refusal("tri_stage", durations=True).checked(
-        init_scale=(number("a number >= 0", lambda value: value >= 0), init_scale),
+    first, last, hold = Refusal("tri_stage").checked(
+        init_scale=(number(">= 0"), init_scale),
         end_scale=(_factor, end_scale),
-        hold_steps=(_phase, hold_steps),
+        hold_steps=(PHASE, hold_steps),
     )
     decay = exponential_ramp(peak_value, last * float(peak_value), decay_steps)
     held = join([constant(peak_value), decay], [hold]) if hold else decay
@@ -149,7 +150,7 @@ def slanted_triangular(
     [0.03125, 1.0, 0.515625, 0.03125]
     """
     total, cut, low = Refusal("slanted_triangular").checked(
-        total_steps=(_steps, total_steps),
+        total_steps=(integer(1, "steps"), total_steps),
         cut_fraction=(_fraction, cut_fraction),
         ratio=(_ratio, ratio),
     )
@@ -170,8 +171,8 @@ def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedul
     """
     size, steps, scaled = Refusal("noam").checked(
         model_size=(integer(1, "units"), model_size),
-        warmup_steps=(_steps, warmup_steps),
-        factor=(number("a number > 0", lambda value: value > 0), factor),
+        warmup_steps=(integer(1, "steps"), warmup_steps),
+        factor=(number("> 0"), factor),
     )
     peak = scaled * size**-0.5 * steps**-0.5
     return warmup(inverse_sqrt(peak, int(steps)), int(steps) - 1, peak / steps)
@@ -199,8 +200,8 @@ def infinite(
     >>> [round(recipe(count), 6) for count in (0, 10, 50, 149, 160, 170)]
     [0.0, 1.0, 0.1, 0.1, 0.01, 0.001]
     """
-    cosine, hold = Refusal("infinite", durations=True).checked(
-        cosine_steps=(_steps, cosine_steps), hold_steps=(_phase, hold_steps)
+    cosine, hold = Refusal("infinite").checked(
+        cosine_steps=(STEPS, cosine_steps), hold_steps=(PHASE, hold_steps)
     )
     down = cosine_decay(peak_value, cosine, hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)

@@ -3,13 +3,14 @@
 import functools
 from typing import Any
 
+from lrsched._checks import Refusal, Whole, integer, number
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, is_array, real
 from lrsched._numerics import count_reached, geometric, is_plainly, pick
 from lrsched._scalars import SCALARS, is_scalar
 from lrsched._schedule import Schedule
 from lrsched._shapes import between
-from lrsched._validate import Multiple, Rate, Refusal, Steps, Value, Whole, integer, number
+from lrsched._validate import Multiple, Rate, Steps, Value
 from lrsched.combine import join, warmup
 from lrsched.units import stretch
 
@@ -151,8 +152,8 @@ def with_restarts(
     length, number_of, growth, shrink, before = refuse.checked(
         steps=(integer(1, "steps"), steps),
         cycles=(integer(1, "cycles"), cycles),
-        period_mult=(number("a number > 0", lambda value: value > 0), period_mult),
-        peak_mult=(number("a number >= 0", lambda value: value >= 0), peak_mult),
+        period_mult=(number("> 0"), period_mult),
+        peak_mult=(number(">= 0"), peak_mult),
         warmup_steps=(integer(0, "steps"), warmup_steps),
     )
     if not isinstance(schedule, Schedule):

@@ -6,14 +6,14 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from lrsched._checks import Refusal, amount
 from lrsched._define import REGISTRY, Definition
 from lrsched._durations import UNITS, Duration
 from lrsched._namespace import is_array
 from lrsched._schedule import Schedule
-from lrsched._validate import Refusal, amount
 
 VERSION = 1
-_amount = amount("a finite number")
+_amount = amount()
 
 
 def to_dict(schedule: Schedule) -> dict[str, Any]:

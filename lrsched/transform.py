@@ -2,20 +2,15 @@
 
 from typing import Any
 
+from lrsched._checks import ordered
 from lrsched._define import Inner, schedule
 from lrsched._namespace import LARGEST_COUNT
 from lrsched._numerics import LARGEST, progress
 from lrsched._shapes import Shape, between
-from lrsched._validate import Phase, Refusal, Steps, Value, is_traced
+from lrsched._validate import Phase, Steps, Value
 
 
-def _low_to_high(refuse: Refusal, params: dict[str, Any]) -> None:
-    low, high = params["low"], params["high"]
-    if not (is_traced(low) or is_traced(high)) and low > high:
-        refuse("low", f"<= high ({high})", low)
-
-
-@schedule(check=_low_to_high)
+@schedule(check=ordered("low", "high"))
 def clip(xp: Any, count: Any, schedule: Inner, low: Value, high: Value) -> Any:
     r"""A schedule kept between two values.
 

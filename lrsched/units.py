@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+from lrsched._checks import Kind, Real, Refusal, Whole, integer, is_traced, number
 from lrsched._durations import UNITS, Duration, durations_in
 from lrsched._schedule import Schedule
-from lrsched._validate import (
-    SMALLEST_POSITIVE,
-    Kind,
-    Real,
-    Refusal,
-    Whole,
-    integer,
-    is_traced,
-    number,
-)
+from lrsched._validate import POSITIVE
 from lrsched.transform import hold
 
-_ratio = number("a number > 0", lambda value: value > 0)
-_size = number(f"a number >= {SMALLEST_POSITIVE:g}", lambda value: value >= SMALLEST_POSITIVE)
+_ratio = number("> 0")
 
 
 def resolve(
@@ -33,9 +24,9 @@ def resolve(
     """What `Schedule.resolve` returns."""
     given = {
         "run": (integer(1, "steps"), total_steps),
-        "epochs": (_size, steps_per_epoch),
-        "examples": (_size, batch_size),
-        "tokens": (_size, tokens_per_step),
+        "epochs": (POSITIVE, steps_per_epoch),
+        "examples": (POSITIVE, batch_size),
+        "tokens": (POSITIVE, tokens_per_step),
     }
     sizes = {
         unit: _known(UNITS[unit].argument, kind, size)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import jax.numpy as jnp
 
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 
 
 class Loss(NamedTuple):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 from lrsched.plateau import Plateau, PlateauState
 
 

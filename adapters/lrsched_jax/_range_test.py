@@ -12,9 +12,9 @@ import numpy as np
 import optax
 
 from lrsched import Schedule
+from lrsched._checks import Real, Refusal, integer, number, optional
 from lrsched._probe import PROBE_REPEATS, PROBE_STEPS, orders, search
 from lrsched._suggest import NoSuggestion
-from lrsched._validate import Real, Refusal, integer, number, optional
 from lrsched.range_test import DIVERGENCE, Probe, RangeTest, default_ramp
 from lrsched_jax._batches import Batches, in_memory
 from lrsched_jax._cache import training_of
@@ -145,7 +145,7 @@ def range_test(
         probe_steps=(integer(1, "updates"), probe_steps),
         probe_repeats=(integer(1, "runs"), probe_repeats),
     )
-    multiple = optional(number("a number > 1", lambda value: value > 1))
+    multiple = optional(number("> 1"))
     divergence = REFUSE.check("divergence", multiple, divergence)
     check_functions(REFUSE, loss_fn=loss_fn, optimizer=optimizer, metrics=metrics)
     check_repeats(REFUSE, repeats, params, batches)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lrsched._validate import Real
+from lrsched._checks import Real
 from lrsched.range_test import Recorder, Stopped
 from lrsched_jax._batches import Batches, stacked
 from lrsched_jax._model import Model

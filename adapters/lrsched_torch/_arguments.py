@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 
 Group = dict[str, Any]
 

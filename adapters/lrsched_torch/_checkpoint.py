@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from lrsched._validate import Kind, Refusal, integer
+from lrsched._checks import Kind, Refusal, integer
 from lrsched_torch._arguments import remember_rates
 
 _STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)

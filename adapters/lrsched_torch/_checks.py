@@ -10,13 +10,12 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
-from lrsched._validate import Flag, Kind, Refusal, choice, integer, number, optional
+from lrsched._checks import FLAG, Refusal, choice, integer, number, optional
 from lrsched.range_test import default_ramp
 from lrsched_torch._reach import parameters
 
 _refuse = Refusal("range_test")
-_flag: Kind = Flag.__metadata__[0]  # type: ignore[attr-defined]  # Annotated
-_above_one = optional(number("a number > 1", lambda value: value > 1))
+_above_one = optional(number("> 1"))
 
 
 def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
@@ -47,8 +46,8 @@ def others(divergence: Any, keep_ratios: Any, refine: Any, memory: Any, metrics:
         _refuse("metrics", "a function that returns numbers by name, or None", metrics, TypeError)
     return _refuse.checked(
         divergence=(_above_one, divergence),
-        keep_ratios=(_flag, keep_ratios),
-        refine=(_flag, refine),
+        keep_ratios=(FLAG, keep_ratios),
+        refine=(FLAG, refine),
         memory=(choice("device", "cpu", "disk"), memory),
     )
 

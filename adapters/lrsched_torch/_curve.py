@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrsched import Schedule, advance, constant, delay, join
-from lrsched._validate import Refusal, integer
+from lrsched._checks import Refusal, integer
 
 refuse = Refusal("from_torch")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 
 _refuse = Refusal("range_test")
 

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from lrsched import Schedule, constant, cyclic, from_name
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 
 _refuse = Refusal("from_torch")
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._validate import Refusal, integer
+from lrsched._checks import Refusal, integer
 from lrsched_torch._arguments import (
     Group,
     check_one_for_each,

@@ -9,7 +9,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from lrsched import Schedule
-from lrsched._validate import Refusal, integer
+from lrsched._checks import Refusal, integer
 from lrsched_torch._arguments import (
     check_one_for_each,
     check_optimizer,

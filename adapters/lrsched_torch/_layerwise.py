@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from lrsched._validate import Refusal, number, optional
+from lrsched._checks import Refusal, number, optional
 
-_LR = number("a number > 0", lambda value: value > 0)
-_RATE = number("a number > 0 and <= 1", lambda value: 0 < value <= 1)
-_WEIGHT_DECAY = optional(number("a number >= 0", lambda value: value >= 0))
+_LR = number("> 0")
+_RATE = number("> 0", "<= 1")
+_WEIGHT_DECAY = optional(number(">= 0"))
 
 Layer = torch.nn.Module | Iterable[torch.Tensor]
 

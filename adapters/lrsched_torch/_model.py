@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 from lrsched.range_test import RangeTest
 from lrsched_torch._range_test import range_test
 

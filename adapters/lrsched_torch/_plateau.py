@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lrsched._validate import Kind, Refusal, integer, number
+from lrsched._checks import Kind, Refusal, integer, number
 from lrsched.plateau import Plateau, PlateauState
 
 _refuse = Refusal("PlateauLR")
@@ -146,7 +146,7 @@ def _number(value: Any) -> float:
 _observations = integer(0, "observations")
 _STATE = {
     "last_epoch": _observations,
-    "value": number("a number >= 0", lambda value: value >= 0),
+    "value": number(">= 0"),
     "best": Kind("a number", _number),  # infinite before the first
     "num_bad_epochs": _observations,
     "cooldown_counter": _observations,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 from lrsched_torch._feed import Feed
 
 _refuse = Refusal("range_test")

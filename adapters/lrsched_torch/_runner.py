@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
+from lrsched._checks import Refusal
 from lrsched._probe import MOST, orders, search
-from lrsched._validate import Refusal
 from lrsched.range_test import NoSuggestion, Probe, RangeTest, Recorder
 from lrsched_torch._feed import Feed
 from lrsched_torch._ranks import Alone

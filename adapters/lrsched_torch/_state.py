@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 from lrsched_torch import _reach
 from lrsched_torch._memory import Place
 from lrsched_torch._snapshot import LOADERS, STATEFUL, Snapshot, reshard

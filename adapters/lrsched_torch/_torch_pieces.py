@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler as torch_lr
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched import Schedule, constant, cosine_decay, exponential_decay, join, linear
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 
 refuse = Refusal("to_torch")
 

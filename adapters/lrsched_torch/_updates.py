@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._validate import Refusal
+from lrsched._checks import Refusal
 from lrsched_torch._reach import parameters
 
 _refuse = Refusal("range_test")
