@@ -1,78 +1,16 @@
-"""`@schedule`, which makes a schedule of a formula, and the registry of all that were made."""
+"""`@schedule`, which makes a schedule of a formula."""
 
 from __future__ import annotations
 
 import functools
-import inspect
-import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
-from lrsched._checks import Kind, Refusal, sequence
-from lrsched._durations import durations_in
+from lrsched._checks import Kind, sequence
+from lrsched._definition import REGISTRY, Check, Definition
 from lrsched._schedule import Schedule
 
 P = ParamSpec("P")
-Check = Callable[[Refusal, dict[str, Any]], None]
-
-
-class Definition:
-    """A schedule's formula with its name and the kinds of its hyperparameters."""
-
-    def __init__(self, body: Callable[..., Any], check: Check | None) -> None:
-        self.body = body
-        self.name = body.__name__
-        self.check = check
-        self.refuse = Refusal(self.name)
-        parameters = list(inspect.signature(body).parameters.values())[2:]
-        self.signature = inspect.Signature(parameters, return_annotation=Schedule)
-        self.parameters = tuple(parameter.name for parameter in parameters)
-        self.kinds = kinds_of(body, self.parameters)
-        self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
-        # Formulas of the library are recorded, to compile them for numbers; others may branch.
-        self.is_own = str(body.__module__).startswith("lrsched.")
-        self.factory: Callable[..., Schedule]
-
-    def make(self, *args: Any, **kwargs: Any) -> Schedule:
-        """A schedule with these hyperparameters, checked.
-
-        What only numbers of steps can tell is checked when its durations are resolved.
-        """
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            names = ", ".join(self.parameters)
-            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
-        bound.apply_defaults()
-        params = {
-            name: self.refuse.check(name, self.kinds[name], value)
-            for name, value in bound.arguments.items()
-        }
-        if self.check is not None and not any(map(_is_open, params.values())):
-            self.check(self.refuse, params)
-        return Schedule(self, tuple(params.values()))
-
-
-def _is_open(value: Any) -> bool:
-    return any(durations_in(value))
-
-
-def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, Kind]:
-    """The kind of each hyperparameter, from its annotation."""
-    hints = typing.get_type_hints(body, include_extras=True)
-    kinds = {}
-    for name in parameters:
-        kind = getattr(hints.get(name), "__metadata__", (None,))[0]
-        if not isinstance(kind, Kind):
-            raise TypeError(
-                f"@schedule: {body.__name__} must annotate {name} with a kind of hyperparameter "
-                "(lrsched.Value, lrsched.Steps, ...)"
-            )
-        kinds[name] = kind
-    return kinds
-
-
-REGISTRY: dict[str, Definition] = {}
 
 
 @overload
@@ -117,8 +55,9 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
 
     @functools.wraps(body)
     def factory(*args: Any, **kwargs: Any) -> Schedule:
-        return definition.make(*args, **kwargs)
+        return Schedule(definition, definition.bind(*args, **kwargs))
 
+    definition.signature = definition.signature.replace(return_annotation=Schedule)
     del factory.__wrapped__  # its signature has xp and count
     factory.__signature__ = definition.signature  # type: ignore[attr-defined]
     factory.__annotations__ = {

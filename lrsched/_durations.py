@@ -7,23 +7,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
-from lrsched._checks import Refusal, amount
+from lrsched._checks import Kind, Refusal, amount, integer, is_traced, number
 from lrsched._pytree import when_jax_is_imported
 
 
 class Unit(NamedTuple):
-    """The function that makes an amount of it, and how it becomes steps."""
+    """A unit of time: the function that makes amounts of it, and how they become steps."""
 
     maker: str
-    argument: str  # of `Schedule.resolve`
+    argument: str  # of `Schedule.resolve`: the size of the unit
+    kind: Kind  # of that argument
     steps: Callable[[Any, Any], Any]  # of an amount and that argument
 
 
+_size = number(">= 1e-18")
 UNITS = {
-    "run": Unit("of_run", "total_steps", operator.mul),
-    "epochs": Unit("epochs", "steps_per_epoch", operator.mul),
-    "examples": Unit("examples", "batch_size", operator.truediv),
-    "tokens": Unit("tokens", "tokens_per_step", operator.truediv),
+    "run": Unit("of_run", "total_steps", integer(1, "steps"), operator.mul),
+    "epochs": Unit("epochs", "steps_per_epoch", _size, operator.mul),
+    "examples": Unit("examples", "batch_size", _size, operator.truediv),
+    "tokens": Unit("tokens", "tokens_per_step", _size, operator.truediv),
 }
 
 
@@ -78,6 +80,12 @@ class Duration:
             else:
                 left.append((size, unit))
         return Duration(tuple(left), steps or 0) if left else steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """The duration as plain data: {"duration": {"run": 0.1}}, or a list of such terms."""
+        terms = [{unit: size} for size, unit in self.terms]
+        terms += [{"steps": self.steps}] if self.steps else []
+        return {"duration": terms[0] if len(terms) == 1 else terms}
 
     if TYPE_CHECKING:
         # To type checkers it is the number of steps that it stands for, and fits where one does.
@@ -186,6 +194,20 @@ def durations_in(value: Any) -> Iterator[Duration]:
     elif type(value) is tuple:
         for item in value:
             yield from durations_in(item)
+
+
+def known_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes of units, by unit, from the arguments of `Schedule.resolve` that are not None."""
+    sizes = {}
+    for name, unit in UNITS.items():
+        size = given[unit.argument]
+        if size is None:
+            continue
+        size = refuse.check(unit.argument, unit.kind, size)
+        if is_traced(size):
+            refuse(unit.argument, "a number that is known, not traced", size, TypeError)
+        sizes[name] = size
+    return sizes
 
 
 def _duration(value: Any) -> Duration | None:

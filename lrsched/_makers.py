@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lrsched._checks import Kind, Real, Whole
-from lrsched._define import REGISTRY
+from lrsched._definition import REGISTRY
 from lrsched._schedule import Schedule
 
 
@@ -58,7 +58,7 @@ def _recipes() -> dict[str, Callable[..., Schedule]]:
 def _of_definition(name: str) -> Maker:
     definition = REGISTRY[name]
     slots = {name: Slot(kind.holds, _takes_none(kind)) for name, kind in definition.kinds.items()}
-    return Maker(definition.make, definition.signature, slots)
+    return Maker(definition.factory, definition.signature, slots)
 
 
 def _takes_none(kind: Kind) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
-from lrsched._define import REGISTRY, Definition
+from lrsched._definition import REGISTRY, Definition
 from lrsched._durations import MAKERS, Duration
 from lrsched._schedule import Schedule
 
@@ -131,7 +131,7 @@ class _Reader:
         name = ast.unparse(called).removeprefix("lrsched.")
         if name in MAKERS:
             return MAKERS[name]
-        return self.checked(called, lambda: find(name, MAKERS)).make
+        return self.checked(called, lambda: find(name, MAKERS)).factory
 
     def call(
         self, node: ast.expr, make: Callable[..., Any], args: Any, keywords: list[ast.keyword]

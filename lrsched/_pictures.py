@@ -8,8 +8,8 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
+from lrsched._plotting import needed
 from lrsched._schedule import Schedule
-from lrsched.plot import curve, needed
 
 ROWS, WIDEST = 20, 120  # of a plot in the terminal
 TICKS = 4
@@ -69,7 +69,7 @@ def in_terminal(recipes: tuple[Schedule, ...], steps: int, log: bool) -> str:
     legend = []
     for number, recipe in enumerate(recipes):
         marker = MARKERS[number % len(MARKERS)] if len(recipes) > 1 else "braille"
-        counts, values = curve(recipe, steps)
+        counts, values = recipe._curve(steps)
         points = [(n, v) for n, v in zip(counts, values, strict=True) if v > 0 or not log]
         if not points:
             raise ValueError(f"--log must have values > 0, which {recipe!r:.80} has not")

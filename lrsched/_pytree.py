@@ -1,46 +1,88 @@
-"""Types as JAX pytrees, without importing JAX."""
+"""Types as JAX pytrees, without importing JAX.
 
+JAX must know a type before a value of it can be an argument of `jax.jit`. `when_jax_is_imported`
+registers a type at once where JAX is loaded, and otherwise at the end of the import of JAX: a
+finder on `sys.meta_path` gives that import a loader of its own, which delegates to JAX's and
+registers what is waiting. A finder in front of it may keep it from seeing the import; therefore
+`register_waiting` is called too, wherever a schedule is made or called with an array.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Callable
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 Register = Callable[[Any], None]
 
+_waiting: list[Register] = []
+
 
 def when_jax_is_imported(register: Register) -> None:
     """Call `register(jax.tree_util)`: now, or as soon as the import of JAX is over."""
+    _waiting.append(register)
+    register_waiting()
+    if _waiting and _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
+
+
+def register_waiting() -> None:
+    """Register the types that wait for JAX, if it is loaded."""
+    if not _waiting:
+        return
     tree_util = getattr(sys.modules.get("jax"), "tree_util", None)
-    if tree_util is not None:
-        register(tree_util)
-    else:
-        sys.meta_path.insert(0, _AfterImportOfJax(register))
+    if tree_util is None:
+        return
+    while _waiting:
+        _waiting.pop()(tree_util)
+    if _FINDER in sys.meta_path:
+        sys.meta_path.remove(_FINDER)
 
 
-class _AfterImportOfJax:
-    """Finds nothing itself: has the loader of the package `jax` call `register` when it is done.
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds JAX as the finders after it do, and wraps its loader."""
 
-    Without it, a value made before JAX was imported could not be an argument of `jax.jit`.
-    """
-
-    def __init__(self, register: Register) -> None:
-        self.register = register
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if name != "jax":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
+        for finder in sys.meta_path:
+            if finder is not self:
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    if spec.loader is not None:
+                        spec.loader = _Loader(spec.loader)
+                    return spec
+        return None
 
-            def exec_module(module: Any) -> None:
-                execute(module)
-                self.register(module.tree_util)
 
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+class _Loader(importlib.abc.Loader):
+    """JAX's loader, with the registration after it. The module keeps JAX's own."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        register_waiting()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+_FINDER = _Finder()
 
 
 def register_schedules(schedule_type: Any, tree_util: Any) -> None:

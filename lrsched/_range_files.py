@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrsched.serialize import from_dict, to_dict
+from lrsched.serialize import from_dict
 
 if TYPE_CHECKING:
     from lrsched.range_test import Array, RangeTest
@@ -102,7 +102,7 @@ def _number(value: float | str) -> str:
 
 def _facts(test: RangeTest) -> dict[str, Any]:
     stopped = test.stopped if isinstance(test.stopped, str) else list(test.stopped)
-    recipe = None if test.schedule is None else to_dict(test.schedule)
+    recipe = None if test.schedule is None else test.schedule.to_dict()
     facts = {"lrsched_range_test": VERSION, "stopped": stopped, "schedule": recipe}
     return facts | {"label": test.label, "metrics": list(test.metrics)}
 

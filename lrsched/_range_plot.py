@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrsched.plot import needed
+from lrsched._plotting import needed
 
 if TYPE_CHECKING:
     from lrsched.range_test import Array, RangeTest

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, NoReturn, overload
 
-from lrsched._durations import Duration
+from lrsched import _plotting
+from lrsched._checks import Kind, Real, Refusal, Whole, integer
+from lrsched._definition import REGISTRY, Definition
+from lrsched._durations import UNITS, Duration, durations_in, known_sizes
 from lrsched._namespace import (
     LARGEST_COUNT,
     as_count,
@@ -16,15 +20,14 @@ from lrsched._namespace import (
     is_array,
     namespace_of,
 )
-from lrsched._pytree import register_schedules, when_jax_is_imported
+from lrsched._pytree import register_schedules, register_waiting, when_jax_is_imported
+from lrsched._recipe import Recipe
 from lrsched._scalars import SCALARS, TERMS, Term, call, compiled
 
-if TYPE_CHECKING:
-    from lrsched._checks import Real, Whole
-    from lrsched._define import Definition
+POINTS = 400  # of a drawn curve; more than a screen resolves
 
 
-class Schedule:
+class Schedule(Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
     Call it with the number of updates already made, and it gives the learning rate of the next
@@ -41,35 +44,19 @@ class Schedule:
 
     # `__dict__` stays empty: torch's LambdaLR keeps the `__dict__` of a callable in its checkpoint
     # and updates it on loading, which must find nothing to replace.
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_called",
-        "_compiled",
-        "_definition",
-        "_plain",
-        "_resolved",
-        "_values",
-    )
+    __slots__ = ("__dict__", "__weakref__", "_called", "_compiled", "_ready")
     __array_ufunc__ = None  # numpy.float64(0.5) * schedule is for `__rmul__`
 
-    _definition: Definition
-    _values: tuple[Any, ...]
-    _plain: bool
-    _called: bool | None  # with a number; None where it no longer matters
+    _ready: bool  # for Python numbers: none of the hyperparameters is an array or unresolved
+    _called: bool | None  # whether it was, with a number; None where it no longer matters
     _compiled: Callable[[Any], Any] | None
-    _resolved: bool
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
-        # Never validates: JAX puts tracers, placeholders and batches here.
-        setting = functools.partial(object.__setattr__, self)
-        setting("_definition", definition)
-        setting("_values", values)
-        setting("_called", False)
-        setting("_compiled", None)
-        plain = all(map(_is_plain, values))
-        setting("_plain", plain)
-        setting("_resolved", plain or not any(type(x) is Duration for x in leaves(values)))
+        super().__init__(definition, values)
+        register_waiting()
+        self._set("_ready", self._resolved and not self._arrays)
+        self._set("_called", False)
+        self._set("_compiled", None)
 
     @overload
     def __call__(self, count: float) -> float: ...
@@ -82,29 +69,29 @@ class Schedule:
             compiled = self._compiled
             if compiled is not None:
                 return compiled(count)
-            if self._plain:
+            if self._ready:
                 if self._called is not None:
                     self._note_call()
                 return self._definition.body(SCALARS, count, *self._values)
         if kind is Term:
             return self._recorded(count)
         if not self._resolved:
-            from lrsched import units
-
-            units.refuse_unresolved(self)
-        arrays = [x for x in (count, *leaves(self._values)) if is_array(x)]
+            _refuse_unresolved(self)
+        arrays = (count, *self._arrays) if is_array(count) else self._arrays
         if not arrays:
             return self(as_python(count))
         xp = namespace_of(arrays)
+        if xp.__name__ == "jax.numpy":
+            register_waiting()
         count = as_count(xp, count, like=arrays[0])
         return as_result(xp, self._definition.body(xp, count, *self._values), count)
 
     def _note_call(self) -> None:
         """Compile the formula when it is called again with a number: once is not worth it."""
         again = self._called
-        object.__setattr__(self, "_called", None if again else True)
+        self._set("_called", None if again else True)
         if again and self._definition.is_own:
-            object.__setattr__(self, "_compiled", compiled(self._definition.body, self._values))
+            self._set("_compiled", compiled(self._definition.body, self._values))
 
     def _recorded(self, count: Term) -> Any:
         """The value at a count that is not known yet, as part of a formula that is compiled."""
@@ -112,30 +99,6 @@ class Schedule:
             with suppress(TypeError):
                 return self._definition.body(TERMS, count, *self._values)
         return call(self, count)
-
-    @property
-    def name(self) -> str:
-        """The name of the schedule's formula, as in `lrsched.from_dict`."""
-        return self._definition.name
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The hyperparameters by name (a copy)."""
-        return dict(zip(self._definition.parameters, self._values, strict=True))
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether no hyperparameter is an array, a tensor or a tracer."""
-        return self._plain or not any(map(is_array, leaves(self._values)))
-
-    @property
-    def is_resolved(self) -> bool:
-        """Whether all its durations are in steps, none in other units; see `resolve`."""
-        return self._resolved
-
-    def replace(self, **changes: Any) -> Schedule:
-        """The same schedule with other hyperparameters, checked as when it was made."""
-        return self._definition.make(**(self.params | changes))
 
     def resolve(
         self,
@@ -170,114 +133,95 @@ class Schedule:
         >>> recipe.resolve(total_steps=1234)
         warmup(schedule=cosine_decay(init_value=0.1, decay_steps=1172), warmup_steps=62)
         """
-        from lrsched import units
+        given = {
+            "total_steps": total_steps,
+            "steps_per_epoch": steps_per_epoch,
+            "batch_size": batch_size,
+            "tokens_per_step": tokens_per_step,
+        }
+        sizes = known_sizes(Refusal("resolve"), given)
 
-        return units.resolve(self, total_steps, steps_per_epoch, batch_size, tokens_per_step)
+        def in_steps(kind: Kind, value: Any) -> Any:
+            return value.resolved(sizes, kind.holds is int) if type(value) is Duration else value
 
-    def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain data; `lrsched.from_dict` reads it."""
-        from lrsched import serialize
-
-        return serialize.to_dict(self)
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The recipe as JSON; `lrsched.from_json` reads it."""
-        from lrsched import serialize
-
-        return serialize.to_json(self, indent)
+        resolved: Schedule = self.fold(in_steps, _resolved)
+        return resolved
 
     def plot(self, steps: int | None = None, ax: Any = None, **style: Any) -> Any:
         """Draw the curve of the first `steps` counts with matplotlib, and return the axes.
 
         Without `steps`, as many as show the shape. `style` goes to `Axes.plot`.
         """
-        from lrsched import plot
-
-        return plot.draw(self, steps, ax, **style)
+        if steps is not None:
+            steps = Refusal("plot").check("steps", integer(1, "steps"), steps)
+        return _plotting.draw(*self._curve(steps), ax, {"label": self.name, **style})
 
     def _repr_svg_(self) -> str | Any:
-        from lrsched import plot
+        if not self._resolved:
+            return None  # a notebook then shows the repr
+        return _plotting.svg(*self._curve(), self.name, repr(self))
 
-        return plot.svg(self) if self._resolved else None  # a notebook then shows the repr
+    def _curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
+        """Counts from 0 to `steps`, at most 401 of them, and the values there, for drawing.
+
+        Without `steps`, as many as show the shape: four times the sum of the schedule's durations,
+        or less where it comes to rest before.
+        """
+        if steps is not None:
+            return self._sample(steps)
+        longest = sum(value for value in self.leaves() if isinstance(value, int))
+        counts, values = self._sample(min(max(4 * longest, 100), LARGEST_COUNT))
+        span = max(values) - min(values)
+        moving = [
+            n for n, v in zip(counts, values, strict=True) if abs(v - values[-1]) > 1e-3 * span
+        ]
+        rest = moving[-1] if moving else counts[-1]
+        return self._sample(min(counts[-1], max(1, math.ceil(1.15 * rest))))
+
+    def _sample(self, steps: int) -> tuple[list[int], list[float]]:
+        number = min(steps, POINTS)
+        counts = [steps * point // number for point in range(number + 1)]
+        return counts, [float(self(count)) for count in counts]
+
+    # The names are those of the factories in `lrsched.schedules`, which imports this module.
 
     def __mul__(self, other: Any) -> Schedule:
-        from lrsched.combine import product, scale
-
         if isinstance(other, Schedule):
-            return product(self, other)
+            return _made("product", self, other)
         if hasattr(other, "__float__"):
-            return scale(self, other)
+            return _made("scale", self, other)
         return NotImplemented
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Schedule:
-        from lrsched.transform import add
-
-        return add(self, other) if isinstance(other, Schedule) else NotImplemented
-
-    def __repr__(self) -> str:
-        shown = []
-        for (name, value), parameter in zip(
-            self.params.items(), self._definition.signature.parameters.values(), strict=True
-        ):
-            default = parameter.default
-            if not (_is_plain(value) and type(value) is type(default) and value == default):
-                text = getattr(value, "__qualname__", None) or repr(value)
-                shown.append(f"{name}={text}")
-        return f"{self.name}({', '.join(shown)})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Schedule):
-            return NotImplemented
-        if self._definition is not other._definition:
-            return False
-        return self is other or _equal(self._values, other._values)
-
-    def __hash__(self) -> int:
-        return hash((self._definition.name, self._values))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._definition.factory, self._values)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{self.name}: a schedule does not change; use .replace({name}=...)")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{self.name}: a schedule does not change")
+        return _made("add", self, other) if isinstance(other, Schedule) else NotImplemented
 
 
-def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
-    return Schedule(factory._definition, values)
+def _made(name: str, *args: Any) -> Schedule:
+    made: Schedule = REGISTRY[name].factory(*args)
+    return made
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a hyperparameter is ready for the formula, and Python numbers alone are at work."""
-    if isinstance(value, Schedule):
-        return value._plain
-    if type(value) is tuple:
-        return all(map(_is_plain, value))
-    return type(value) is not Duration and not is_array(value)
+def _resolved(recipe: Recipe, params: dict[str, Any]) -> Any:
+    """The recipe with hyperparameters in steps; a refusal says what they were resolved from."""
+    if recipe.is_resolved:
+        return recipe
+    try:
+        return recipe.replace(**params)
+    except (TypeError, ValueError) as refused:
+        error, reason = TypeError if isinstance(refused, TypeError) else ValueError, str(refused)
+    was = [f"{name}={x!r}" for name, x in recipe.params.items() if any(durations_in(x))]
+    raise error(f"{reason} (resolved from {', '.join(was)})" if was else reason)
 
 
-def leaves(values: Iterable[Any]) -> Iterator[Any]:
-    """The hyperparameters that are neither schedules nor tuples, those inside these included."""
-    for value in values:
-        if isinstance(value, Schedule):
-            yield from leaves(value._values)
-        elif type(value) is tuple:
-            yield from leaves(value)
-        else:
-            yield value
-
-
-def _equal(first: Any, second: Any) -> bool:
-    if type(first) is tuple and type(second) is tuple:
-        return len(first) == len(second) and all(map(_equal, first, second))
-    if is_array(first) or is_array(second):
-        same = first is second or getattr(first, "shape", ()) == getattr(second, "shape", ())
-        return same and bool((first == second).all())
-    return bool(first == second)
+def _refuse_unresolved(schedule: Schedule) -> NoReturn:
+    """Refuse to call a schedule: say which durations have no steps yet, and how they get them."""
+    found = [item for item in schedule.items() if any(durations_in(item[2]))]
+    recipe, parameter, value = found[0]
+    open_units = {unit for _, _, v in found for part in durations_in(v) for _, unit in part.terms}
+    arguments = [f"{known.argument}=..." for unit, known in UNITS.items() if unit in open_units]
+    recipe._definition.refuse.unresolved(parameter, value, ", ".join(arguments))
 
 
 when_jax_is_imported(functools.partial(register_schedules, Schedule))

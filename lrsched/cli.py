@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lrsched
-from lrsched._define import REGISTRY, Definition
+from lrsched._definition import REGISTRY, Definition
 from lrsched._namespace import LARGEST_COUNT
 from lrsched._parse import find, from_repr
 from lrsched._pictures import empty_figure, figure_of, in_terminal, save
 from lrsched._schedule import Schedule
-from lrsched.plot import curve
 
 try:
     import click
@@ -209,7 +208,7 @@ def show(definition: Definition) -> None:
 @_resolving
 def plot(recipes: tuple[Schedule, ...], steps: int | None, output: Path | None, log: bool) -> None:
     """Plot recipes, in the terminal or to a file."""
-    drawn = steps or max(curve(recipe, None)[0][-1] for recipe in recipes)
+    drawn = steps or max(recipe._curve()[0][-1] for recipe in recipes)
     if output is None:
         click.echo(attempt(lambda: in_terminal(recipes, drawn, log)))
     else:

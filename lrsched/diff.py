@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched._checks import Refusal, integer, number
 from lrsched._curves import values_of
-from lrsched.plot import needed
+from lrsched._plotting import needed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ import numbers
 from typing import Annotated, Any, Literal, NamedTuple
 
 from lrsched._checks import Real, Refusal, Whole, choice, integer, is_traced, number
-from lrsched._define import kinds_of
+from lrsched._definition import kinds_of
 from lrsched._namespace import default_dtype, device_of, is_array, namespace_of
 from lrsched._pytree import when_jax_is_imported
 from lrsched._scalars import SCALARS

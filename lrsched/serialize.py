@@ -1,4 +1,4 @@
-"""Recipes as plain data and as JSON: written in full, read without running anything."""
+"""Recipes read from plain data and JSON, without running anything; the schema of the format."""
 
 from __future__ import annotations
 
@@ -7,25 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched._checks import Refusal, amount
-from lrsched._define import REGISTRY, Definition
+from lrsched._definition import REGISTRY, Definition
 from lrsched._durations import UNITS, Duration
-from lrsched._namespace import is_array
+from lrsched._recipe import VERSION
 from lrsched._schedule import Schedule
 
-VERSION = 1
 _amount = amount()
-
-
-def to_dict(schedule: Schedule) -> dict[str, Any]:
-    """The recipe as plain data: every hyperparameter, defaults included, and a format version."""
-    return {"lrsched": VERSION, **_encode(schedule)}
-
-
-def to_json(schedule: Schedule, indent: int | None = None) -> str:
-    """`to_dict` as JSON text."""
-    import json
-
-    return json.dumps(to_dict(schedule), indent=indent, allow_nan=False)
 
 
 def from_dict(data: Mapping[str, Any]) -> Schedule:
@@ -134,23 +121,6 @@ def _schema_of_durations() -> dict[str, Any]:
     }
 
 
-def _encode(value: Any) -> Any:
-    if isinstance(value, Schedule):
-        params = {name: _encode(param) for name, param in value.params.items()}
-        return {"schedule": value.name, "params": params}
-    if isinstance(value, Duration):
-        terms = [{unit: size} for size, unit in value.terms]
-        terms += [{"steps": value.steps}] if value.steps else []
-        return {"duration": terms[0] if len(terms) == 1 else terms}
-    if type(value) is tuple:
-        return [_encode(item) for item in value]
-    if is_array(value) and getattr(value, "shape", None) == ():
-        return value.item()
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    raise TypeError(f"to_dict: a recipe holds numbers, names and schedules, not {value!r}")
-
-
 def _decode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _duration(value["duration"]) if value.keys() == {"duration"} else _schedule(value)
@@ -171,7 +141,10 @@ def _schedule(data: Mapping[str, Any]) -> Schedule:
     if definition is None:
         known = ", ".join(sorted(REGISTRY))
         raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
-    return definition.make(**{str(key): _decode(param) for key, param in params.items()})
+    schedule: Schedule = definition.factory(
+        **{str(key): _decode(param) for key, param in params.items()}
+    )
+    return schedule
 
 
 def _duration(data: Any) -> Duration:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from matplotlib import pyplot
 
 import lrsched
-from lrsched._define import REGISTRY
+from lrsched._definition import REGISTRY
 from lrsched.cli import cli
 
 RECIPE = "warmup(cosine_decay(0.1, 900), warmup_steps=100)"

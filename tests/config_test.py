@@ -17,7 +17,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import lrsched
 from lrsched import Duration, Schedule, epochs, from_config, of_run
-from lrsched._define import REGISTRY
+from lrsched._definition import REGISTRY
 from lrsched._makers import find_maker
 from lrsched._shapes import SHAPES
 from lrsched._validate import OptionalPhase

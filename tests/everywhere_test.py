@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._define import REGISTRY
-from lrsched._schedule import leaves
+from lrsched._definition import REGISTRY
 from tests import ways
 from tests.oracles import ORACLES, exact
 from tests.strategies import BY_NAME, LAST, counts, schedules
@@ -148,7 +147,7 @@ def test_counts_of_every_type_and_shape_mean_the_same(name: str) -> None:
     @given(BY_NAME[name])
     def check(schedule: Schedule) -> None:
         wanted = [[schedule(float(count)) for count in row] for row in block]
-        whole = [n for n in leaves(schedule.params.values()) if type(n) is int]
+        whole = [n for n in schedule.leaves() if type(n) is int]
         for kind in kinds:
             if "float" in str(kind) and max(whole, default=0) > 2**22:
                 continue  # a count that large has no float32
@@ -195,7 +194,7 @@ def test_fractional_counts_agree_everywhere(name: str) -> None:
     @settings(max_examples=8)
     @given(BY_NAME[name], st.integers(0, 40))
     def check(schedule: Schedule, whole: int) -> None:
-        whole_numbers = [n for n in leaves(schedule.params.values()) if type(n) is int]
+        whole_numbers = [n for n in schedule.leaves() if type(n) is int]
         marks = [n for n in whole_numbers if 1 <= n <= 10**4]
         at = np.asarray([whole + 0.5, *(mark - 0.5 for mark in marks)])
         wanted = np.asarray([schedule(float(n)) for n in at])

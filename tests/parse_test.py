@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._define import REGISTRY
+from lrsched._definition import REGISTRY
 from lrsched._parse import from_repr
 from tests.strategies import BY_NAME, schedules
 

@@ -9,7 +9,6 @@ from matplotlib import pyplot
 
 import lrsched
 from lrsched import Schedule
-from lrsched.plot import curve
 from tests.strategies import schedules
 
 
@@ -46,7 +45,7 @@ def test_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_curve_goes_as_far_as_shows_the_shape(schedule: Schedule, last: int) -> None:
-    counts, _ = curve(schedule, None)
+    counts, _ = schedule._curve()
     assert counts[-1] == pytest.approx(last, abs=1)
 
 

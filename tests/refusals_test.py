@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._define import REGISTRY
+from lrsched._definition import REGISTRY
 from tests.strategies import LAST, counts
 
 lr: Any = lrsched  # types would refuse half of what follows
@@ -342,7 +342,8 @@ _COUNTS = [0, 1, 2, 7, 1000, 2**24 + 1, LAST - 1, LAST]
 
 def made_or_refusal(name: str, arguments: dict[str, Any]) -> Schedule | str:
     try:
-        return REGISTRY[name].make(**arguments).resolve(total_steps=100, steps_per_epoch=10)
+        made: Schedule = REGISTRY[name].factory(**arguments)
+        return made.resolve(total_steps=100, steps_per_epoch=10)
     except (TypeError, ValueError) as refused:
         return str(refused)
 

@@ -7,7 +7,6 @@ import numpy as np
 from mpmath import mp
 
 from lrsched import Schedule
-from lrsched._schedule import leaves
 from tests import ways
 from tests.oracles import exact
 from tests.strategies import LAST
@@ -34,7 +33,7 @@ def ulps(got: float, wanted: Any, scale: float = 1.0) -> float:
 def telling_counts(schedule: Schedule, generator: np.random.Generator, number: int) -> list[int]:
     """Counts at large, of every magnitude, and around where the schedule changes."""
     marks = [0, LAST]
-    for mark in leaves(schedule.params.values()):
+    for mark in schedule.leaves():
         if type(mark) is int:
             marks += [mark, 2 * mark, marks[-1] + mark]
     scales = np.exp2(generator.uniform(0, 31, number))
@@ -62,7 +61,7 @@ def error_of(schedule: Schedule, count: int, got: float, wanted: Any) -> float:
         return float("inf")
     if has_subnormal_factor(schedule, count):
         return 0.0
-    scale = max([1.0, *(x for x in leaves(schedule.params.values()) if isinstance(x, float))])
+    scale = max([1.0, *(x for x in schedule.leaves() if isinstance(x, float))])
     return ulps(got, wanted, scale)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched.plot import needed
+from lrsched._plotting import needed
 
 Array = npt.NDArray[np.float64]
 
