@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from lrsched._cli_errors import attempt
+
 GROUP = "lrsched.range_tests"  # of entry points: framework = "module:function of a mapping"
 
 
@@ -114,8 +116,6 @@ def range_test(
     \b
       lrsched range-test train:setup -o range_test.png --save range_test.json
     """
-    from lrsched.cli import attempt
-
     test, framework = attempt(lambda: run(setup, steps, low, high, refine, not quiet))
     click.echo(f"{framework}, {attempt(lambda: report(test, method))}")
     if save is not None:

@@ -5,26 +5,40 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from lrsched._plotting import needed
 
-if TYPE_CHECKING:
-    from lrsched.range_test import Array, RangeTest
+Array = npt.NDArray[np.float64]
 
 DECADES = 30.0  # a ratio between losses beyond which a logarithmic axis shows more
 ROOM = 1.5  # how far above the first loss the picture goes, in spans of the curve
 
 
-def draw(tests: Sequence[RangeTest], ax: Any, method: str | None) -> Any:
+class Picture(NamedTuple):
+    """What is drawn of a test.
+
+    `smoothed` and `suggestion` are None where the losses are too few or show none.
+    """
+
+    rates: Array
+    losses: Array  # raw, of (repeats, updates)
+    median: Array
+    smoothed: Array | None
+    suggestion: tuple[float, float, float] | None
+    label: str
+
+
+def draw(tests: Sequence[Picture], ax: Any) -> Any:
     """Draw tests over each other on matplotlib axes (new ones where `ax` is None)."""
     pyplot = needed("matplotlib.pyplot", "plot")
     if ax is None:
         ax = pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
     for number, test in enumerate(tests):
-        _draw_one(ax, test, f"C{number}", test.label, method)
+        _draw_one(ax, test, f"C{number}")
     ax.set(xlabel="learning rate", ylabel="loss", xscale=_scale(tests))
     _limit(ax, tests)
     if ax.get_legend_handles_labels()[0]:
@@ -32,7 +46,7 @@ def draw(tests: Sequence[RangeTest], ax: Any, method: str | None) -> Any:
     return ax
 
 
-def svg(test: RangeTest) -> str | None:
+def svg(test: Picture) -> str | None:
     """The picture of one test as SVG text; None without matplotlib, so that a notebook prints."""
     try:
         pyplot = needed("matplotlib.pyplot", "plot")
@@ -41,33 +55,28 @@ def svg(test: RangeTest) -> str | None:
     text = io.StringIO()
     with pyplot.rc_context({"svg.hashsalt": "lrsched"}):
         figure = pyplot.figure(layout="constrained", figsize=(6.5, 3.8))
-        draw([test], figure.add_subplot(), "default")
+        draw([test], figure.add_subplot())
         figure.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(figure)
     found = text.getvalue()
     return found[found.index("<svg") :]
 
 
-def _draw_one(ax: Any, test: RangeTest, color: str, label: str, method: str | None) -> None:
-    from lrsched.range_test import NoSuggestion
-
-    rates = test.learning_rates
-    if test.repeats > 1:
+def _draw_one(ax: Any, test: Picture, color: str) -> None:
+    repeats = len(test.losses)
+    if repeats > 1:
         lowest, highest = _band(test.losses)
-        ax.fill_between(rates, lowest, highest, color=color, alpha=0.15, linewidth=0)
-    ax.plot(rates, test.median, ".", color=color, alpha=0.35, markersize=3)
-    prefix = f"{label}: " if label else ""
-    curve_label = f"{prefix}smoothed loss" + (f" of {test.repeats}" if test.repeats > 1 else "")
-    try:
-        ax.plot(rates, test.smoothed(), color=color, linewidth=1.8, label=curve_label)
-    except NoSuggestion:
-        ax.plot(rates, test.median, color=color, linewidth=1.0, label=f"{prefix}loss")
-    if method is None:
+        ax.fill_between(test.rates, lowest, highest, color=color, alpha=0.15, linewidth=0)
+    ax.plot(test.rates, test.median, ".", color=color, alpha=0.35, markersize=3)
+    prefix = f"{test.label}: " if test.label else ""
+    if test.smoothed is None:
+        ax.plot(test.rates, test.median, color=color, linewidth=1.0, label=f"{prefix}loss")
+    else:
+        label = f"{prefix}smoothed loss" + (f" of {repeats}" if repeats > 1 else "")
+        ax.plot(test.rates, test.smoothed, color=color, linewidth=1.8, label=label)
+    if test.suggestion is None:
         return
-    try:
-        low, suggested, high = test.suggest(method)
-    except NoSuggestion:
-        return
+    low, suggested, high = test.suggestion
     ax.axvspan(low, high, color=color, alpha=0.08, linewidth=0)
     text = f"{prefix}suggested {suggested:.2g} ({low:.2g} to {high:.2g})"
     ax.axvline(suggested, color=color, linewidth=1.2, linestyle="--", label=text)
@@ -82,14 +91,14 @@ def _band(losses: Array) -> tuple[Array, Array]:
     return np.where(some, low, np.nan), np.where(some, high, np.nan)
 
 
-def _scale(tests: Sequence[RangeTest]) -> str:
-    rates = np.concatenate([test.learning_rates for test in tests])
+def _scale(tests: Sequence[Picture]) -> str:
+    rates = np.concatenate([test.rates for test in tests])
     positive = rates[rates > 0]
     wide = len(positive) == len(rates) > 0 and positive.max() / positive.min() > DECADES
     return "log" if wide else "linear"
 
 
-def _limit(ax: Any, tests: Sequence[RangeTest]) -> None:
+def _limit(ax: Any, tests: Sequence[Picture]) -> None:
     """Keep the end of a diverging test from flattening the part that tells something."""
     losses = np.concatenate([test.median for test in tests])
     losses = losses[np.isfinite(losses)]

@@ -23,30 +23,12 @@ except ImportError:
     sys.stderr.write("lrsched: click is needed; pip install 'lrsched[cli]'\n")
     sys.exit(2)
 
-from lrsched._range_cli import range_test  # it needs click
+from lrsched._cli_errors import Refused, attempt  # they need click
+from lrsched._range_cli import range_test
 
-T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 ENDINGS = (".png", ".svg", ".html")
-
-
-class Refused(click.ClickException):
-    """An error that is one line, without the usage that click puts before its own."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        """Print the line."""
-        click.echo(f"lrsched: {self.message}", file=file, err=True)
-
-
-def attempt(make: Callable[[], T]) -> T:
-    """What `make` returns; what the library refuses, and what is missing, in one line."""
-    try:
-        return make()
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        raise Refused(str(error)) from None
 
 
 def _schedule(text: str) -> Schedule:

@@ -7,6 +7,7 @@ A range test raises the learning rate over a few hundred updates and records the
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
@@ -17,19 +18,23 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from lrsched import _range_files, _range_plot
 from lrsched._checks import Refusal, Whole, integer, number
 from lrsched._probe import read_probe
+from lrsched._range_compare import Side, compare
 from lrsched._schedule import Schedule
 from lrsched._suggest import NoSuggestion, Suggestion, median, smoothed, suggest
 from lrsched.cycles import cyclic, one_cycle
 from lrsched.ramp import exponential_ramp
 from lrsched.recipes import warmup_cosine
+from lrsched.serialize import from_dict
 
 __all__ = ["NoSuggestion", "Probe", "RangeTest", "Recorder", "Suggestion"]
 
 Array = npt.NDArray[np.float64]
 Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
 
+VERSION = 1  # of the format of files
 DIVERGENCE = 4.0  # times the first loss, twice in a row, is divergence by default
 
 
@@ -188,44 +193,95 @@ class RangeTest:
         The raw losses, the smoothed curve, the band over repeats, and the rates that `method`
         suggests; None marks none. Other tests are drawn over it.
         """
-        from lrsched import _range_plot
-
-        return _range_plot.draw([self, *others], ax, method)
+        return _range_plot.draw([test._picture(method) for test in (self, *others)], ax)
 
     def _repr_svg_(self) -> str | None:
-        from lrsched import _range_plot
+        return _range_plot.svg(self._picture("default"))
 
-        return _range_plot.svg(self)
+    def _picture(self, method: str | None) -> _range_plot.Picture:
+        """What is drawn of the test."""
+        smooth, found = None, None
+        with contextlib.suppress(NoSuggestion):
+            smooth = self.smoothed()
+        if method is not None:
+            with contextlib.suppress(NoSuggestion):
+                found = self.suggest(method)
+        losses = np.atleast_2d(self.losses)
+        return _range_plot.Picture(
+            self.learning_rates, losses, self.median, smooth, found, self.label
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the test to a .json or .npz file; if that fails, an older file stays as it is."""
-        from lrsched import _range_files
+        _range_files.write(path, self._facts(), self._arrays())
 
-        _range_files.save(self, path)
-
-    @staticmethod
-    def load(path: str | os.PathLike[str]) -> RangeTest:
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> RangeTest:
         """The test in a file that `save` wrote. Reading it runs nothing.
 
         Raises:
             OSError: the file cannot be read.
             ValueError: it is no range test.
         """
-        from lrsched import _range_files
+        return _range_files.read(path, cls._from_data)
 
-        return _range_files.load(path)
+    def _facts(self) -> dict[str, Any]:
+        """What a file holds beside arrays."""
+        return {
+            "lrsched_range_test": VERSION,
+            "stopped": self.stopped if isinstance(self.stopped, str) else list(self.stopped),
+            "schedule": None if self.schedule is None else self.schedule.to_dict(),
+            "label": self.label,
+            "metrics": list(self.metrics),
+        }
+
+    def _arrays(self) -> dict[str, Array]:
+        """The arrays that a file holds, by name."""
+        arrays = {"learning_rates": self.learning_rates, "losses": self.losses}
+        for number, values in enumerate(self.metrics.values()):
+            arrays[f"metric_{number}"] = np.asarray(values, np.float64)
+        if self.probe is not None:
+            arrays["probe_learning_rates"] = self.probe.learning_rates
+            arrays["probe_losses"] = self.probe.losses
+        return arrays
+
+    @classmethod
+    def _from_data(cls, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> RangeTest:
+        """The test of what a file holds."""
+        if facts["lrsched_range_test"] != VERSION:
+            raise ValueError(f"its format is {facts['lrsched_range_test']!r} and not {VERSION}")
+
+        def array(name: str) -> Array:
+            return np.asarray(arrays[name], np.float64)
+
+        stopped: Any = facts["stopped"]
+        recipe = facts["schedule"]
+        probed = "probe_losses" in arrays
+        return cls(
+            array("learning_rates"),
+            array("losses"),
+            tuple(stopped) if isinstance(stopped, list) else stopped,
+            None if recipe is None else from_dict(recipe),
+            {name: array(f"metric_{n}").reshape(-1, 2) for n, name in enumerate(facts["metrics"])},
+            Probe(array("probe_learning_rates"), array("probe_losses")) if probed else None,
+            str(facts["label"]),
+        )
 
     def to_csv(self) -> str:
         """A table of update, learning rate and loss (of each repeat), as CSV."""
-        from lrsched import _range_files
-
-        return _range_files.to_csv(self)
+        return _range_files.to_csv(self.learning_rates, self.losses)
 
     def compare(self, other: RangeTest) -> str:
         """A report on where two tests are apart: in their rates, losses and suggestions."""
-        from lrsched import _range_files
+        return compare(self._side(), other._side())
 
-        return _range_files.compare(self, other)
+    def _side(self) -> Side:
+        suggested: float | str
+        try:
+            suggested = self.suggest().suggested
+        except NoSuggestion as refused:
+            suggested = str(refused)
+        return Side(self.learning_rates, self.median, str(self.stopped), suggested)
 
     def __repr__(self) -> str:
         first, last = (f"{self.learning_rates[i]:.3g}" if len(self.losses) else "" for i in (0, -1))
