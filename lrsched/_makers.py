@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 from lrsched._checks import Kind, Real, Whole
 from lrsched._definition import REGISTRY
+from lrsched._parse import unknown
 from lrsched._schedule import Schedule
+from lrsched.names import BUILDERS, from_name
+from lrsched.recipes import RECIPES
 
 
 class Slot(NamedTuple):
@@ -32,27 +35,11 @@ def find_maker(name: str) -> Maker:
     """What makes the schedule of this name; a ValueError offers the nearest name there is."""
     if name in REGISTRY:
         return _of_definition(name)
-    from lrsched._parse import unknown
-    from lrsched.names import BUILDERS
-
-    recipes = _recipes()
-    if name in recipes:
-        return _of_function(recipes[name])
+    if name in RECIPES:
+        return _of_function(RECIPES[name])
     if name in BUILDERS:
         return _of_transformers(name, BUILDERS[name])
-    raise unknown(name, {*REGISTRY, *recipes, *BUILDERS})
-
-
-def _recipes() -> dict[str, Callable[..., Schedule]]:
-    """The public functions of the catalogue that are made of schedules."""
-    import lrsched
-    from lrsched import rampup, recipes, restarts
-
-    homes = {home.__name__ for home in (rampup, recipes, restarts)}
-    public = {name: getattr(lrsched, name) for name in lrsched.__all__ if name not in REGISTRY}
-    return {
-        name: value for name, value in public.items() if getattr(value, "__module__", None) in homes
-    }
+    raise unknown(name, {*REGISTRY, *RECIPES, *BUILDERS})
 
 
 def _of_definition(name: str) -> Maker:
@@ -92,8 +79,6 @@ def _options(hint: Any) -> Iterator[Any]:
 
 
 def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Maker:
-    from lrsched.names import from_name
-
     _, signature, slots = _of_function(builder)
     lr, *others = signature.parameters.values()  # from_name calls the first learning_rate
     learning_rate = lr.replace(name="learning_rate")

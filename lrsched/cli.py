@@ -15,6 +15,7 @@ from lrsched._namespace import LARGEST_COUNT
 from lrsched._parse import find, from_repr
 from lrsched._pictures import empty_figure, figure_of, in_terminal, save
 from lrsched._schedule import Schedule
+from lrsched.diff import diff as compare
 
 try:
     import click
@@ -227,8 +228,6 @@ def diff(
 
     The exit code is 0 where they are the same, 1 where they differ, 2 after an error.
     """
-    from lrsched.diff import diff as compare
-
     found = attempt(lambda: compare(a, b, steps, rtol, atol))
     click.echo(str(found))
     if output is not None:

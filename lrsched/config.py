@@ -12,7 +12,9 @@ from typing import Any, NoReturn, TypeVar
 
 from lrsched._checks import Refusal
 from lrsched._makers import Maker, Slot, find_maker
+from lrsched._parse import read
 from lrsched._schedule import Schedule
+from lrsched.serialize import from_dict
 
 T = TypeVar("T")
 NAMES = ("name", "_target_")
@@ -77,19 +79,13 @@ def _top(config: Any, prefix: str) -> Schedule:
     if isinstance(config, str):
         if prefix:
             _refuse("prefix", "left out where the config is a recipe as text", prefix)
-        recipe: Schedule = _read("from_config", config, Schedule)
+        recipe: Schedule = read("from_config", config, Schedule)
         return recipe
     config = _as_mapping(config)
     if not isinstance(config, Mapping):
         wanted = "a mapping, an argparse.Namespace or a recipe as text"
         _refuse("the config", wanted, config, TypeError)
     return _schedule(_entries(config, "", prefix), "", prefix)
-
-
-def _read(caller: str, text: str, wanted: type = object) -> Any:
-    from lrsched._parse import read
-
-    return read(caller, text, wanted)
 
 
 def _as_mapping(config: Any) -> Any:
@@ -100,8 +96,6 @@ def _as_mapping(config: Any) -> Any:
 
 def _schedule(entries: dict[str, Any], path: str, prefix: str = "") -> Schedule:
     if "lrsched" in entries:
-        from lrsched.serialize import from_dict
-
         data = {key: _plain(value, _at(path, prefix + key)) for key, value in entries.items()}
         return _located(path, lambda: from_dict(data))
     name, maker = _named(entries, path, prefix)
@@ -154,7 +148,7 @@ def _of_text(text: str, slot: Slot, path: str) -> Any:
             with contextlib.suppress(ValueError):
                 return _value(number(text), slot, path)
     if slot.holds is not None and ("(" in text or "[" in text):
-        value = _read(f"from_config: {path}", text)
+        value = read(f"from_config: {path}", text)
         return value if isinstance(value, str) else _value(value, slot, path)
     return text
 

@@ -238,8 +238,8 @@ class RangeTest:
     def _arrays(self) -> dict[str, Array]:
         """The arrays that a file holds, by name."""
         arrays = {"learning_rates": self.learning_rates, "losses": self.losses}
-        for number, values in enumerate(self.metrics.values()):
-            arrays[f"metric_{number}"] = np.asarray(values, np.float64)
+        for index, values in enumerate(self.metrics.values()):
+            arrays[f"metric_{index}"] = np.asarray(values, np.float64)
         if self.probe is not None:
             arrays["probe_learning_rates"] = self.probe.learning_rates
             arrays["probe_losses"] = self.probe.losses

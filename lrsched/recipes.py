@@ -3,6 +3,7 @@
 Each returns a composition; its `repr` and its JSON show what it is made of.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from lrsched._checks import Refusal, Whole, choice, integer, number
@@ -13,6 +14,8 @@ from lrsched.combine import join, scale, warmup
 from lrsched.decay import cosine_decay, piecewise_constant
 from lrsched.inverse import inverse_sqrt
 from lrsched.ramp import constant, exponential_ramp, linear
+from lrsched.rampup import untuned_linear_warmup
+from lrsched.restarts import with_restarts
 from lrsched.transform import cooldown
 
 _fraction = number("> 0", "< 1")
@@ -233,3 +236,21 @@ def scale_for_batch_size(
     Refusal("scale_for_batch_size").check("rule", choice("linear", "sqrt"), rule)
     factor = size / reference
     return scale(schedule, factor if rule == "linear" else factor**0.5)
+
+
+# The public functions that compose a recipe of schedules, by name.
+RECIPES: Mapping[str, Callable[..., Schedule]] = {
+    recipe.__name__: recipe
+    for recipe in (
+        deepseek,
+        infinite,
+        noam,
+        scale_for_batch_size,
+        slanted_triangular,
+        tri_stage,
+        untuned_linear_warmup,
+        warmup_cosine,
+        warmup_stable_decay,
+        with_restarts,
+    )
+}
