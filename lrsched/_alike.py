@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, get_args
 
 from lrsched._namespace import LARGEST_COUNT, default_dtype, is_array, look_up, table
-from lrsched._numerics import count_reached
+from lrsched._pieces import count_reached
 from lrsched._schedule import Schedule
 from lrsched._validate import Value
 

@@ -20,7 +20,7 @@ def run(
     place: str, steps: int, low: float, high: float, refine: bool, progress: bool
 ) -> tuple[Any, str]:
     """The range test of `module:function`, and the name of its framework."""
-    from lrsched.range_test import default_ramp
+    from lrsched._recorder import default_ramp
 
     given = _set_up(place)
     framework, runner = _runner(given)

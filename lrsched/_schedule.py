@@ -10,6 +10,7 @@ from typing import Any, NoReturn, overload
 
 from lrsched import _plotting
 from lrsched._checks import Kind, Real, Refusal, Whole, integer
+from lrsched._compiler import TERMS, Term, call, compiled
 from lrsched._definition import REGISTRY, Definition
 from lrsched._durations import UNITS, Duration, durations_in, known_sizes
 from lrsched._namespace import (
@@ -22,7 +23,7 @@ from lrsched._namespace import (
 )
 from lrsched._pytree import register_schedules, register_waiting, when_jax_is_imported
 from lrsched._recipe import Recipe
-from lrsched._scalars import SCALARS, TERMS, Term, call, compiled
+from lrsched._scalars import SCALARS
 
 POINTS = 400  # of a drawn curve; more than a screen resolves
 

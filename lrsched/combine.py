@@ -6,7 +6,8 @@ from lrsched._alike import alike, in_turn
 from lrsched._checks import Refusal
 from lrsched._define import Inner, Inners, schedule
 from lrsched._namespace import is_array
-from lrsched._numerics import LARGEST, piecewise, progress, sorted_out
+from lrsched._numerics import LARGEST, progress
+from lrsched._pieces import piecewise, sorted_out
 from lrsched._scalars import is_scalar
 from lrsched._shapes import Shape, between
 from lrsched._validate import Boundaries, Phase, Value

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from lrsched._checks import Kind, Refusal, Whole, choice, integer, is_traced
+from lrsched._compiler import call
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, is_array, is_integral, real
 from lrsched._numerics import geometric, lost
-from lrsched._scalars import SCALARS, call
+from lrsched._scalars import SCALARS
 from lrsched._shapes import SHAPES, between
 from lrsched._validate import (
     Flag,

@@ -5,7 +5,8 @@ from typing import Any
 from lrsched._checks import Refusal
 from lrsched._define import schedule
 from lrsched._namespace import is_array
-from lrsched._numerics import count_reached, geometric, pick, progress
+from lrsched._numerics import geometric, progress
+from lrsched._pieces import count_reached, pick
 from lrsched._scalars import SCALARS, is_scalar
 from lrsched._shapes import between
 from lrsched._validate import Boundaries, Flag, Milestones, Rate, Steps, Value, Values

@@ -8,12 +8,11 @@ A range test raises the learning rate over a few hundred updates and records the
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,20 +21,17 @@ from lrsched import _range_files, _range_plot
 from lrsched._checks import Refusal, Whole, integer, number
 from lrsched._probe import read_probe
 from lrsched._range_compare import Side, compare
+from lrsched._recorder import Stopped
 from lrsched._schedule import Schedule
 from lrsched._suggest import NoSuggestion, Suggestion, median, smoothed, suggest
 from lrsched.cycles import cyclic, one_cycle
-from lrsched.ramp import exponential_ramp
 from lrsched.recipes import warmup_cosine
 from lrsched.serialize import from_dict
 
-__all__ = ["NoSuggestion", "Probe", "RangeTest", "Recorder", "Suggestion"]
+__all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
 
 Array = npt.NDArray[np.float64]
-Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
-
 VERSION = 1  # of the format of files
-DIVERGENCE = 4.0  # times the first loss, twice in a row, is divergence by default
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,32 +290,3 @@ class RangeTest:
         return (
             f"<RangeTest of {count} updates from {first} to {last}{times}, {self.stopped}; {found}>"
         )
-
-
-@functools.lru_cache
-def default_ramp(steps: int, low: float = 1e-7, high: float = 10.0) -> Schedule:
-    """What raises the learning rate where nothing else is asked for: both ends are reached."""
-    return exponential_ramp(low, high, max(steps - 1, 1))
-
-
-class Recorder:
-    """Collects the losses of one run, and says when it is over."""
-
-    def __init__(self, divergence: float | None = DIVERGENCE) -> None:
-        self.losses: list[float] = []
-        self.stopped: Stopped = "finished"
-        self._divergence = divergence
-        self._above = False
-
-    def take(self, loss: float) -> bool:
-        """Take the loss of the next update, and say whether to go on."""
-        if not math.isfinite(loss):
-            self.stopped = "nonfinite"
-            return False
-        self.losses.append(loss)
-        above = self._divergence is not None and loss > self._divergence * self.losses[0] > 0
-        if above and self._above:
-            self.stopped = "diverged"
-            return False
-        self._above = above
-        return True

@@ -6,7 +6,8 @@ from typing import Any
 from lrsched._checks import Refusal, Whole, integer, number
 from lrsched._define import schedule
 from lrsched._namespace import LARGEST_COUNT, is_array, real
-from lrsched._numerics import count_reached, geometric, is_plainly, pick
+from lrsched._numerics import geometric, is_plainly
+from lrsched._pieces import count_reached, pick
 from lrsched._scalars import SCALARS, is_scalar
 from lrsched._schedule import Schedule
 from lrsched._shapes import between

@@ -16,7 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import lrsched
-from lrsched.range_test import RangeTest, Recorder
+from lrsched._recorder import Recorder
+from lrsched.range_test import RangeTest
 from lrsched_jax import range_test
 from lrsched_jax._cache import training_of
 from lrsched_jax._cost import loop_pays

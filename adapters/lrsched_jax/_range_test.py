@@ -14,8 +14,9 @@ import optax
 from lrsched import Schedule
 from lrsched._checks import Real, Refusal, integer, number, optional
 from lrsched._probe import PROBE_REPEATS, PROBE_STEPS, orders, search
+from lrsched._recorder import DIVERGENCE, default_ramp
 from lrsched._suggest import NoSuggestion
-from lrsched.range_test import DIVERGENCE, Probe, RangeTest, default_ramp
+from lrsched.range_test import Probe, RangeTest
 from lrsched_jax._batches import Batches, in_memory
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import (

@@ -11,7 +11,7 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._checks import FLAG, Refusal, choice, integer, number, optional
-from lrsched.range_test import default_ramp
+from lrsched._recorder import default_ramp
 from lrsched_torch._reach import parameters
 
 _refuse = Refusal("range_test")

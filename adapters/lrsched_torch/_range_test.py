@@ -10,7 +10,8 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._probe import PROBE_REPEATS, PROBE_STEPS
-from lrsched.range_test import DIVERGENCE, RangeTest
+from lrsched._recorder import DIVERGENCE
+from lrsched.range_test import RangeTest
 from lrsched_torch import _checks, _state
 from lrsched_torch._feed import Feed
 from lrsched_torch._memory import Place

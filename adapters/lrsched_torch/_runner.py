@@ -15,7 +15,8 @@ from torch import nn
 from lrsched import Schedule
 from lrsched._checks import Refusal
 from lrsched._probe import MOST, orders, search
-from lrsched.range_test import NoSuggestion, Probe, RangeTest, Recorder
+from lrsched._recorder import Recorder
+from lrsched.range_test import NoSuggestion, Probe, RangeTest
 from lrsched_torch._feed import Feed
 from lrsched_torch._ranks import Alone
 from lrsched_torch._updates import Updates, means
