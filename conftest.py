@@ -11,7 +11,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 
 settings.register_profile(
     "lrsched",

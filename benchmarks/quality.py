@@ -15,7 +15,7 @@ from benchmarks.measure import Row, Section, run_section
 from benchmarks.range_test_curves import train_all
 from benchmarks.range_test_quality import loaded, publish
 from benchmarks.range_test_report import DEFAULT_PROBE, LENGTHS
-from lrsched._finders import FINDERS
+from lrsched.range_test.finders import FINDERS
 
 AIMS = {"default": 1.08, DEFAULT_PROBE: 1.03}
 LENGTH = "200"  # of those beside which the other rules are shown

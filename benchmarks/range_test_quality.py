@@ -18,10 +18,10 @@ import numpy.typing as npt
 from benchmarks.range_test_curves import FIRST, GRID, LAST, LENGTHS, SEEDS
 from benchmarks.range_test_report import figure, page
 from benchmarks.range_test_tasks import TUNED, tasks
-from lrsched._finders import FINDERS
-from lrsched._probe import further_rates, probe_rates, read_probe
-from lrsched._suggest import Suggestion, suggest
-from lrsched._valley import NoSuggestion
+from lrsched.range_test.finders import FINDERS
+from lrsched.range_test.probe import further_rates, probe_rates, read_probe
+from lrsched.range_test.suggest import Suggestion, suggest
+from lrsched.range_test.valley import NoSuggestion
 
 Array = npt.NDArray[np.float64]
 Rule = Callable[["Curves", int, int], float]  # of a task's curves, the length and the seed

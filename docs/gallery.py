@@ -5,7 +5,7 @@ from pathlib import Path
 
 import lrsched
 from lrsched import Schedule
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 
 FOLDER = Path(__file__).parent
 COSINE = lrsched.cosine_decay(0.1, 1000)

@@ -1,36 +1,35 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
-from lrsched._define import Inner, schedule
-from lrsched._durations import Duration, epochs, examples, of_run, tokens
-from lrsched._parse import from_repr
-from lrsched._schedule import Schedule
-from lrsched._validate import Fraction, Positive, Rate, Steps, Value
-from lrsched.anneal import anneal, k_decay, rex, tanh_decay
-from lrsched.chebyshev import fractal_chebyshev
-from lrsched.combine import follow, join, product, scale, warmup
-from lrsched.config import from_config
-from lrsched.cycles import cyclic, one_cycle
-from lrsched.decay import (
+from lrsched._core.decorator import Inner, schedule
+from lrsched._core.durations import Duration, epochs, examples, of_run, tokens
+from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value
+from lrsched._core.schedule import Schedule
+from lrsched.diff import Diff, diff
+from lrsched.formats.config import from_config
+from lrsched.formats.parse import from_repr
+from lrsched.formats.serialize import from_dict, from_json, json_schema
+from lrsched.formats.transformers_names import from_name
+from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
+from lrsched.schedules.anneal import anneal, k_decay, rex, tanh_decay
+from lrsched.schedules.chebyshev import fractal_chebyshev
+from lrsched.schedules.combine import follow, join, product, scale, warmup
+from lrsched.schedules.cycles import cyclic, one_cycle
+from lrsched.schedules.decay import (
     cosine_decay,
     exponential_decay,
     multi_step_decay,
     piecewise_constant,
     step_decay,
 )
-from lrsched.diff import Diff, diff
-from lrsched.inverse import inverse_sqrt, inverse_time, natural_exponential_decay, power_law
-from lrsched.names import from_name
-from lrsched.noise import noise
-from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
-from lrsched.ramp import constant, exponential_ramp, linear, polynomial
-from lrsched.rampup import (
-    exponential_warmup,
-    log_warmup,
-    radam_warmup,
-    sigmoid_ramp_up,
-    untuned_linear_warmup,
+from lrsched.schedules.inverse import (
+    inverse_sqrt,
+    inverse_time,
+    natural_exponential_decay,
+    power_law,
 )
-from lrsched.recipes import (
+from lrsched.schedules.noise import noise
+from lrsched.schedules.ramp import constant, exponential_ramp, linear, polynomial
+from lrsched.schedules.recipes import (
     deepseek,
     infinite,
     noam,
@@ -40,9 +39,9 @@ from lrsched.recipes import (
     warmup_cosine,
     warmup_stable_decay,
 )
-from lrsched.restarts import cosine_restarts, with_restarts
-from lrsched.serialize import from_dict, from_json, json_schema
-from lrsched.transform import (
+from lrsched.schedules.restarts import cosine_restarts, with_restarts
+from lrsched.schedules.stretch import in_epochs, stretch
+from lrsched.schedules.transform import (
     add,
     advance,
     clip,
@@ -54,7 +53,13 @@ from lrsched.transform import (
     repeat,
     reverse,
 )
-from lrsched.units import in_epochs, stretch
+from lrsched.schedules.warmup_factors import (
+    exponential_warmup,
+    log_warmup,
+    radam_warmup,
+    sigmoid_ramp_up,
+    untuned_linear_warmup,
+)
 
 __version__ = "0.1.0"
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lrsched._checks import Refusal, integer, number
-from lrsched._curves import values_of
+from lrsched._core.checks import Refusal, integer, number
+from lrsched._evaluate import values_of
 from lrsched._plotting import needed
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import math
 import numbers
 from typing import Annotated, Any, Literal, NamedTuple
 
-from lrsched._checks import Real, Refusal, Whole, choice, integer, is_traced, number
-from lrsched._definition import kinds_of
-from lrsched._namespace import default_dtype, device_of, is_array, namespace_of
-from lrsched._pytree import when_jax_is_imported
-from lrsched._scalars import SCALARS
-from lrsched._validate import Rate
+from lrsched._arrays.namespace import default_dtype, device_of, is_array, namespace_of
+from lrsched._arrays.scalars import SCALARS
+from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
+from lrsched._core.definition import kinds_of
+from lrsched._core.kinds import Rate
+from lrsched._core.pytree import when_jax_is_imported
 
 Cut = Annotated[Real, number(">= 0", "< 1")]
 Observations = Annotated[Whole, integer(0, "observations")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._alike import MANY, alike
+from lrsched.schedules._grouped_join import MANY, alike
 from tests import ways
 from tests.strategies import BY_NAME, LAST, ascending
 from tests.ulp import ulps

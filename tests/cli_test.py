@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from matplotlib import pyplot
 
 import lrsched
-from lrsched._definition import REGISTRY
-from lrsched.cli import cli
+from lrsched._core.definition import REGISTRY
+from lrsched.cli.commands import cli
 
 RECIPE = "warmup(cosine_decay(0.1, 900), warmup_steps=100)"
 

@@ -17,10 +17,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import lrsched
 from lrsched import Duration, Schedule, epochs, from_config, of_run
-from lrsched._definition import REGISTRY
-from lrsched._makers import find_maker
-from lrsched._shapes import SHAPES
-from lrsched._validate import OptionalPhase
+from lrsched._core.definition import REGISTRY
+from lrsched._core.kinds import OptionalPhase
+from lrsched._numerics.shapes import SHAPES
+from lrsched.formats.lookup import find_maker
+from lrsched.schedules.recipes import RECIPES
 from tests.strategies import BY_NAME, schedules
 
 config: Any = lrsched
@@ -274,12 +275,9 @@ def test_none_is_passed_on_where_it_means_something() -> None:
 
 
 def test_every_public_recipe_has_its_name() -> None:
-    from lrsched import recipes
-
-    public = {name for name in lrsched.__all__ if hasattr(recipes, name)}
-    own = {n for n in public if getattr(lrsched, n).__module__ == "lrsched.recipes"}
-    assert {"tri_stage", "slanted_triangular", "infinite"} < own
-    for name in own:
+    public = {n for n in lrsched.__all__ if getattr(lrsched, n) in RECIPES.values()}
+    assert public == set(RECIPES)
+    for name in RECIPES:
         maker = find_maker(name)
         assert maker.make is getattr(lrsched, name)
         assert {"peak_value", "model_size", "schedule"} & set(maker.signature.parameters)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 from tests import ways
 from tests.oracles import ORACLES, exact
 from tests.strategies import BY_NAME, LAST, counts, schedules

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lrsched._finders import FINDERS
-from lrsched._valley import NoSuggestion
+from lrsched.range_test.finders import FINDERS
+from lrsched.range_test.valley import NoSuggestion
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)

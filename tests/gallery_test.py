@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -16,8 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import lrsched
-from lrsched._recorder import Recorder
-from lrsched.range_test import RangeTest
+from lrsched.range_test import RangeTest, Recorder
 from lrsched_jax import range_test
 from lrsched_jax._cache import training_of
 from lrsched_jax._cost import loop_pays

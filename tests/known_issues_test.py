@@ -38,7 +38,7 @@ from torch.optim.lr_scheduler import (
 
 import lrsched
 from lrsched import Schedule
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 from lrsched_torch import lambda_lr
 from tests.oracles import exact
 

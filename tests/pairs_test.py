@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from lrsched import _pairs as pairs
-from lrsched import _torch
+from lrsched._arrays import _torch
+from lrsched._numerics import double_float as pairs
 from tests.strategies import LAST
 
 mp.prec = 200

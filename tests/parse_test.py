@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._definition import REGISTRY
-from lrsched._parse import from_repr
+from lrsched._core.definition import REGISTRY
+from lrsched.formats.parse import from_repr
 from tests.strategies import BY_NAME, schedules
 
 

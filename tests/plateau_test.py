@@ -24,7 +24,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau, SequentialL
 
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched_jax._plateau import scale_by_plateau_learning_rate
-from lrsched_torch._plateau import PlateauLR
+from lrsched_torch._schedulers.plateau import PlateauLR
 
 INF, NAN = math.inf, math.nan
 LENGTH = 24  # of the metrics in the compiled tests, so that each compiles once

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsched._probe import MOST, further_rates, orders, probe_rates, read_probe, vertex
-from lrsched._suggest import Suggestion
-from lrsched._valley import NoSuggestion
+from lrsched.range_test.probe import MOST, further_rates, orders, probe_rates, read_probe, vertex
+from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.valley import NoSuggestion
 
 Array = npt.NDArray[np.float64]
 STEPS = 40

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from matplotlib import image
 
-from lrsched.cli import cli
+from lrsched.cli.commands import cli
 from lrsched.range_test import RangeTest
 
 SETUPS = """

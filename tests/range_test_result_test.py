@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 
 import lrsched
-from lrsched._recorder import Recorder
-from lrsched.range_test import NoSuggestion, Probe, RangeTest
+from lrsched.range_test import NoSuggestion, Probe, RangeTest, Recorder
 from tests.strategies import schedules
 
 RATES = lrsched.exponential_ramp(1e-6, 10.0, 199)(np.arange(200))

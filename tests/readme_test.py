@@ -16,7 +16,7 @@ from matplotlib import pyplot
 import lrsched
 import lrsched_jax
 import lrsched_torch
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 from lrsched.range_test import RangeTest
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 from tests.strategies import LAST, counts
 
 lr: Any = lrsched  # types would refuse half of what follows

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._compiler import TERMS, Term, call, compiled
-from lrsched._scalars import SCALARS
+from lrsched._arrays.compiler import TERMS, Term, call, compiled
+from lrsched._arrays.scalars import SCALARS
 from tests.everywhere_test import NAMES
 from tests.strategies import BY_NAME, LAST, counts
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsched._finders import FINDERS
-from lrsched._suggest import NoSuggestion, Suggestion, smoothed, suggest
+from lrsched.range_test.finders import FINDERS
+from lrsched.range_test.suggest import NoSuggestion, Suggestion, smoothed, suggest
 
 Array = npt.NDArray[np.float64]
 

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 import lrsched
-from lrsched import Schedule, _tensorflow
-from lrsched._scalars import SCALARS
+from lrsched import Schedule
+from lrsched._arrays import _tensorflow
+from lrsched._arrays.scalars import SCALARS
 from tests.ulp import telling_counts, worst
 
 SEVERAL = [

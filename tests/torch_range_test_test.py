@@ -20,9 +20,11 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import lrsched
-from lrsched import _probe
 from lrsched.range_test import RangeTest, Suggestion
-from lrsched_torch import _runner, _updates, range_test, range_test_model
+from lrsched.range_test import probe as _probe
+from lrsched_torch import range_test, range_test_model
+from lrsched_torch._range_test import runner as _runner
+from lrsched_torch._range_test import updates as _updates
 
 RAMP = lrsched.exponential_ramp(1e-3, 0.3, 19)
 STEPS = 20

@@ -15,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 import lrsched
 from lrsched.range_test import RangeTest, Suggestion
-from lrsched_torch import _runner, range_test
+from lrsched_torch import range_test
+from lrsched_torch._range_test import runner as _runner
 
 RAMP = lrsched.exponential_ramp(1e-3, 100.0, 49)
 

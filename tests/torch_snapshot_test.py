@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 import lrsched
 from lrsched_torch import lambda_lr, range_test, range_test_model
-from lrsched_torch._memory import OnDisk
-from lrsched_torch._snapshot import Snapshot
+from lrsched_torch._snapshot.snapshot import Snapshot
+from lrsched_torch._snapshot.storage import OnDisk
 
 FEATURES, CLASSES, UPDATES = 6, 3, 20
 RAMP = lrsched.exponential_ramp(1e-4, 1.0, 15)

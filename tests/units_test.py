@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import lrsched
 import lrsched_torch
 from lrsched import Duration, Schedule, epochs, examples, of_run, tokens
-from lrsched._definition import REGISTRY
+from lrsched._core.definition import REGISTRY
 from tests.strategies import BY_NAME, LAST
 
 steps = st.integers(1, 200)

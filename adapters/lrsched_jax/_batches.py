@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from lrsched._checks import Refusal
+from lrsched._core import Refusal
 
 
 class Batches:

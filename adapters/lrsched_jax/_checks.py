@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lrsched import Schedule
-from lrsched._checks import Refusal
+from lrsched._core import Refusal
 from lrsched_jax._model import is_initialiser
 
 

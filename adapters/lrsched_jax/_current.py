@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import DictKey, keystr, tree_leaves_with_path
 
-from lrsched._checks import Refusal, is_traced
+from lrsched._core import Refusal, is_traced
 
 Function = Callable[[Any], Any]
 Node = tuple[tuple[Any, ...], Any]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import jax.numpy as jnp
 
-from lrsched._checks import Refusal
+from lrsched._core import Refusal
 
 
 class Loss(NamedTuple):

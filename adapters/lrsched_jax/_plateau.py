@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lrsched._checks import Refusal
-from lrsched.plateau import Plateau, PlateauState
+from lrsched import Plateau, PlateauState
+from lrsched._core import Refusal
 
 
 def scale_by_plateau_learning_rate(

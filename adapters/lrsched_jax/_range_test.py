@@ -12,11 +12,18 @@ import numpy as np
 import optax
 
 from lrsched import Schedule
-from lrsched._checks import Real, Refusal, integer, number, optional
-from lrsched._probe import PROBE_REPEATS, PROBE_STEPS, orders, search
-from lrsched._recorder import DIVERGENCE, default_ramp
-from lrsched._suggest import NoSuggestion
-from lrsched.range_test import Probe, RangeTest
+from lrsched._core import Real, Refusal, integer, number, optional
+from lrsched.range_test import (
+    DIVERGENCE,
+    PROBE_REPEATS,
+    PROBE_STEPS,
+    NoSuggestion,
+    Probe,
+    RangeTest,
+    default_ramp,
+    orders,
+    search,
+)
 from lrsched_jax._batches import Batches, in_memory
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import (
@@ -239,3 +246,8 @@ def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, several
     rates, losses = search(suggestion, several, train)
     used = rates.astype(plan.rates.dtype).astype(float)
     return dataclasses.replace(found, probe=Probe(used, losses))
+
+
+def run(given: dict[str, Any]) -> RangeTest:
+    """What the command `lrsched range-test` runs."""
+    return range_test(**given)

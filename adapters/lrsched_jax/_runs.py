@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lrsched._checks import Real
-from lrsched._recorder import Recorder, Stopped
+from lrsched._core import Real
+from lrsched.range_test import Recorder, Stopped
 from lrsched_jax._batches import Batches, stacked
 from lrsched_jax._model import Model
 from lrsched_jax._training import Outline, Training

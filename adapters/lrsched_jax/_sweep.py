@@ -12,7 +12,7 @@ import optax
 from jax.sharding import Mesh
 
 from lrsched import Schedule, constant
-from lrsched._checks import Real, Refusal, integer, number
+from lrsched._core import Real, Refusal, integer, number
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import check_functions, rates_of

@@ -11,7 +11,7 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
-from lrsched._checks import Refusal
+from lrsched._core import Refusal
 from lrsched_jax._model import Loss
 
 Optimizer = Callable[[Any], optax.GradientTransformation]

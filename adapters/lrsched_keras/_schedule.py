@@ -9,7 +9,7 @@ import keras
 
 import lrsched
 from lrsched import Schedule
-from lrsched._checks import Refusal
+from lrsched._core import Refusal
 
 _refuse = Refusal("KerasSchedule")
 

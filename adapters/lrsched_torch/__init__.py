@@ -1,14 +1,14 @@
 """lrsched schedules in torch's optimizers."""
 
-from lrsched_torch._device import DeviceLR, on_device
-from lrsched_torch._from_torch import from_torch
-from lrsched_torch._hyperparameters import HyperparameterLR, schedule_hyperparameters
-from lrsched_torch._lambda_lr import ScheduleLR, lambda_lr
-from lrsched_torch._layerwise import layerwise_groups
-from lrsched_torch._model import range_test_model
-from lrsched_torch._plateau import PlateauLR
-from lrsched_torch._range_test import range_test
-from lrsched_torch._to_torch import to_torch
+from lrsched_torch._convert.from_torch import from_torch
+from lrsched_torch._convert.to_torch import to_torch
+from lrsched_torch._range_test.model import range_test_model
+from lrsched_torch._range_test.range_test import range_test
+from lrsched_torch._schedulers.hyperparameters import HyperparameterLR, schedule_hyperparameters
+from lrsched_torch._schedulers.lambda_lr import ScheduleLR, lambda_lr
+from lrsched_torch._schedulers.layerwise import layerwise_groups
+from lrsched_torch._schedulers.on_device import DeviceLR, on_device
+from lrsched_torch._schedulers.plateau import PlateauLR
 
 __all__ = [
     "DeviceLR",

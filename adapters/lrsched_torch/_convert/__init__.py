@@ -1,0 +1,1 @@
+"""torch's schedulers as schedules, and schedules as torch's schedulers."""

@@ -1,0 +1,76 @@
+"""The functions that transformers gives to LambdaLR, as schedules."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from lrsched import Schedule, constant, cyclic, from_name
+from lrsched._core import Refusal
+
+_refuse = Refusal("from_torch")
+
+_NAMES = {
+    "_get_constant_schedule_with_warmup_lr_lambda": "constant_with_warmup",
+    "_get_linear_schedule_with_warmup_lr_lambda": "linear",
+    "_get_cosine_schedule_with_warmup_lr_lambda": "cosine",
+    "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda": "cosine_with_restarts",
+    "_get_polynomial_decay_schedule_with_warmup_lr_lambda": "polynomial",
+    "_get_inverse_sqrt_schedule_lr_lambda": "inverse_sqrt",
+    "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": "cosine_warmup_with_min_lr",
+    "_get_wsd_scheduler_lambda": "warmup_stable_decay",
+}
+
+
+def of_function(function: Any, lr: float) -> Schedule | None:
+    """The schedule of a factor of transformers for an lr; None for any other function."""
+    inner = getattr(function, "func", function)
+    if getattr(inner, "__module__", None) != "transformers.optimization":
+        return None
+    if inner.__name__ == "_get_constant_lambda":
+        return constant(lr)
+    name = _NAMES.get(inner.__name__)
+    if name is None or not isinstance(function, functools.partial) or function.args:
+        return None
+    parameters = dict(function.keywords)
+    _refuse_what_differs(name, parameters)
+    if name == "polynomial":
+        parameters["lr_end"] *= lr / parameters.pop("lr_init")
+    if name == "warmup_stable_decay":
+        del parameters["num_cycles"]
+    found = from_name(name, lr, **parameters)
+    if name == "cosine_with_restarts":
+        _refuse_missed_restarts(function)
+    return _climbing(found) if name.startswith("cosine") else found
+
+
+def _refuse_what_differs(name: str, parameters: dict[str, Any]) -> None:
+    """Where transformers' function leaves the schedule that its parameters describe."""
+    before, total = parameters["num_warmup_steps"], parameters.get("num_training_steps")
+    if total is not None and total <= before:
+        _refuse("num_training_steps", f"above num_warmup_steps ({before})", total)
+    if before == 1 and parameters.get("warmup_lr_rate") is not None:
+        _refuse("num_warmup_steps", "above 1 with a warmup_lr_rate", before)
+    if name == "warmup_stable_decay" and parameters["num_cycles"] != 0.5:
+        _refuse("num_cycles", "0.5 for a stable phase with a decay", parameters["num_cycles"])
+
+
+def _refuse_missed_restarts(function: functools.partial[float]) -> None:
+    """Its `% 1.0` may find the end of a cycle where the next begins."""
+    before, total, cycles = (
+        function.keywords[key] for key in ("num_warmup_steps", "num_training_steps", "num_cycles")
+    )
+    for count in range(before, total, (total - before) // cycles):
+        if function(count) != 1.0:
+            _refuse("num_cycles", f"one whose restarts are not missed (as at {count})", cycles)
+
+
+def _climbing(schedule: Schedule) -> Schedule:
+    """The same with a cosine that goes on past its end, as transformers' does."""
+    if schedule.name in ("warmup", "advance"):
+        return schedule.replace(schedule=_climbing(schedule.params["schedule"]))
+    if schedule.name == "cosine_decay":
+        init, steps, end = schedule.params.values()
+        return cyclic(init, end, steps, shape="cosine")
+    waves = schedule.params["schedules"][0]  # of a join that stops them
+    return waves if waves.name == "cyclic" else schedule

@@ -1,0 +1,218 @@
+"""The curve that each of torch's schedulers follows, for one param group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from torch.optim import lr_scheduler as torch_lr
+from torch.optim.swa_utils import SWALR
+
+import lrsched
+from lrsched import Schedule, constant
+from lrsched_torch._convert.continuation import Curve, refuse, shifted, whole
+from lrsched_torch._convert.from_transformers import of_function
+from lrsched_torch._schedulers.lambda_lr import ScheduleLR
+
+
+def _factor(make: Callable[[float], Schedule], s: Any, group: int, **rest: Any) -> Curve:
+    return Curve(make, float(s.base_lrs[group]), is_factor=True, **rest)
+
+
+def _sets(schedule: Schedule, s: Any, group: int, **rest: Any) -> Curve:
+    return Curve(lambda _: schedule, float(s.base_lrs[group]), sets=True, **rest)
+
+
+def _step(s: Any, group: int) -> Curve:
+    size = whole("step_size", s.step_size, 1)
+    return _factor(
+        lambda lr: lrsched.step_decay(lr, s.gamma, size),
+        *(s, group),
+        last=0 if s.gamma == 1 else math.inf,
+        after=lambda lr, n: shifted(lrsched.step_decay(lr, s.gamma, size), -(n // size * size)),
+    )
+
+
+def _multi_step(s: Any, group: int) -> Curve:
+    steps = sorted(whole("milestones", step, 0) for step in s.milestones.elements())
+    return _factor(
+        lambda lr: lrsched.multi_step_decay(lr, s.gamma, steps),
+        *(s, group),
+        last=max(steps, default=0),
+        after=lambda lr, n: lrsched.multi_step_decay(
+            lr, s.gamma, [step for step in steps if step > n]
+        ),
+    )
+
+
+def _exponential(s: Any, group: int) -> Curve:
+    return _factor(
+        lambda lr: lrsched.exponential_decay(lr, s.gamma),
+        *(s, group),
+        last=0 if s.gamma == 1 else math.inf,
+        after=lambda lr, n: shifted(lrsched.exponential_decay(lr, s.gamma), -n),
+    )
+
+
+def _constant(s: Any, group: int) -> Curve:
+    steps = whole("total_iters", s.total_iters, 0)
+    if steps == 0 or s.factor == 1:  # with no steps, torch never takes the factor back
+        same = s.factor == 1
+        return _factor(lambda lr: constant(s.factor * lr), s, group, last=0, in_sequence=same)
+    return _factor(
+        lambda lr: lrsched.piecewise_constant((s.factor * lr, lr), (steps,)),
+        *(s, group),
+        last=steps,
+    )
+
+
+def _linear(s: Any, group: int) -> Curve:
+    steps, first, last = whole("total_iters", s.total_iters, 0), s.start_factor, s.end_factor
+    if steps == 0:
+        return _factor(lambda lr: constant(first * lr), s, group, last=0, in_sequence=False)
+    size, end = abs(float(s.base_lrs[group])), 0 if first == last else steps
+    return _factor(
+        lambda lr: lrsched.linear(first * lr, last * lr, steps), s, group, size=size, last=end
+    )
+
+
+def _polynomial(s: Any, group: int) -> Curve:
+    steps, size = whole("total_iters", s.total_iters, 0), abs(float(s.base_lrs[group]))
+    if steps == 0:
+        return _factor(constant, s, group, last=0, in_sequence=False)
+    return _factor(
+        lambda lr: lrsched.polynomial(lr, 0.0, steps, s.power),
+        *(s, group),
+        size=size,
+        last=steps,
+        after=lambda lr, n: shifted(lrsched.polynomial(lr, 0.0, steps - n, s.power), -n),
+    )
+
+
+def _cosine(s: Any, group: int) -> Curve:
+    steps, base = whole("T_max", s.T_max, 1), float(s.base_lrs[group])
+    return Curve(
+        lambda lr: lrsched.cyclic(lr, s.eta_min, steps, shape="cosine"),
+        base,
+        size=max(abs(base), abs(s.eta_min)),
+        half_period=steps,
+    )
+
+
+def _restarts(s: Any, group: int) -> Curve:
+    """By the place in the cycle and the cycle's length, which need not be those of `last_epoch`."""
+    place, first, mult = whole("T_cur", s.T_cur, 0), s.T_0, s.T_mult
+    cycles = 0
+    while first * mult**cycles < s.T_i:
+        cycles += 1
+    if first * mult**cycles != s.T_i:
+        refuse("T_i", f"{first} times a power of {mult}", s.T_i)
+    count = max(s.last_epoch, 0)
+    if mult == 1:
+        stands = place + (count - place) // first * first
+    else:
+        stands = place + first * (mult**cycles - 1) // (mult - 1)
+    base = float(s.base_lrs[group])
+    return _sets(
+        shifted(lrsched.cosine_restarts(base, first, mult, s.eta_min), stands - count),
+        *(s, group),
+        size=max(abs(base), abs(s.eta_min)),
+        in_sequence=place == 0 and s.T_i == first,
+    )
+
+
+def _cyclic(s: Any, group: int) -> Curve:
+    low, high = float(s.base_lrs[group]), float(s.max_lrs[group])
+    return _sets(triangles(s, low, high), s, group, size=max(abs(low), abs(high)))
+
+
+def triangles(s: Any, first: float, second: float) -> Schedule:
+    """What a CyclicLR lets go to and fro between two values."""
+    if s._scale_fn_custom is not None:
+        refuse("scale_fn", "None (a function has no closed form)", s._scale_fn_custom, TypeError)
+    period, up = whole("step_size_up + step_size_down", s.total_size, 1), s.step_ratio
+    up = round(up * period, 6)  # torch keeps the ratio
+    rate = s.gamma if s.mode == "exp_range" else 1.0
+    up = whole("step_size_up", up, 1)
+    return lrsched.cyclic(first, second, up, period - up, s.mode, rate)
+
+
+def _one_cycle(s: Any, group: int) -> Curve:
+    rates = s.optimizer.param_groups[group]
+    initial, peak, last = (float(rates[name]) for name in ("initial_lr", "max_lr", "min_lr"))
+    return _sets(policy(s, initial, peak, last), s, group, size=max(abs(initial), abs(peak)))
+
+
+def policy(s: Any, initial: float, peak: float, last: float) -> Schedule:
+    """What a OneCycleLR lets go from one value to a second and a third."""
+    if initial == peak == last:
+        return constant(peak)
+    if peak == 0 or initial == 0 or last == 0:
+        wanted = "other than 0 where the others are (one_cycle has them as ratios)"
+        refuse("initial_lr, max_lr and min_lr", wanted, (initial, peak, last))
+    return lrsched.one_cycle(
+        peak,
+        s.total_steps,
+        up_fraction=(s._schedule_phases[0]["end_step"] + 1) / s.total_steps,
+        div_factor=peak / initial,
+        final_div_factor=initial / last,
+        anneal="cosine" if s._anneal_func_type == "cos" else "linear",
+        three_phase=len(s._schedule_phases) == 3,
+    )
+
+
+def _lambda(s: Any, group: int) -> Curve:
+    function, base = s.lr_lambdas[group], float(s.base_lrs[group])
+    if isinstance(function, Schedule):
+        return _sets(function if base == 1 else function * base, s, group)
+    found = of_function(function, base)
+    if found is None:
+        wanted = "an lrsched schedule, or transformers' (no other function has a closed form)"
+        refuse("lr_lambda", wanted, function, TypeError)
+    return _sets(found, s, group, size=abs(base))
+
+
+def _multiplicative(s: Any, group: int) -> Curve:
+    wanted = "another scheduler than MultiplicativeLR (its function has no closed form)"
+    refuse("scheduler", wanted, s, TypeError)
+
+
+def _schedule(s: Any, group: int) -> Curve:
+    found = s.schedules[group if len(s.schedules) > 1 else 0]
+    ratio = float(s.base_lrs[group]) / float(s.base_lrs[0]) if s.keep_ratios else 1.0
+    return _sets(found if ratio == 1 else found * ratio, s, group)
+
+
+def _averaging(s: Any, group: int) -> Curve:
+    """It counts its calls; what it begins from is the lr that it found."""
+    end, steps = float(s.optimizer.param_groups[group]["swa_lr"]), s.anneal_epochs
+    if steps == 0:
+        return _sets(constant(end), s, group)
+    base, calls = float(s.base_lrs[group]), s._step_count - 1
+    shape = "cosine" if s._anneal_strategy == "cos" else "linear"
+    return Curve(
+        lambda lr: shifted(lrsched.anneal(lr, end, steps, shape), calls - max(s.last_epoch, 0)),
+        base,
+        size=max(abs(base), abs(end)),
+        in_sequence=calls == 0,
+        meets=True,
+    )
+
+
+CURVES: dict[type, Callable[[Any, int], Curve]] = {
+    torch_lr.LambdaLR: _lambda,
+    torch_lr.MultiplicativeLR: _multiplicative,
+    torch_lr.StepLR: _step,
+    torch_lr.MultiStepLR: _multi_step,
+    torch_lr.ConstantLR: _constant,
+    torch_lr.LinearLR: _linear,
+    torch_lr.ExponentialLR: _exponential,
+    torch_lr.PolynomialLR: _polynomial,
+    torch_lr.CosineAnnealingLR: _cosine,
+    torch_lr.CosineAnnealingWarmRestarts: _restarts,
+    torch_lr.CyclicLR: _cyclic,
+    torch_lr.OneCycleLR: _one_cycle,
+    SWALR: _averaging,
+    ScheduleLR: _schedule,
+}

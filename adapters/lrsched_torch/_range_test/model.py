@@ -1,0 +1,99 @@
+"""The range test of a model and a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrsched import Schedule
+from lrsched._core import Refusal
+from lrsched.range_test import RangeTest
+from lrsched_torch._range_test.range_test import range_test
+
+
+def range_test_model(
+    model: nn.Module,
+    loss_fn: Callable[[Any, Any], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    loader: Iterable[Any],
+    schedule: Schedule | Sequence[Schedule] | None = None,
+    steps: int = 200,
+    *,
+    autocast: torch.dtype | None = None,
+    modules: nn.Module | Iterable[nn.Module] | None = None,
+    scaler: Any = None,
+    accumulate: int = 1,
+    **options: Any,
+) -> RangeTest:
+    """A range test of `loss_fn(model(inputs), targets)` over batches of (inputs, targets).
+
+    Tensors of a batch are moved to the device of the model's first parameter. The model is trained
+    in the mode it is in. For any other kind of batch or step, use `range_test`.
+
+    Args:
+        model: the model, compiled or wrapped in DistributedDataParallel as well.
+        loss_fn: the loss of the model's outputs and the targets, a tensor of one number.
+        optimizer: the optimizer to drive.
+        loader: the batches.
+        schedule: as for `range_test`.
+        steps: the number of updates.
+        autocast: the type to compute in, such as torch.bfloat16; None is that of the model.
+        modules: what to restore; by default the model, and the loss where it is a module.
+        scaler: as for `range_test`; it also scales the loss.
+        accumulate: as for `range_test`; the gradients are of the mean over the batches.
+        options: the others of `range_test`.
+
+    Raises:
+        TypeError: the model is no module, or a batch not a pair; all is as it was.
+        ValueError: the model has no parameters; and as for `range_test`.
+
+    Elsewhere: `LRFinder(model, optimizer, criterion).range_test(loader)` in torch-lr-finder, with
+    its `reset` included.
+
+    >>> import torch
+    >>> model, loss_fn = torch.nn.Linear(2, 1), torch.nn.MSELoss()
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    >>> loader = [(torch.eye(2), torch.ones(2, 1))]
+    >>> found = range_test_model(model, loss_fn, optimizer, loader, steps=100, progress=False)
+    >>> len(found.losses) <= 100, len(optimizer.state)
+    (True, 0)
+    """
+    refuse = Refusal("range_test_model")
+    if not isinstance(model, nn.Module):
+        refuse("model", "a torch module", model, TypeError)
+    if not callable(loss_fn):
+        refuse("loss_fn", "a function of outputs and targets", loss_fn, TypeError)
+    first = next(model.parameters(), None)
+    if first is None:
+        refuse("model", "a module with parameters", model)
+    device, kind = first.device, first.device.type
+
+    def step(batch: Any) -> torch.Tensor:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            refuse("a batch", "a pair (inputs, targets)", batch, TypeError)
+        inputs, targets = (_on(device, part) for part in batch)
+        if autocast is None:
+            loss = loss_fn(model(inputs), targets)
+        else:
+            with torch.autocast(kind, autocast):
+                loss = loss_fn(model(inputs), targets)
+        scaled = loss if scaler is None else scaler.scale(loss)
+        (scaled if accumulate == 1 else scaled / accumulate).backward()
+        return loss
+
+    if modules is None:
+        modules = [model, *([loss_fn] if isinstance(loss_fn, nn.Module) else [])]
+    options |= {"modules": modules, "scaler": scaler, "accumulate": accumulate}
+    return range_test(step, optimizer, loader, schedule, steps, **options)
+
+
+def _on(device: torch.device, part: Any) -> Any:
+    return part.to(device, non_blocking=True) if isinstance(part, torch.Tensor) else part
+
+
+def run(given: dict[str, Any]) -> RangeTest:
+    """What the command `lrsched range-test` runs: the test of a model, or else of a step."""
+    return range_test_model(**given) if "model" in given else range_test(**given)

@@ -1,0 +1,212 @@
+"""The course of a range test: the sweep, its metrics, and the refinement."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lrsched import Schedule
+from lrsched._core import Refusal
+from lrsched.range_test import MOST, NoSuggestion, Probe, RangeTest, Recorder, orders, search
+from lrsched_torch._range_test.batches import Feed
+from lrsched_torch._range_test.processes import Alone
+from lrsched_torch._range_test.updates import Updates, means
+from lrsched_torch._snapshot.restore import random_state
+
+_refuse = Refusal("range_test")
+
+Metrics = Callable[[], Mapping[str, Any]]
+Row = Sequence[float]
+
+LOOK_EVERY = 10  # updates, where reading a loss waits for the device
+MOST_SKIPS = 40  # in a row: each halves the scale, so from 2**24 to 2**-16
+
+
+class Runner:
+    """Makes the updates of a test, looks at the losses, and says when it is over.
+
+    Args:
+        updates: makes an update.
+        feed: has the batches.
+        ranks: the processes that test together.
+        metrics: the user's function, or None.
+        every: how many updates there are from one call of it to the next.
+        progress: whether to show a bar.
+        modules: whose modes `metrics` may change.
+    """
+
+    def __init__(
+        self,
+        updates: Updates,
+        feed: Feed,
+        ranks: Alone,
+        metrics: Metrics | None,
+        every: int,
+        progress: bool,
+        modules: Sequence[nn.Module],
+    ) -> None:
+        self._updates = updates
+        self._feed = feed
+        self._ranks = ranks
+        self._metrics = metrics
+        self._every = every
+        self._rows: dict[str, list[tuple[int, float]]] = {}
+        self._look_every = LOOK_EVERY if self._waits() else 1
+        self._modules = modules
+        self._progress = progress and ranks.shows
+        self._bar: Any = None
+        self._draws: Generator[list[Any]] | None = None
+        self._skips = 0
+
+    def sweep(
+        self, rows: Sequence[Row], divergence: float | None, schedule: Schedule, label: str
+    ) -> RangeTest:
+        """The test of a row of rates for each update."""
+        recorder = Recorder(divergence)
+        self._begin("range test", len(rows))
+        self._run(rows, recorder, self._metrics)
+        count = len(recorder.losses)
+        return RangeTest(
+            np.array([row[0] for row in rows[:count]]),
+            np.array(recorder.losses),
+            recorder.stopped,
+            schedule,
+            {name: _array(values, count) for name, values in self._rows.items()},
+            label=label,
+        )
+
+    def refine(
+        self,
+        swept: RangeTest,
+        steps: int,
+        repeats: int,
+        rewind: Callable[[], None],
+        of: Callable[[float], Row],
+    ) -> RangeTest:
+        """The same test with a probe of the rates around its suggestion, if it has one."""
+        first = self._feed.first
+
+        def train(rate: float, order: list[int]) -> list[float]:
+            rewind()
+            self._feed = Feed([batch for update in order for batch in first[update]], len(first[0]))
+            recorder = Recorder(None)
+            self._run([of(rate)] * len(order), recorder, None)
+            return recorder.losses
+
+        try:
+            suggestion = swept.suggest()
+        except NoSuggestion:
+            return swept
+        several = orders(len(swept.losses), steps, repeats)
+        self._begin("probe", MOST * several.size)
+        return replace(swept, probe=Probe(*search(suggestion, several, train)))
+
+    def close(self) -> None:
+        """Let go of the data, and take the bar away."""
+        if self._draws is not None:
+            self._draws.close()
+        if self._bar is not None:
+            self._bar.close()
+
+    def _waits(self) -> bool:
+        """Whether to read a loss is to wait, and nothing else waits at each update."""
+        updates = self._updates
+        host = all(weight.is_cpu for weight in updates.parameters)
+        return not (host or updates.closure or updates.scaler is not None)
+
+    def _run(self, rows: Sequence[Row], recorder: Recorder, metrics: Metrics | None) -> None:
+        recorder.stopped = "exhausted"  # unless there is something else to say
+        make, scaled, last = self._updates.make, self._updates.scaler is not None, len(rows) - 1
+        pending: list[list[Any]] = []  # losses that nobody has looked at
+        update, measured = 0, -1
+        self._draws = self._ranks.draws(self._feed, self._look_every)
+        for batches in self._draws:
+            if metrics is not None and update % self._every == 0 and update > measured:
+                self._measure(metrics, update)
+                measured = update
+            losses, applied = make(rows[update], batches)
+            if scaled and self._ranks.any(not applied):
+                if self._gives_up(losses):
+                    recorder.stopped = "nonfinite"
+                    break
+                continue
+            self._skips = 0
+            pending.append(losses)
+            if update == last or len(pending) == self._look_every:
+                if not self._look(pending, recorder):
+                    break
+                if update == last:
+                    recorder.stopped = "finished"
+                    break
+            update += 1
+        else:
+            if pending:
+                self._look(pending, recorder)
+        self._draws.close()
+        if self._bar is not None and recorder.stopped != "finished":
+            self._bar.total = self._bar.n  # full: it ended early, but did not fail
+            self._bar.refresh()
+
+    def _look(self, pending: list[list[Any]], recorder: Recorder) -> bool:
+        """Look at the losses, and say whether to go on."""
+        values = self._ranks.mean(means(pending))
+        pending.clear()
+        if self._bar is not None:
+            self._bar.update(len(values))
+        return all(map(recorder.take, values))
+
+    def _gives_up(self, losses: list[Any]) -> bool:
+        """Whether not to make an update again that the scaler has skipped."""
+        self._skips += 1
+        (loss,) = self._ranks.mean(means([losses]))
+        return self._skips > MOST_SKIPS or not math.isfinite(loss)
+
+    def _measure(self, metrics: Metrics, update: int) -> None:
+        """Call the user's function between two updates, which notice nothing of it."""
+        restore = random_state()
+        modes = [module.training for module in self._modules]
+        try:
+            with torch.no_grad():
+                values = metrics()
+        finally:
+            for module, mode in zip(self._modules, modes, strict=True):
+                module.training = mode
+            restore()
+        if not isinstance(values, Mapping):
+            wanted = "a function that returns numbers by name"
+            _refuse("metrics", wanted, values, TypeError)
+        for name, value in values.items():
+            number = value.item() if isinstance(value, torch.Tensor) else float(value)
+            self._rows.setdefault(name, []).append((update, number))
+
+    def _begin(self, name: str, total: int) -> None:
+        if self._bar is None and self._progress:
+            self._bar = _new_bar()
+        if self._bar is not None:
+            self._bar.reset(total)
+            self._bar.set_description(name)
+
+
+def _new_bar() -> Any:
+    """A bar in a terminal or notebook, if tqdm is installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a notebook without widgets, and of tqdm.auto
+            from tqdm.auto import tqdm
+
+            return tqdm(leave=False, disable=None, unit="update")
+    except ImportError:
+        return None
+
+
+def _array(rows: list[tuple[int, float]], count: int) -> Any:
+    """The rows of the updates whose losses count: of those after a stop none."""
+    kept = [row for row in rows if row[0] < count]
+    return np.array(kept, np.float64).reshape(-1, 2)

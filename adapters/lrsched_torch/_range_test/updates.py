@@ -1,0 +1,168 @@
+"""Updates at given learning rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lrsched import Schedule
+from lrsched._core import Refusal
+from lrsched_torch._snapshot.reachable import parameters
+
+_refuse = Refusal("range_test")
+
+Step = Callable[[Any], torch.Tensor | float]
+
+
+class Rates:
+    """The learning rates of each update, one for each param group, as the optimizer holds them.
+
+    Args:
+        optimizer: whose groups they are for.
+        schedules: one for all groups, or one for each.
+        keep_ratios: with one schedule, whether the groups keep their proportions to the first.
+        steps: the number of updates.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedules: Sequence[Schedule],
+        keep_ratios: bool,
+        steps: int,
+    ) -> None:
+        self._groups = optimizer.param_groups
+        self._factors = self._ratios() if keep_ratios else [1.0] * len(self._groups)
+        curves = [list(map(schedule, range(steps))) for schedule in schedules]
+        for curve in curves:
+            if min(curve) < 0:
+                _refuse("schedule", "one of rates >= 0 at every update", min(curve))
+        if len(curves) == 1:
+            curves *= len(self._groups)
+        self.rows = list(zip(*map(_as_held, curves, self._factors, self._groups), strict=True))
+
+    def of(self, rate: float) -> Sequence[float]:
+        """The groups' rates where that of the first is given."""
+        return [
+            _as_held([rate], *each)[0] for each in zip(self._factors, self._groups, strict=True)
+        ]
+
+    def set(self, row: Sequence[float]) -> None:
+        """Give the groups their rates; a tensor is filled in place."""
+        for group, rate in zip(self._groups, row, strict=False):  # a step may add a group
+            if type(group["lr"]) is not float and isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def _ratios(self) -> list[float]:
+        if len(self._groups) == 1:
+            return [1.0]
+        made_with = [group.get("initial_lr", group["lr"]) for group in self._groups]
+        for number, rate in enumerate(made_with):
+            known = isinstance(rate, (int, float, torch.Tensor)) and math.isfinite(rate)
+            if not known or not (rate > 0 if number == 0 else rate >= 0):
+                wanted = f"a number {'>' if number == 0 else '>='} 0 with keep_ratios"
+                _refuse(f"the lr of param group {number}", wanted, rate)
+        return [float(rate) / float(made_with[0]) for rate in made_with]
+
+
+def _as_held(rates: list[float], factor: float, group: Mapping[str, Any]) -> list[float]:
+    """A group's rates, as its number or tensor holds them."""
+    rates = [rate * factor for rate in rates] if factor != 1.0 else rates
+    lr = group["lr"]
+    return torch.tensor(rates, dtype=lr.dtype).tolist() if isinstance(lr, torch.Tensor) else rates
+
+
+@dataclass
+class Updates:
+    """Makes updates, and hands out the losses that `step` returned for each of its batches.
+
+    Args:
+        step: the user's training step.
+        optimizer: the optimizer to drive.
+        rates: the way to give it its learning rates.
+        others: parameters that are not the optimizer's, but get gradients as well.
+        scaler: a gradient scaler, or None.
+        closure: whether the optimizer calls for the loss itself.
+    """
+
+    step: Step
+    optimizer: torch.optim.Optimizer
+    rates: Rates
+    others: Sequence[torch.Tensor]
+    scaler: Any = None
+    closure: bool = False
+
+    def __post_init__(self) -> None:
+        self.parameters = parameters(self.optimizer)
+        self._checked = False
+
+    def make(self, row: Sequence[float], batches: Sequence[Any]) -> tuple[list[Any], bool]:
+        """Make an update with these rates, and return its losses and whether it was made."""
+        if self.closure:
+            return self._with_closure(row, batches), True
+        self.rates.set(row)
+        losses = self._losses(batches)
+        self.rates.set(row)  # again, whatever schedulers are stepped in `step`
+        if self.scaler is None:
+            self.optimizer.step()
+            return losses, True
+        before = self.scaler.get_scale()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return losses, self.scaler.get_scale() >= before  # it falls where a step is skipped
+
+    def _with_closure(self, row: Sequence[float], batches: Sequence[Any]) -> list[Any]:
+        first: list[Any] = []
+
+        def closure() -> Any:
+            self.rates.set(row)
+            with torch.enable_grad():
+                losses = self._losses(batches)
+            self.rates.set(row)
+            if not first:
+                first.extend(losses)
+            return sum(losses) / len(losses)
+
+        self.optimizer.step(closure)
+        return first
+
+    def _losses(self, batches: Sequence[Any]) -> list[Any]:
+        self.optimizer.zero_grad()
+        for parameter in self.others:
+            parameter.grad = None
+        losses = [_as_loss(self.step(batch)) for batch in batches]
+        if not self._checked:
+            if all(parameter.grad is None for parameter in self.parameters):
+                wanted = "a function that leaves gradients in the optimizer's parameters"
+                _refuse("step", f"{wanted} (loss.backward())", self.step)
+            self._checked = True
+        return losses
+
+
+def _as_loss(loss: Any) -> Any:
+    """The loss as a number, or where reading it would wait for a device, a copy of it there."""
+    if isinstance(loss, torch.Tensor):
+        if loss.numel() != 1:
+            wanted = "() (one number, such as its mean over the batch)"
+            _refuse("the shape of step's loss", wanted, tuple(loss.shape))
+        if not loss.is_cpu:
+            return loss.detach().reshape(()).clone()
+        loss = loss.item()
+    if isinstance(loss, (int, float)):
+        return loss
+    return _refuse("step's loss", "a real tensor of one number", loss, TypeError)
+
+
+def means(losses: Sequence[Sequence[Any]]) -> list[float]:
+    """The mean loss of each update; those on a device come from there at once."""
+    tensors = [loss for each in losses for loss in each if isinstance(loss, torch.Tensor)]
+    if tensors:
+        read = iter(torch.stack(tensors).tolist())
+        losses = [[next(read) if isinstance(x, torch.Tensor) else x for x in e] for e in losses]
+    return [float(sum(each)) / len(each) for each in losses]

@@ -1,0 +1,1 @@
+"""torch schedulers that take their values from schedules."""

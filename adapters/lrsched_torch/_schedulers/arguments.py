@@ -1,0 +1,94 @@
+"""What the schedulers here accept: an optimizer, and schedules for its param groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from lrsched import Schedule
+from lrsched._core import Refusal
+
+Group = dict[str, Any]
+
+
+def check_optimizer(refuse: Refusal, optimizer: object) -> None:
+    """Refuse what is no optimizer."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        refuse("optimizer", "a torch optimizer", optimizer, TypeError)
+
+
+def is_plain_schedule(value: object) -> bool:
+    """Whether it is a schedule that no array and no tensor is part of."""
+    return isinstance(value, Schedule) and value.is_plain
+
+
+def check_one_for_each(
+    refuse: Refusal, parameter: str, entries: Sequence[Any], groups: Sequence[Group]
+) -> None:
+    """Refuse a list that has not one entry for each param group."""
+    if len(entries) != len(groups):
+        refuse(parameter, f"a list of {len(groups)}, one for each param group", entries)
+
+
+def rates_of(
+    refuse: Refusal, schedule: Any, groups: Sequence[Group], keep_ratios: bool
+) -> tuple[Schedule, ...]:
+    """The schedule of all groups, or one for each."""
+    schedules = (schedule,) if isinstance(schedule, Schedule) else schedule
+    if not isinstance(schedules, (list, tuple)) or not all(map(is_plain_schedule, schedules)):
+        refuse("schedule", "a schedule of plain numbers, or a list of them", schedule, TypeError)
+    if not isinstance(schedule, Schedule):
+        check_one_for_each(refuse, "schedule", schedules, groups)
+    check_ratios(refuse, keep_ratios, isinstance(schedule, Schedule), groups)
+    return tuple(schedules)
+
+
+def check_ratios(refuse: Refusal, keep_ratios: bool, one: bool, groups: Sequence[Group]) -> None:
+    """Refuse to keep the ratios of rates that do not follow one schedule, or to a rate of 0."""
+    if keep_ratios and not one:
+        refuse("keep_ratios", "False unless one schedule has the lr of all groups", keep_ratios)
+    first = groups[0]
+    if keep_ratios and float(first["initial_lr" if "initial_lr" in first else "lr"]) == 0.0:
+        refuse("the first group's lr", "other than 0 with keep_ratios", first["lr"])
+
+
+def refuse_unresolved(schedules: Iterable[Schedule]) -> None:
+    """Refuse durations that are not in steps."""
+    for schedule in schedules:
+        if not schedule.is_resolved:
+            schedule(0)  # names what is missing
+
+
+def remember_rates(groups: Iterable[Group]) -> None:
+    """Keep the lr that each group was made with where torch does, who asks for it on resuming.
+
+    Here it only tells the groups' proportions.
+    """
+    for group in groups:
+        lr = group["lr"]
+        group.setdefault("initial_lr", lr.clone() if isinstance(lr, torch.Tensor) else lr)
+
+
+def ratios_of(rates: Sequence[float | torch.Tensor]) -> list[float]:
+    """Each rate over the first."""
+    first = float(rates[0])
+    return [1.0, *(float(rate) / first for rate in rates[1:])]
+
+
+def part_tensors(groups: Iterable[Group], key: str) -> None:
+    """Give groups a tensor each: an optimizer puts its default, one tensor, into all of them."""
+    seen: set[int] = set()
+    for group in groups:
+        group[key] = _parted(group[key], seen)
+
+
+def _parted(value: Any, seen: set[int]) -> Any:
+    if isinstance(value, (tuple, list)):
+        return tuple(_parted(each, seen) for each in value)
+    if not isinstance(value, torch.Tensor):
+        return value
+    own = value.clone() if id(value) in seen else value
+    seen.add(id(own))
+    return own

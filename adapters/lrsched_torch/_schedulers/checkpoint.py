@@ -1,0 +1,110 @@
+"""What resuming means to the schedulers here: the step is restored, never the recipe."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+
+from lrsched._core import Kind, Refusal, integer
+from lrsched_torch._schedulers.arguments import remember_rates
+
+_STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)
+
+
+def restored_step(state_dict: Any, recipe: Sequence[str]) -> tuple[int, int]:
+    """A checkpoint's step and its number of `step()` calls.
+
+    Warns the caller of `load_state_dict` where it was written with another recipe or with none.
+    """
+    refuse = Refusal("load_state_dict")
+    if not isinstance(state_dict, Mapping):
+        refuse("state_dict", "a mapping", state_dict, TypeError)
+    # Below 0 are the schedulers that a SequentialLR has not begun yet.
+    step = refuse.check("last_epoch", _STEP, state_dict.get("last_epoch"))
+    made = refuse.check("_step_count", _STEP, state_dict.get("_step_count", step + 1))
+    written = state_dict.get("recipe")
+    if written != recipe:
+        was = "another scheduler" if written is None else written
+        warnings.warn(
+            f"the checkpoint was written with {_listed(was)}; the schedule in the code is "
+            f"kept: {_listed(recipe)}",
+            UserWarning,
+            stacklevel=3,
+        )
+    return step, made
+
+
+def _listed(recipes: Any) -> str:
+    return ", ".join(map(str, recipes)) if isinstance(recipes, list) else str(recipes)
+
+
+class RestartableLR(LRScheduler):
+    """A scheduler of torch whose values are functions of its step, which is all it restores."""
+
+    recipe: list[str]  # the schedules in the code, as a checkpoint names them
+
+    def state_dict(self) -> dict[str, Any]:
+        """The step, the learning rates and the recipe, as plain data."""
+        return {
+            "last_epoch": self.last_epoch,
+            "_step_count": self._step_count,
+            "_last_lr": [float(lr) for lr in self._last_lr],
+            "base_lrs": [float(lr) for lr in self.base_lrs],
+            "recipe": self.recipe,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint's step, with the schedules of the code.
+
+        A state dict of another of torch's schedulers is accepted for its step. Warns where the
+        checkpoint was written with another recipe or with none, and keeps the code's.
+        """
+        self._take_in_added_groups()
+        self.last_epoch, self._step_count = restored_step(state_dict, self.recipe)
+        if self.last_epoch >= 0:
+            self._set_learning_rates()
+
+    def _check_groups(self) -> None:
+        """Refuse param groups that there is no schedule for."""
+        raise NotImplementedError
+
+    def _take_in_added_groups(self) -> None:
+        """Called wherever the values are made."""
+        added = self.optimizer.param_groups[len(self.base_lrs) :]
+        if added:
+            self._check_groups()
+            remember_rates(added)
+            self.base_lrs += [group["initial_lr"] for group in added]
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        # What torch's `step` calls. Torch's own marks that `get_lr` is called from there, which
+        # ours need not know, and takes twice as long.
+        before = self.last_epoch
+        self.last_epoch = before + 1 if epoch is None else epoch
+        try:
+            self._set_learning_rates()
+        except Exception:
+            self.last_epoch, self._step_count = before, self._step_count - 1
+            raise
+
+    def _set_learning_rates(self) -> None:
+        last: list[Any] = []
+        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            new: Any = lr if type(group["lr"]) is float else put(group["lr"], lr)
+            group["lr"] = new
+            is_tensor = type(new) is not float and isinstance(new, torch.Tensor)
+            last.append(new.clone() if is_tensor else new)
+        self._last_lr = last
+
+
+def put(old: Any, new: Any) -> Any:
+    """What replaces a group's value: a tensor is filled in place, None leaves a value as it is."""
+    if new is None:
+        return old
+    if isinstance(new, tuple):
+        return tuple(map(put, old, new))
+    return old.fill_(new) if isinstance(old, torch.Tensor) else new

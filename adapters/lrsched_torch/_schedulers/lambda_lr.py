@@ -1,0 +1,116 @@
+"""A torch scheduler that takes its learning rates from schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from lrsched import Schedule
+from lrsched._core import Refusal, integer
+from lrsched_torch._schedulers.arguments import (
+    check_one_for_each,
+    check_optimizer,
+    part_tensors,
+    rates_of,
+    ratios_of,
+    refuse_unresolved,
+    remember_rates,
+)
+from lrsched_torch._schedulers.checkpoint import RestartableLR
+
+
+def lambda_lr(
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule | Sequence[Schedule],
+    last_step: int = -1,
+    keep_ratios: bool = False,
+) -> ScheduleLR:
+    """A `torch.optim.lr_scheduler.LambdaLR` whose learning rates are the schedule's values.
+
+    After construction and after every `step()`, each group's lr is the Python float
+    `schedule(n)`, to the last bit, n being the number of `step()` calls; the lr that the optimizer
+    was made with does not enter. A tensor lr is filled in place. The schedule is evaluated once a
+    step, however many groups there are.
+
+    Its `state_dict` is plain data. Loading one restores the step and sets the lr that the
+    schedule in the code has there; where the checkpoint was written with another recipe, it warns
+    and names both.
+
+    A group that is added to the optimizer later takes part from the next `step()` on; a list of
+    schedules then has none for it, and `step()` refuses. Of several schedulers that set the lr
+    of one optimizer the last one stepped counts: multiply their schedules instead.
+
+    Accelerate steps a scheduler that it has prepared `num_processes` times a call (with
+    `split_batches`, once). To step it once an update, leave it unprepared and give it to
+    `accelerator.register_for_checkpointing`, or make the `Accelerator` with
+    `step_scheduler_with_optimizer=False`; and call `step()` only if
+    `accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped`.
+
+    Args:
+        optimizer: whose param groups get the learning rates.
+        schedule: one for all groups, or a list with one for each.
+        last_step: the last step already made, as torch's `last_epoch`: the first lr is
+            `schedule(last_step + 1)`.
+        keep_ratios: the first group's lr is the schedule's value, and the others' stay in the
+            proportion to it that they had when the optimizer was made (layer-wise decay,
+            discriminative fine-tuning), or when they were added to it.
+
+    Raises:
+        TypeError: the optimizer is none, `schedule` is not a schedule (of plain numbers) or a list
+            of them, or `last_step` not an integer.
+        ValueError: a list has not one schedule for each group or meets `keep_ratios`, `last_step`
+            is below -1, or with `keep_ratios` the first group's lr is 0. The optimizer is left as
+            it was.
+
+    >>> import lrsched, torch
+    >>> weights = torch.nn.Parameter(torch.zeros(3))
+    >>> optimizer = torch.optim.SGD([weights], lr=1.0)
+    >>> scheduler = lambda_lr(optimizer, lrsched.linear(0.1, 0.0, 10))
+    >>> optimizer.step(); scheduler.step(); optimizer.param_groups[0]["lr"]
+    0.09000000000000001
+    """
+    refuse = Refusal("lambda_lr")
+    check_optimizer(refuse, optimizer)
+    schedules = rates_of(refuse, schedule, optimizer.param_groups, keep_ratios)
+    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
+    refuse_unresolved(schedules)
+    return ScheduleLR(optimizer, schedules, last_step, keep_ratios)
+
+
+class ScheduleLR(RestartableLR, LambdaLR):
+    """What `lambda_lr` returns."""
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedules: tuple[Schedule, ...],
+        last_step: int,
+        keep_ratios: bool,
+    ) -> None:
+        self.schedules = schedules
+        self.recipe = [repr(schedule) for schedule in schedules]
+        self.keep_ratios = keep_ratios
+        if keep_ratios or len(schedules) > 1:
+            part_tensors(optimizer.param_groups, "lr")
+        remember_rates(optimizer.param_groups)
+        lambdas: list[Any] = [*schedules] * (len(optimizer.param_groups) // len(schedules))
+        super().__init__(optimizer, lambdas, last_step)
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """The learning rate of each group at `last_epoch`."""
+        self._take_in_added_groups()
+        count, groups = self.last_epoch, self.optimizer.param_groups
+        if len(self.schedules) > 1:
+            return [schedule(count) for schedule in self.schedules]
+        value = self.schedules[0](count)
+        if self.keep_ratios:
+            return [value * ratio for ratio in ratios_of(self.base_lrs)]
+        return [value] * len(groups)
+
+    def _check_groups(self) -> None:
+        if len(self.schedules) > 1:
+            groups = self.optimizer.param_groups
+            check_one_for_each(Refusal("lambda_lr"), "schedule", list(self.schedules), groups)

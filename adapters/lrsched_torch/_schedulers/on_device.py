@@ -1,0 +1,161 @@
+"""Learning rates that are computed where they are used, for compiled steps and CUDA graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from lrsched import Schedule
+from lrsched._core import Refusal, integer
+from lrsched_torch._schedulers.arguments import (
+    Group,
+    check_optimizer,
+    part_tensors,
+    rates_of,
+    ratios_of,
+    refuse_unresolved,
+    remember_rates,
+)
+from lrsched_torch._schedulers.checkpoint import restored_step
+
+
+def on_device(
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule | Sequence[Schedule],
+    last_step: int = -1,
+    keep_ratios: bool = False,
+) -> DeviceLR:
+    """Learning rates of an optimizer whose lr is a tensor, computed on the tensor's device.
+
+    After construction and after every `step()`, each group's lr tensor holds `schedule(n)`, in the
+    precision of torch's default dtype, n being the number of `step()` calls. The step is a tensor
+    on the same device, so `step()` neither waits for the device nor reads from it. It can be part
+    of the function that `torch.compile(fullgraph=True)` compiles, which is compiled once, and of a
+    CUDA graph, each replay of which makes a step.
+
+    torch's `optimizer.step` breaks a compiled graph on purpose; in one graph with it goes
+    `type(optimizer).step.__wrapped__.__wrapped__(optimizer)`, under `torch.no_grad()`.
+
+    Checkpoints follow the rules of `lambda_lr`, and either reads the other's. The optimizer's
+    groups must stay as many as they are.
+
+    Args:
+        optimizer: made with a tensor for lr, on the device of its parameters:
+            `torch.optim.Adam(parameters, lr=torch.tensor(1e-3, device="cuda"), capturable=True)`,
+            or `torch.optim.SGD(parameters, lr=torch.tensor(1e-3, device="cuda"), fused=True)`.
+            What the tensor holds does not enter.
+        schedule: one for all groups, or a list with one for each.
+        last_step: the last step already made.
+        keep_ratios: the first group's lr is the schedule's value, and the others' stay in the
+            proportion to it that they had when the optimizer was made.
+
+    Raises:
+        TypeError: an lr is no tensor, or what `lambda_lr` raises.
+        ValueError: the lr tensors are on several devices, or what `lambda_lr` raises. The optimizer
+            is left as it was.
+
+    Elsewhere: torch's schedulers compute a Python float. A compiled step that holds it is compiled
+    anew as it changes, a CUDA graph keeps the one that it was captured with, and a tensor lr is
+    filled from the host (pytorch#107076, #120934, #133898). optax's schedules are traced with the
+    update.
+
+    >>> import lrsched, torch
+    >>> weights = torch.nn.Parameter(torch.zeros(3))
+    >>> optimizer = torch.optim.Adam([weights], lr=torch.tensor(1.0), capturable=True)
+    >>> rates = on_device(optimizer, lrsched.linear(0.5, 0.0, 4))
+    >>> rates.step(); optimizer.param_groups[0]["lr"]
+    tensor(0.3750)
+    """
+    refuse = Refusal("on_device")
+    check_optimizer(refuse, optimizer)
+    groups = optimizer.param_groups
+    for lr in (group["lr"] for group in groups):
+        if not isinstance(lr, torch.Tensor):
+            wanted = "a tensor, as in Adam(parameters, lr=torch.tensor(0.001), capturable=True)"
+            refuse("the optimizer's lr", wanted, lr, TypeError)
+        if lr.device != groups[0]["lr"].device:
+            refuse("the optimizer's lr", f"on {groups[0]['lr'].device} in every group", lr.device)
+    schedules = rates_of(refuse, schedule, groups, keep_ratios)
+    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
+    refuse_unresolved(schedules)
+    return DeviceLR(optimizer, schedules, last_step, keep_ratios)
+
+
+class DeviceLR:
+    """What `on_device` returns.
+
+    `count` is the tensor that holds the step.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedules: tuple[Schedule, ...],
+        last_step: int,
+        keep_ratios: bool,
+    ) -> None:
+        self.optimizer = optimizer
+        self.schedules = schedules
+        remember_rates(optimizer.param_groups)
+        rates = [group["initial_lr"] for group in optimizer.param_groups]
+        self._ratios = ratios_of(rates) if keep_ratios else [1.0] * len(rates)
+        device = optimizer.param_groups[0]["lr"].device
+        self.count = torch.full((), last_step + 1, dtype=torch.int64, device=device)
+        self._prepare()
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Count an update, and write the learning rates of the next."""
+        self._check_groups()
+        self.count.add_(1)
+        self._write()
+
+    def get_last_lr(self) -> list[torch.Tensor]:
+        """The learning rate of each group, as copies that stay."""
+        return [group["lr"].clone() for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The step, the learning rates and the recipe, as plain data; waits for the device."""
+        return {
+            "last_epoch": int(self.count),
+            "_last_lr": [float(lr) for lr in self.get_last_lr()],
+            "recipe": self._recipe(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint's step, with the schedules of the code.
+
+        Load the optimizer's state first, for it brings its own lr tensors, and capture a CUDA graph
+        after both. A state dict of another scheduler is accepted for its step. Warns where the
+        checkpoint was written with another recipe or with none, and keeps the code's.
+        """
+        self._check_groups()
+        step, _ = restored_step(state_dict, self._recipe())
+        self.count.fill_(step)
+        self._prepare()
+
+    def _check_groups(self) -> None:
+        found, wanted = len(self.optimizer.param_groups), len(self._ratios)
+        if found != wanted:
+            Refusal("on_device")("the number of param groups", f"{wanted}, as it was", found)
+
+    def _recipe(self) -> list[str]:
+        return [repr(schedule) for schedule in self.schedules]
+
+    def _prepare(self) -> None:
+        groups: list[Group] = self.optimizer.param_groups
+        for group in groups:  # a checkpoint may have brought a float, or a tensor of the host
+            group["lr"] = torch.as_tensor(group["lr"], device=self.count.device)
+        part_tensors(groups, "lr")
+        self._write()
+
+    @torch.no_grad()
+    def _write(self) -> None:
+        values = [schedule(self.count) for schedule in self.schedules]
+        if len(values) == 1:
+            values = values * len(self._ratios)
+        groups = self.optimizer.param_groups
+        for group, value, ratio in zip(groups, values, self._ratios, strict=True):
+            group["lr"].copy_(value if ratio == 1.0 else value * ratio)

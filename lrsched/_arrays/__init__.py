@@ -1,0 +1,1 @@
+"""Which array library a call uses; Python numbers as one of them."""

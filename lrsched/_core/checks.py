@@ -1,0 +1,266 @@
+"""What a hyperparameter may be, and the one place where a refusal is worded."""
+
+import itertools
+import math
+import numbers
+import operator
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+from lrsched._arrays.namespace import LARGEST_COUNT
+
+LARGEST_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
+
+
+class Real(Protocol):
+    """A Python, NumPy, JAX or torch real number: what arithmetic and `float` accept."""
+
+    def __float__(self) -> float: ...
+    def __add__(self, other: Any, /) -> Any: ...
+    def __radd__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __mul__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+
+
+class Whole(Real, Protocol):
+    """A Python, NumPy, JAX or torch integer."""
+
+    def __index__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What a hyperparameter may be.
+
+    `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
+    ValueError for a wrong value, with what was wanted where that is narrower than `wanted`.
+    A `traced` kind holds numbers that JAX may trace; the others are static. `unit` says what a
+    number counts: lengths in "steps" are multiplied where a schedule is stretched, and rates "per
+    step" take its root. `schema` is its JSON schema, which says less: what a type, an enumeration
+    and a bound can say. `holds` is int, float or `Schedule`, where it is one or a sequence of them.
+    """
+
+    wanted: str
+    convert: Callable[[Any], Any]
+    traced: bool = True
+    unit: str = ""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    holds: type | None = None
+
+
+class Refusal:
+    """Words every refusal: `cyclic: up_steps must be an integer >= 1 (steps), got 0`."""
+
+    def __init__(self, schedule: str) -> None:
+        self.schedule = schedule
+
+    def __call__(
+        self, parameter: str, wanted: str, got: object, error: type[Exception] = ValueError
+    ) -> NoReturn:
+        raise error(f"{self.schedule}: {parameter} must be {wanted}, got {_shown(got)}")
+
+    def check(self, parameter: str, kind: Kind, value: Any) -> Any:
+        """The value that a hyperparameter of this kind keeps."""
+        try:
+            return kind.convert(value)
+        except (TypeError, ValueError) as refused:
+            wanted = str(refused) or kind.wanted
+            error = TypeError if isinstance(refused, TypeError) else ValueError
+        return self(parameter, wanted, value, error)
+
+    def checked(self, **values: tuple[Kind, Any]) -> list[Any]:
+        """The values to keep of several hyperparameters, each given with its kind."""
+        return [self.check(name, kind, value) for name, (kind, value) in values.items()]
+
+    def unresolved(self, parameter: str, value: object, arguments: str) -> NoReturn:
+        """Refuse to calculate with a duration: `resolve` would need these arguments."""
+        raise ValueError(
+            f"{self.schedule}: {parameter} is {_shown(value)}; "
+            f"resolve it with schedule.resolve({arguments})"
+        )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a number's value is not to be had: a JAX tracer, or a tensor under autograd."""
+    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
+    if jax is not None and isinstance(value, jax.core.Tracer):
+        return True
+    return torch is not None and isinstance(value, torch.Tensor) and bool(value.requires_grad)
+
+
+def _number(value: Any, integer: bool) -> Any:
+    """A Python number from any library's; what is traced stays as it is."""
+    if type(value) is int or (type(value) is float and not integer):
+        return value
+    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
+        kind = str(value.dtype)
+        if "int" not in kind and (integer or "float" not in kind):
+            raise TypeError
+        return value if is_traced(value) else value.item()
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if integer:
+        raise TypeError
+    return float(value)
+
+
+_COMPARISONS = {
+    ">=": (operator.ge, "minimum"),
+    ">": (operator.gt, "exclusiveMinimum"),
+    "<=": (operator.le, "maximum"),
+    "<": (operator.lt, "exclusiveMaximum"),
+}
+
+
+class _Bounds:
+    """Bounds written as they are read, such as (">= 0", "< 1")."""
+
+    def __init__(self, bounds: tuple[str, ...]) -> None:
+        self.text = " and ".join(bounds)
+        self.schema: dict[str, float] = {}
+        self._tests: list[tuple[Callable[[Any, Any], bool], float]] = []
+        for bound in bounds:
+            sign, limit = bound.split()
+            compare, keyword = _COMPARISONS[sign]
+            self._tests.append((compare, float(limit)))
+            self.schema[keyword] = float(limit)
+        if list(self.schema) == ["minimum", "maximum"]:
+            self.text = "from " + " to ".join(bound.split()[1] for bound in bounds)
+
+    def accept(self, value: Any) -> bool:
+        return all(compare(value, limit) for compare, limit in self._tests)
+
+    def check(self, value: Any) -> Any:
+        """A finite number within the bounds."""
+        if value != value or abs(value) == math.inf or not self.accept(value):
+            raise ValueError
+        if abs(value) > LARGEST_VALUE:
+            raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
+        return value
+
+
+def number(*bounds: str, unit: str = "") -> Kind:
+    """A finite real number within bounds, kept as a float: `number(">= 0", "< 1")`."""
+    within = _Bounds(bounds)
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=False)
+        return value if is_traced(value) else float(within.check(value))
+
+    schema = {"type": "number", **within.schema}
+    return Kind(_wanted("number", within, unit), convert, unit=unit, schema=schema, holds=float)
+
+
+def amount(*bounds: str) -> Kind:
+    """A finite Python number within bounds; an integer is kept as one."""
+    within = _Bounds(bounds)
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=False)
+        if is_traced(value):
+            raise TypeError
+        return within.check(value)
+
+    return Kind(_wanted("number", within, ""), convert, traced=False, holds=float)
+
+
+def _wanted(kind: str, within: _Bounds, unit: str) -> str:
+    text = f"a {kind} {within.text}" if within.text else f"a finite {kind}"
+    return f"{text} ({unit})" if unit else text
+
+
+def integer(least: int, unit: str) -> Kind:
+    """An integer of `least` or more."""
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=True)
+        if is_traced(value):
+            return value
+        if value < least:
+            raise ValueError
+        if value > LARGEST_COUNT:
+            raise ValueError(f"an integer <= {LARGEST_COUNT} ({unit})")
+        return value
+
+    schema = {"type": "integer", "minimum": least, "maximum": LARGEST_COUNT}
+    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit, schema=schema, holds=int)
+
+
+def sequence(wanted: str, item: Kind, in_order: Callable[[Any, Any], bool] | None = None) -> Kind:
+    """A sequence of one kind, kept as a tuple; neighbouring Python numbers must be `in_order`."""
+
+    def convert(values: Any) -> Any:
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+            raise TypeError
+        kept = tuple(item.convert(value) for value in values)
+        if in_order is not None:
+            for pair in itertools.pairwise(kept):
+                if all(type(value) in (int, float) for value in pair) and not in_order(*pair):
+                    raise ValueError
+        return kept
+
+    schema = {"type": "array", "items": item.schema}
+    return Kind(wanted, convert, unit=item.unit, schema=schema, holds=item.holds)
+
+
+def choice(*options: str) -> Kind:
+    """One of a few names."""
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError
+        if value not in options:
+            raise ValueError
+        return str(value)
+
+    wanted = " or ".join(map(repr, options))
+    return Kind(wanted, convert, traced=False, schema={"enum": list(options)})
+
+
+def optional(kind: Kind) -> Kind:
+    """A kind, or None."""
+    return Kind(
+        f"{kind.wanted}, or None",
+        lambda value: None if value is None else kind.convert(value),
+        kind.traced,
+        kind.unit,
+        {"anyOf": [kind.schema, {"type": "null"}]},
+        kind.holds,
+    )
+
+
+def _flag(value: Any) -> Any:
+    if type(value) is not bool:
+        raise TypeError
+    return value
+
+
+FLAG = Kind("True or False", _flag, traced=False, schema={"type": "boolean"})
+
+
+def ordered(
+    lower: str, upper: str, strictly: bool = False
+) -> Callable[[Refusal, Mapping[str, Any]], None]:
+    """A check that one hyperparameter is at most another, or strictly below it."""
+
+    def check(refuse: Refusal, params: Mapping[str, Any]) -> None:
+        low, high = params[lower], params[upper]
+        if is_traced(low) or is_traced(high) or low < high or (low == high and not strictly):
+            return
+        relation = "below" if strictly else "<="
+        refuse(lower, f"{relation} {upper} ({high})", low)
+
+    return check

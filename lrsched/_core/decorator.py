@@ -1,0 +1,81 @@
+"""`@schedule`, which makes a schedule of a formula."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Concatenate, ParamSpec, overload
+
+from lrsched._core.checks import Kind, sequence
+from lrsched._core.definition import REGISTRY, Check, Definition
+from lrsched._core.schedule import Schedule
+
+P = ParamSpec("P")
+
+
+@overload
+def schedule(body: Callable[Concatenate[Any, Any, P], Any], /) -> Callable[P, Schedule]: ...
+@overload
+def schedule(
+    *, check: Check
+) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], Callable[P, Schedule]]: ...
+def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
+    """Make a formula a schedule: a factory with the formula's signature less `xp` and `count`.
+
+    The body is a pure function of the array namespace, the count (0 or more) and the
+    hyperparameters, each annotated with its kind. It runs on Python numbers and on arrays of any
+    library, so it uses functions of the array API standard from `xp`, and no branch on a number.
+
+    `check(refuse, params)` looks at hyperparameters together and calls
+    `refuse(parameter, wanted, got)` to refuse them. Steps written in other units are resolved
+    before the check and the body see them.
+
+    >>> import lrsched
+    >>> @lrsched.schedule
+    ... def inverse(xp, count, init_value: lrsched.Value, halving_steps: lrsched.Steps):
+    ...     return init_value / (1.0 + count / halving_steps)
+    >>> inverse(0.1, halving_steps=50)
+    inverse(init_value=0.1, halving_steps=50)
+    >>> inverse(0.1, 50)(50)
+    0.05
+    """
+    if body is None:
+        return functools.partial(_factory, check=check)
+    return _factory(body, check)
+
+
+def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Schedule]:
+    definition = Definition(body, check)
+    known = REGISTRY.get(definition.name)
+    # The same place may define it again (a notebook's cell); another place may not.
+    if known is not None and known.body.__module__ != body.__module__:
+        raise ValueError(
+            f"@schedule: the name {definition.name} is taken by {known.body.__module__}"
+        )
+
+    @functools.wraps(body)
+    def factory(*args: Any, **kwargs: Any) -> Schedule:
+        return Schedule(definition, definition.bind(*args, **kwargs))
+
+    definition.signature = definition.signature.replace(return_annotation=Schedule)
+    del factory.__wrapped__  # its signature has xp and count
+    factory.__signature__ = definition.signature  # type: ignore[attr-defined]
+    factory.__annotations__ = {
+        name: parameter.annotation for name, parameter in definition.signature.parameters.items()
+    } | {"return": Schedule}
+    factory._definition = definition  # type: ignore[attr-defined]
+    definition.factory = factory
+    REGISTRY[definition.name] = definition
+    return factory
+
+
+def _inner(value: Any) -> Any:
+    if not isinstance(value, Schedule):
+        raise TypeError
+    return value
+
+
+_schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"}, holds=Schedule)
+
+Inner = Annotated[Schedule, _schedule]
+Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

@@ -1,0 +1,69 @@
+"""A formula with its name and the kinds of its hyperparameters, and the registry of all of them."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lrsched._core.checks import Kind, Refusal
+from lrsched._core.durations import durations_in
+
+Check = Callable[[Refusal, dict[str, Any]], None]
+
+
+class Definition:
+    """A schedule's formula with its name and the kinds of its hyperparameters."""
+
+    factory: Callable[..., Any]  # set by `@schedule`: makes a schedule of this definition
+
+    def __init__(self, body: Callable[..., Any], check: Check | None) -> None:
+        self.body = body
+        self.name = body.__name__
+        self.check = check
+        self.refuse = Refusal(self.name)
+        parameters = list(inspect.signature(body).parameters.values())[2:]
+        self.signature = inspect.Signature(parameters)
+        self.parameters = tuple(parameter.name for parameter in parameters)
+        self.kinds = kinds_of(body, self.parameters)
+        self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
+        # Only the library's own formulas are compiled: others may branch on the count.
+        self.is_own = str(body.__module__).startswith("lrsched.")
+
+    def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """The hyperparameters of a call of the factory, checked, in the order of the signature.
+
+        What only numbers of steps can tell is checked when durations are resolved.
+        """
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            names = ", ".join(self.parameters)
+            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
+        bound.apply_defaults()
+        params = {
+            name: self.refuse.check(name, self.kinds[name], value)
+            for name, value in bound.arguments.items()
+        }
+        if self.check is not None and not any(durations_in(tuple(params.values()))):
+            self.check(self.refuse, params)
+        return tuple(params.values())
+
+
+def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, Kind]:
+    """The kind of each hyperparameter, from its annotation."""
+    hints = typing.get_type_hints(body, include_extras=True)
+    kinds = {}
+    for name in parameters:
+        kind = getattr(hints.get(name), "__metadata__", (None,))[0]
+        if not isinstance(kind, Kind):
+            raise TypeError(
+                f"@schedule: {body.__name__} must annotate {name} with a kind of hyperparameter "
+                "(lrsched.Value, lrsched.Steps, ...)"
+            )
+        kinds[name] = kind
+    return kinds
+
+
+REGISTRY: dict[str, Definition] = {}

@@ -1,0 +1,227 @@
+"""`Duration`: a length of time in other units than steps, as a value."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
+
+from lrsched._core.checks import Kind, Refusal, amount, integer, is_traced, number
+from lrsched._core.pytree import when_jax_is_imported
+
+
+class Unit(NamedTuple):
+    """A unit of time: the function that makes amounts of it, and how they become steps."""
+
+    maker: str
+    argument: str  # of `Schedule.resolve`: the size of the unit
+    kind: Kind  # of that argument
+    steps: Callable[[Any, Any], Any]  # of an amount and that argument
+
+
+_size = number(">= 1e-18")
+UNITS = {
+    "run": Unit("of_run", "total_steps", integer(1, "steps"), operator.mul),
+    "epochs": Unit("epochs", "steps_per_epoch", _size, operator.mul),
+    "examples": Unit("examples", "batch_size", _size, operator.truediv),
+    "tokens": Unit("tokens", "tokens_per_step", _size, operator.truediv),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Duration:
+    """A length of time that is not known in steps yet: a sum of amounts, each with its unit.
+
+    Made by `of_run`, `epochs`, `examples` and `tokens`, and by adding and subtracting these and
+    numbers of steps. `Schedule.resolve` turns it into steps.
+    """
+
+    # Each amount is kept, and rounded, by itself; numbers of steps are one number.
+    terms: tuple[tuple[int | float, str], ...]
+    steps: int | float = 0
+
+    __array_ufunc__ = None  # numpy.int64(500) + duration is for `__radd__`
+
+    def __add__(self, other: Any) -> Duration:
+        added = _duration(other)
+        if added is None:
+            return NotImplemented
+        return Duration(self.terms + added.terms, self.steps + added.steps or 0)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Duration:
+        return Duration(tuple((0 - amount, unit) for amount, unit in self.terms), 0 - self.steps)
+
+    def __sub__(self, other: Any) -> Duration:
+        subtracted = _duration(other)
+        return NotImplemented if subtracted is None else self + -subtracted
+
+    def __rsub__(self, other: Any) -> Duration:
+        return (-self).__add__(other)
+
+    def __repr__(self) -> str:
+        parts = [(amount, f"{UNITS[unit].maker}({abs(amount)!r})") for amount, unit in self.terms]
+        if parts[0][0] < 0:  # 500 - of_run(0.1)
+            text = repr(self.steps)
+        else:
+            text = parts.pop(0)[1]
+            parts += [(self.steps, repr(abs(self.steps)))] if self.steps else []
+        return text + "".join(f" {'-' if amount < 0 else '+'} {part}" for amount, part in parts)
+
+    def resolved(self, sizes: Mapping[str, Any], whole: bool) -> Any:
+        """Its steps, or what is left of it where `sizes` has no steps for some of its units."""
+        steps, left = self.steps, []
+        for size, unit in self.terms:
+            if unit in sizes:
+                length = UNITS[unit].steps(size, sizes[unit])
+                steps += round(length) if whole else length
+            else:
+                left.append((size, unit))
+        return Duration(tuple(left), steps or 0) if left else steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """The duration as plain data: {"duration": {"run": 0.1}}, or a list of such terms."""
+        terms = [{unit: size} for size, unit in self.terms]
+        terms += [{"steps": self.steps}] if self.steps else []
+        return {"duration": terms[0] if len(terms) == 1 else terms}
+
+    if TYPE_CHECKING:
+        # To type checkers it is the number of steps that it stands for, and fits where one does.
+        def __float__(self) -> float: ...
+        def __index__(self) -> int: ...
+        def __mul__(self, other: Any, /) -> Any: ...
+        def __rmul__(self, other: Any, /) -> Any: ...
+        def __truediv__(self, other: Any, /) -> Any: ...
+        def __rtruediv__(self, other: Any, /) -> Any: ...
+
+
+def of_run(fraction: SupportsFloat) -> Duration:
+    """A fraction of the whole run: `fraction * total_steps` steps.
+
+    It stands where a schedule takes steps, and becomes steps in
+    `schedule.resolve(total_steps=...)`, rounded to a whole number, half to even, where the schedule
+    wants an integer. Durations of all units can be added and subtracted, with each other and with
+    numbers of steps; each term is rounded by itself, so a warmup of `of_run(0.1)` and a decay of
+    `of_run(1.0) - of_run(0.1)` always make up the run exactly (`of_run(0.9)` may miss it by one).
+
+    Args:
+        fraction: 0 or more; 1 is the whole run.
+
+    Raises:
+        TypeError, ValueError: `fraction` is not a finite Python number >= 0.
+
+    Elsewhere: Composer's "0.1dur", big_vision's `warmup_percent`; levanter's `warmup=0.1`, where a
+    number of steps and a fraction are told apart by their size.
+
+    >>> from lrsched import cosine_decay, warmup
+    >>> recipe = warmup(cosine_decay(0.1, of_run(1.0) - of_run(0.1)), of_run(0.1))
+    >>> recipe.resolve(total_steps=777)
+    warmup(schedule=cosine_decay(init_value=0.1, decay_steps=699), warmup_steps=78)
+    """
+    return _made("run", "fraction", fraction)
+
+
+def epochs(number: SupportsFloat) -> Duration:
+    """A number of epochs: `number * steps_per_epoch` steps; else as `of_run`.
+
+    Args:
+        number: 0 or more.
+
+    Raises:
+        TypeError, ValueError: `number` is not a finite Python number >= 0.
+
+    Elsewhere: Composer's "10ep", big_vision's `warmup_epochs`. `in_epochs` reads a whole recipe
+    whose plain integers are epochs.
+
+    >>> from lrsched import step_decay
+    >>> step_decay(0.1, 0.1, epochs(30)).resolve(steps_per_epoch=781.25)
+    step_decay(init_value=0.1, decay_rate=0.1, step_size=23438)
+    """
+    return _made("epochs", "number", number)
+
+
+def examples(number: SupportsFloat) -> Duration:
+    """A number of training examples: `number / batch_size` steps; else as `of_run`.
+
+    Args:
+        number: 0 or more.
+
+    Raises:
+        TypeError, ValueError: `number` is not a finite Python number >= 0.
+
+    Elsewhere: Composer's "50000sp" (samples), big_vision's `warmup_examples`, Megatron's
+    `--lr-warmup-samples`.
+
+    >>> from lrsched import linear
+    >>> linear(1.0, 0.0, examples(1_000_000)).resolve(batch_size=256)
+    linear(init_value=1.0, end_value=0.0, steps=3906)
+    """
+    return _made("examples", "number", number)
+
+
+def tokens(number: SupportsFloat) -> Duration:
+    """A number of training tokens: `number / tokens_per_step` steps; else as `of_run`.
+
+    Args:
+        number: 0 or more.
+
+    Raises:
+        TypeError, ValueError: `number` is not a finite Python number >= 0.
+
+    Elsewhere: Composer's "2000000000tok", Megatron-DeepSpeed's `--lr-decay-tokens`.
+
+    >>> from lrsched import linear
+    >>> linear(1.0, 0.0, tokens(2e9) - 100).resolve(tokens_per_step=2048 * 512)
+    linear(init_value=1.0, end_value=0.0, steps=1807)
+    """
+    return _made("tokens", "number", number)
+
+
+MAKERS: Mapping[str, Callable[..., Duration]] = {
+    "of_run": of_run,
+    "epochs": epochs,
+    "examples": examples,
+    "tokens": tokens,
+}
+
+
+def durations_in(value: Any) -> Iterator[Duration]:
+    """The durations that a hyperparameter is or, as a tuple, holds; not those inside schedules."""
+    if isinstance(value, Duration):
+        yield value
+    elif type(value) is tuple:
+        for item in value:
+            yield from durations_in(item)
+
+
+def known_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes of units, by unit, from the arguments of `Schedule.resolve` that are not None."""
+    sizes = {}
+    for name, unit in UNITS.items():
+        size = given[unit.argument]
+        if size is None:
+            continue
+        size = refuse.check(unit.argument, unit.kind, size)
+        if is_traced(size):
+            refuse(unit.argument, "a number that is known, not traced", size, TypeError)
+        sizes[name] = size
+    return sizes
+
+
+def _duration(value: Any) -> Duration | None:
+    """A duration or a number of steps as a duration, None for what is neither."""
+    if isinstance(value, Duration):
+        return value
+    if not hasattr(value, "__float__"):
+        return None
+    return Duration((), Refusal("duration").check("steps", amount(), value))
+
+
+def _made(unit: str, parameter: str, value: Any) -> Duration:
+    kind = amount(">= 0")
+    return Duration(((Refusal(UNITS[unit].maker).check(parameter, kind, value), unit),))
+
+
+when_jax_is_imported(lambda tree_util: tree_util.register_static(Duration))

@@ -1,0 +1,193 @@
+"""`Recipe`: an immutable value with a name and hyperparameters, which may be recipes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar, cast
+
+from lrsched._arrays.namespace import is_array
+from lrsched._core.checks import Kind
+from lrsched._core.definition import Definition
+from lrsched._core.durations import Duration
+
+T = TypeVar("T")
+
+VERSION = 1  # of the format that `to_dict` writes
+
+
+class Recipe:
+    """A definition with the values of its hyperparameters.
+
+    Recipes compare and hash by these, `repr` evaluates back, and they pickle.
+    """
+
+    __slots__ = ("_arrays", "_definition", "_resolved", "_values")
+
+    _definition: Definition
+    _values: tuple[Any, ...]
+    _arrays: tuple[Any, ...]  # among the hyperparameters, those of nested recipes included
+    _resolved: bool
+
+    def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
+        # Never validates: JAX puts tracers, placeholders and batches here.
+        arrays: list[Any] = []
+        resolved = True
+        for value in values:
+            for member in value if type(value) is tuple else (value,):
+                if isinstance(member, Recipe):
+                    arrays += member._arrays
+                    resolved = resolved and member._resolved
+                elif type(member) is Duration:
+                    resolved = False
+                elif is_array(member):
+                    arrays.append(member)
+        self._set("_definition", definition)
+        self._set("_values", values)
+        self._set("_arrays", tuple(arrays))
+        self._set("_resolved", resolved)
+
+    def _set(self, attribute: str, value: object) -> None:
+        object.__setattr__(self, attribute, value)
+
+    @property
+    def name(self) -> str:
+        """The name of the recipe's formula, as in `lrsched.from_dict`."""
+        return self._definition.name
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The hyperparameters by name (a copy)."""
+        return dict(zip(self._definition.parameters, self._values, strict=True))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no hyperparameter is an array, a tensor or a tracer."""
+        return not self._arrays
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether all its durations are in steps, none in other units; see `resolve`."""
+        return self._resolved
+
+    def replace(self, **changes: Any) -> Self:
+        """The same recipe with other hyperparameters, checked as when it was made."""
+        return type(self)(self._definition, self._definition.bind(**(self.params | changes)))
+
+    def items(self) -> Iterator[tuple[Recipe, str, Any]]:
+        """Every hyperparameter that is not a recipe: its owner, its name and its value.
+
+        Those of nested recipes are included.
+        """
+        for name, value in self.params.items():
+            members = value if type(value) is tuple else (value,)
+            nested = [member for member in members if isinstance(member, Recipe)]
+            for recipe in nested:
+                yield from recipe.items()
+            if not nested:
+                yield self, name, value
+
+    def leaves(self) -> Iterator[Any]:
+        """The values of all hyperparameters, those of nested recipes and of sequences included."""
+        for _, _, value in self.items():
+            yield from value if type(value) is tuple else (value,)
+
+    def fold(
+        self, leaf: Callable[[Kind, Any], Any], node: Callable[[Recipe, dict[str, Any]], T]
+    ) -> T:
+        """Rebuild the recipe from the inside out.
+
+        `leaf(kind, value)` replaces each hyperparameter that is not a recipe, a sequence item by
+        item; `node(recipe, params)` makes what stands for a recipe with its hyperparameters so
+        replaced.
+        """
+
+        def folded(kind: Kind, value: Any) -> Any:
+            if isinstance(value, Recipe):
+                return value.fold(leaf, node)
+            if type(value) is tuple:
+                return tuple(folded(kind, item) for item in value)
+            return leaf(kind, value)
+
+        kinds = self._definition.kinds
+        return node(self, {name: folded(kinds[name], x) for name, x in self.params.items()})
+
+    def map(self, change: Callable[[Kind, Any], Any]) -> Self:
+        """The same recipe with every hyperparameter changed, checked as when it was made.
+
+        `change(kind, value)` is called for those of nested recipes too, and for each item of a
+        sequence.
+        """
+        changed: Any = self.fold(change, lambda recipe, params: recipe.replace(**params))
+        return cast(Self, changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain data: every hyperparameter, defaults included, and a format version.
+
+        `lrsched.from_dict` reads it.
+        """
+        return {"lrsched": VERSION, **self.fold(_encode, _encode_recipe)}
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The recipe as JSON; `lrsched.from_json` reads it."""
+        import json
+
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def __repr__(self) -> str:
+        shown = []
+        for (name, value), parameter in zip(
+            self.params.items(), self._definition.signature.parameters.values(), strict=True
+        ):
+            default = parameter.default
+            if is_array(value) or type(value) is not type(default) or value != default:
+                text = getattr(value, "__qualname__", None) or repr(value)
+                shown.append(f"{name}={text}")
+        return f"{self.name}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recipe):
+            return NotImplemented
+        if self._definition is not other._definition:
+            return False
+        return self is other or _equal(self._values, other._values)
+
+    def __hash__(self) -> int:
+        return hash((self._definition.name, self._values))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self._definition.factory, self._values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.name}: a schedule does not change; use .replace({name}=...)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self.name}: a schedule does not change")
+
+
+def _restore(kind: type[Recipe], factory: Any, values: tuple[Any, ...]) -> Recipe:
+    return kind(factory._definition, values)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    if type(first) is tuple and type(second) is tuple:
+        return len(first) == len(second) and all(map(_equal, first, second))
+    if is_array(first) or is_array(second):
+        same = first is second or getattr(first, "shape", ()) == getattr(second, "shape", ())
+        return same and bool((first == second).all())
+    return bool(first == second)
+
+
+def _encode(kind: Kind, value: Any) -> Any:
+    """A hyperparameter as plain data."""
+    if isinstance(value, Duration):
+        return value.to_dict()
+    if is_array(value) and getattr(value, "shape", None) == ():
+        return value.item()
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise TypeError(f"to_dict: a recipe holds numbers, names and schedules, not {value!r}")
+
+
+def _encode_recipe(recipe: Recipe, params: dict[str, Any]) -> dict[str, Any]:
+    lists = {name: list(x) if type(x) is tuple else x for name, x in params.items()}
+    return {"schedule": recipe.name, "params": lists}

@@ -1,0 +1,1 @@
+"""Building blocks of formulas that keep their digits at every count."""

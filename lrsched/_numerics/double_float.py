@@ -1,0 +1,213 @@
+"""Powers, sines and quotients in float32, right to the last digits, from pairs of floats.
+
+A power is 2 to the exponent's product with a logarithm. That product may be a hundred, so in one
+float32 it would be off by 2**-18 and the power by a hundred units in its last place. Here each
+factor is a pair (high, low), the unevaluated sum of two float32 with `high` the rounded sum, and
+the product is split exactly into its whole part and a fraction.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from lrsched._arrays.namespace import default_dtype, is_array, is_integral, look_up, real, table
+
+SATURATION = 64  # growth stops at a factor of 2**64, so that values stay finite in float32
+
+Pair = tuple[Any, Any]
+
+
+def pair(xp: Any, n: Any) -> Pair:
+    """A number as a pair: exact for an integer of 31 bits, to 48 bits for a Python float."""
+    if not is_array(n):
+        high = struct.unpack("f", struct.pack("f", n))[0]
+        return high, n - high
+    if not is_integral(xp, n):
+        return n, 0.0
+    low = n & 127
+    return normal(real(xp, n - low), real(xp, low))
+
+
+def product(xp: Any, x: Pair, y: Pair) -> Pair:
+    """x * y, the product of the highs exactly (Dekker 1971): that of 12-bit halves never rounds."""
+
+    def halves(x: Any) -> Pair:
+        if not is_array(x):
+            mantissa, exponent = math.frexp(x)
+            high = math.ldexp(round(mantissa * 4096), exponent - 12)
+        else:
+            scaled = _rounded(xp, 4097.0 * x)
+            high = scaled - (scaled - x)
+        return high, x - high
+
+    high = _rounded(xp, x[0] * y[0])
+    (a, b), (c, d) = halves(x[0]), halves(y[0])
+    low = ((a * c - high) + a * d + b * c) + b * d
+    for one, other in ((x[0], y[1]), (x[1], y[0])):
+        low = low if _is_nothing(one) or _is_nothing(other) else low + one * other
+    return high, low
+
+
+def _is_nothing(x: Any) -> bool:
+    """Whether a number is 0 beforehand: compilers keep the product, which might be NaN."""
+    return not is_array(x) and x == 0
+
+
+def _rounded(xp: Any, product: Any) -> Any:
+    """A product as the float that it is where others are formed from its rounding.
+
+    Compilers put a product and a sum together in a fused multiply-add, which does not round the
+    product; in one use of it and not in another, they would make its low part wrong. They cannot
+    see through a choice.
+    """
+    return xp.where(product == product, product, 0.0) if is_array(product) else product
+
+
+def plus(x: Pair, y: Any) -> Pair:
+    """x + y for one float, whichever is the larger (Knuth's sum)."""
+    high = x[0] + y
+    part = high - x[0]
+    return normal(high, (x[0] - (high - part)) + (y - part) + x[1])
+
+
+def ratio(xp: Any, n: Any, steps: Any) -> Pair:
+    """n / steps as a pair, by one step of long division, of numbers or of pairs."""
+    n_high, n_low = n if type(n) is tuple else pair(xp, n)
+    if not is_array(steps) and steps == 1:
+        return n_high, n_low
+    steps_high, steps_low = steps if type(steps) is tuple else pair(xp, steps)
+    quotient = n_high / steps_high
+    taken, rest = product(xp, (quotient, 0.0), (steps_high, steps_low))
+    remainder = (n_high - taken) + (n_low - rest)
+    return normal(quotient, remainder / steps_high)
+
+
+ZERO_LOG2 = -(2.0**20)  # what stands for log2(0): the smallest power of such a rate is 0 already
+
+
+def log2_of(xp: Any, rate: Any, steps: Any = 1) -> Pair:
+    """log2 of a rate >= 0 as a pair, shared out among Python's number of steps."""
+    if is_array(rate):
+        return log2(xp, (_positive(xp, rate), 0.0))
+    return pair(xp, (math.log2(rate) if rate > 0 else ZERO_LOG2) / steps)
+
+
+def natural_log(xp: Any, rate: Any) -> Any:
+    """The natural logarithm of a rate >= 0."""
+    if is_array(rate):
+        return xp.log(_positive(xp, rate))
+    return math.log(rate) if rate > 0 else ZERO_LOG2
+
+
+def _positive(xp: Any, rate: Any) -> Any:
+    return xp.maximum(rate, float(xp.finfo(rate.dtype).smallest_normal))
+
+
+def log2(xp: Any, x: Pair) -> Pair:
+    """log2 of a positive pair as a pair, by Tang's method of a table.
+
+    x = 2**k * m with m about 1, m = c * (1 + r) with c the nearest 64th: k and log2(c) are known
+    beforehand, and r is so small that the rounding of its logarithm does not matter. At m = 1 the
+    table's entry is 0, so that the logarithm of a rate just below 1 keeps all its digits.
+    """
+    high, low = x
+    exponent = xp.round(xp.log2(high))
+    m = _scale_by_power_of_2(xp, high, -exponent)
+    least, most = 44, 92  # 64ths of sqrt(1/2) and sqrt(2), and one more
+    nearest = xp.clip(xp.round(64.0 * m), float(least), float(most))
+    known, rest = _entries(xp, [math.log2(j / 64) for j in range(least, most + 1)], nearest - least)
+    c = nearest / 64.0
+    r, r_low = ratio(xp, (m - c, m * (low / high)), c)
+    # log1p(r) is r (1 + s).
+    s = r * (-1 / 2 + r * (1 / 3 + r * (-1 / 4 + r * (1 / 5 - r / 6))))
+    remainder = product(xp, normal(r, r_low + r * s), pair(xp, 1 / math.log(2)))
+    total, error = normal(exponent, known)
+    first, second = normal(total, remainder[0])
+    alone = total == 0
+    return (
+        xp.where(alone, remainder[0], first),
+        xp.where(alone, remainder[1], second + (error + rest + remainder[1])),
+    )
+
+
+def times_power_of_2(xp: Any, value: Any, x: Pair, y: Pair) -> Any:
+    """value * 2 ** (x * y): the whole part of the exponent exactly, the fraction by `exp`."""
+    exponent, rest = product(xp, x, y)
+    whole = xp.clip(xp.round(exponent), -200.0, SATURATION - 1.0)
+    fraction = xp.clip(exponent - whole + rest, -1.0, 1.0)
+    return _scale_by_power_of_2(xp, value * xp.exp(math.log(2) * fraction), whole)
+
+
+def power_of_2(xp: Any, x: Pair) -> Pair:
+    """2 ** x as a pair, for x from -200 to 63, by Tang's method of a table."""
+    nearest = xp.clip(xp.round(64.0 * x[0]), -200.0 * 64, SATURATION * 64 - 1.0)
+    fraction = xp.clip((x[0] - nearest / 64) + x[1], -1.0, 1.0)
+    whole = xp.floor(nearest / 64)
+    known, rest = _entries(xp, [2.0 ** (j / 64) for j in range(64)], nearest - 64 * whole)
+    growth = xp.expm1(math.log(2) * fraction)
+    high, low = normal(known, rest + known * growth)
+    return _scale_by_power_of_2(xp, high, whole), _scale_by_power_of_2(xp, low, whole)
+
+
+def lost_power_of_2(xp: Any, x: Pair) -> Pair:
+    """1 - 2 ** x as a pair, for x <= 0."""
+    near_0 = x[0] > -1 / 8
+    z, z_low = product(
+        xp,
+        (xp.where(near_0, x[0], 0.0 * x[0]), xp.where(near_0, x[1], 0.0 * x[0])),
+        pair(xp, math.log(2)),
+    )
+    # expm1(z) is z (1 + s).
+    s = z * (1 / 2 + z * (1 / 6 + z * (1 / 24 + z * (1 / 120 + z * (1 / 720 + z / 5040)))))
+    near = normal(-z, -z_low - z * s)
+    power, power_low = power_of_2(xp, x)
+    # As a constant, XLA would take the 1 out of the difference again, with the digits it cost.
+    high, low = normal(xp.where(power >= 0, 1.0, power), -power)
+    high, low = normal(high, low - power_low)
+    return xp.where(near_0, near[0], high), xp.where(near_0, near[1], low)
+
+
+def quarter_sine(xp: Any, x: Pair) -> Pair:
+    """sin(pi x / 2) as a pair, for x from 0 to 1, from the sine of the nearest 64th."""
+    nearest = xp.clip(xp.round(64.0 * x[0]), 0.0, 64.0)
+    angles = [math.pi / 128 * j for j in range(65)]
+    sine, sine_low = _entries(xp, [math.sin(angle) for angle in angles], nearest)
+    cosine = _entries(xp, [math.cos(angle) for angle in angles], nearest)
+    r = product(xp, normal(x[0] - nearest / 64, x[1]), pair(xp, math.pi / 2))
+    # sin(a + r) is sin(a) + cos(a) r and what is left of the series.
+    slope, slope_low = product(xp, cosine, r)
+    series = -r[0] * r[0] * (sine / 2 + cosine[0] * r[0] / 6)
+    high, low = normal(sine, slope)
+    return normal(high, low + (sine_low + slope_low + series))
+
+
+def _entries(xp: Any, numbers: Sequence[float], place: Any) -> Pair:
+    """The numbers at these places, given as reals, as pairs."""
+    index = xp.astype(place, default_dtype(xp, "integral"))
+    high, low = (
+        look_up(xp, table(xp, column, place.dtype, like=index), index)
+        for column in zip(*(pair(xp, number) for number in numbers), strict=True)
+    )
+    return high, low
+
+
+def _scale_by_power_of_2(xp: Any, value: Any, whole: Any) -> Any:
+    """value * 2**whole for a whole number from -208 to 127; `exp2` is not exact everywhere.
+
+    In factors that are normal numbers, and from a table: XLA reorders products of constants, and
+    then they need not be.
+    """
+    whole = xp.astype(whole, default_dtype(xp, "integral"))
+    sixteenth = xp.bitwise_right_shift(whole, 4)
+    # Few entries: on a GPU each may be a kernel of its own.
+    powers = [2.0 ** (8 * n) for n in range(-13, 8)]
+    root = look_up(xp, table(xp, powers, default_dtype(xp, "real floating"), whole), sixteenth + 13)
+    ones = xp.bitwise_left_shift(xp.ones_like(whole), whole & 15)
+    return value * real(xp, ones) * root * root
+
+
+def normal(a: Any, b: Any) -> Pair:
+    """a + b as a pair exactly, where |a| >= |b| or a is 0."""
+    high = a + b
+    return high, b - (high - a)

@@ -1,0 +1,5 @@
+"""`python -m lrsched.cli`."""
+
+from lrsched.cli import main
+
+main()

@@ -1,0 +1,88 @@
+"""What the command line draws: figures for files, pages, and plots in the terminal."""
+
+from __future__ import annotations
+
+from html import escape
+from io import StringIO
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Any
+
+from lrsched._core.schedule import Schedule
+from lrsched._plotting import needed
+
+ROWS, WIDEST = 20, 120  # of a plot in the terminal
+TICKS = 4
+MARKERS = "•x+o*#"  # one for each curve: colours are lost in a pipe
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font-family: sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+svg {{ width: 100%; height: auto }}
+pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; white-space: pre-wrap }}
+</style>
+<h1>{title}</h1>
+{picture}
+<pre>{text}</pre>
+</html>
+"""
+
+
+def empty_figure() -> Any:
+    """A figure for a file."""
+    # Not pyplot, which would open a window's backend.
+    return needed("matplotlib.figure", "plot").Figure(figsize=(8, 5), layout="constrained")
+
+
+def figure_of(recipes: tuple[Schedule, ...], steps: int, log: bool) -> Any:
+    """The curves of some recipes, their legend below."""
+    figure = empty_figure()
+    ax = figure.add_subplot()
+    ax.set(xlabel="step", ylabel="learning rate", yscale="log" if log else "linear")
+    for recipe in recipes:
+        recipe.plot(steps, ax=ax, label=_shortened(repr(recipe), 90))
+    figure.legend(loc="outside lower left", frameon=False, fontsize="small")
+    return figure
+
+
+def save(figure: Any, output: Path, text: str) -> None:
+    """Write a figure by the ending of the file's name; a page holds the text as well."""
+    if output.suffix.lower() == ".html":
+        drawn = StringIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+        picture = drawn.getvalue().partition("<svg")
+        page = PAGE.format(title="Learning rates", picture="".join(picture[1:]), text=escape(text))
+        output.write_text(page, encoding="utf-8")
+    else:
+        figure.savefig(output, dpi=150)
+
+
+def in_terminal(recipes: tuple[Schedule, ...], steps: int, log: bool) -> str:
+    """The curves of some recipes in characters."""
+    figure = needed("plotext", "cli").figure
+    width = min(get_terminal_size().columns, WIDEST)
+    figure.clear()
+    figure.theme("simple").plot_size(width, ROWS).label("step")
+    legend = []
+    for number, recipe in enumerate(recipes):
+        marker = MARKERS[number % len(MARKERS)] if len(recipes) > 1 else "braille"
+        counts, values = recipe._curve(steps)
+        points = [(n, v) for n, v in zip(counts, values, strict=True) if v > 0 or not log]
+        if not points:
+            raise ValueError(f"--log must have values > 0, which {recipe!r:.80} has not")
+        signal = figure.signal(*map(list, zip(*points, strict=True)), marker=marker)
+        signal.lines()
+        figure.draw(signal)
+        legend.append(f"{marker} {recipe!r}" if len(recipes) > 1 else repr(recipe))
+    ticks = sorted({steps * part // TICKS for part in range(TICKS + 1)})
+    figure.ruler("x").ticks(ticks, list(map(str, ticks)))
+    figure.ruler("y").scale("log" if log else "linear")
+    drawn: str = figure.build().string()
+    return "\n".join([drawn, *legend])
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."

@@ -1,0 +1,1 @@
+"""Recipes read: from plain data, JSON, text, configs, and the names of transformers."""

@@ -1,0 +1,89 @@
+"""What a name stands for in a config: a schedule, a recipe, one of transformers' names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from lrsched._core.checks import Kind, Real, Whole
+from lrsched._core.definition import REGISTRY
+from lrsched._core.schedule import Schedule
+from lrsched.formats.parse import unknown
+from lrsched.formats.transformers_names import BUILDERS, from_name
+from lrsched.schedules.recipes import RECIPES
+
+
+class Slot(NamedTuple):
+    """What a parameter takes: int, float or Schedule (or several), or something else; or None."""
+
+    holds: type | None
+    optional: bool
+
+
+class Maker(NamedTuple):
+    """What makes the schedule of a name, and its parameters."""
+
+    make: Callable[..., Schedule]
+    signature: inspect.Signature
+    slots: Mapping[str, Slot]
+
+
+def find_maker(name: str) -> Maker:
+    """What makes the schedule of this name; a ValueError offers the nearest name there is."""
+    if name in REGISTRY:
+        return _of_definition(name)
+    if name in RECIPES:
+        return _of_function(RECIPES[name])
+    if name in BUILDERS:
+        return _of_transformers(name, BUILDERS[name])
+    raise unknown(name, {*REGISTRY, *RECIPES, *BUILDERS})
+
+
+def _of_definition(name: str) -> Maker:
+    definition = REGISTRY[name]
+    slots = {name: Slot(kind.holds, _takes_none(kind)) for name, kind in definition.kinds.items()}
+    return Maker(definition.factory, definition.signature, slots)
+
+
+def _takes_none(kind: Kind) -> bool:
+    try:
+        return kind.convert(None) is None
+    except (TypeError, ValueError):
+        return False
+
+
+def _of_function(function: Callable[..., Schedule]) -> Maker:
+    hints = typing.get_type_hints(function)
+    signature = inspect.signature(function)
+    return Maker(function, signature, {name: _slot(hints[name]) for name in signature.parameters})
+
+
+def _slot(hint: Any) -> Slot:
+    options = list(_options(hint))
+    for holds, hints in ((int, (int, Whole)), (float, (float, Real)), (Schedule, (Schedule,))):
+        if any(hint in options for hint in hints):
+            return Slot(holds, type(None) in options)
+    return Slot(None, type(None) in options)
+
+
+def _options(hint: Any) -> Iterator[Any]:
+    """The types of a union, and what a sequence is of."""
+    arguments = typing.get_args(hint)
+    for argument in arguments:
+        yield from _options(argument)
+    if not arguments:
+        yield hint
+
+
+def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Maker:
+    _, signature, slots = _of_function(builder)
+    lr, *others = signature.parameters.values()  # from_name calls the first learning_rate
+    learning_rate = lr.replace(name="learning_rate")
+    return Maker(
+        functools.partial(from_name, name),
+        signature.replace(parameters=[learning_rate, *others]),
+        {**slots, "learning_rate": slots[lr.name]},
+    )

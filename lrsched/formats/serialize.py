@@ -1,0 +1,172 @@
+"""Recipes read from plain data and JSON, without running anything; the schema of the format."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from lrsched._core.checks import Refusal, amount
+from lrsched._core.definition import REGISTRY, Definition
+from lrsched._core.durations import UNITS, Duration
+from lrsched._core.recipe import VERSION
+from lrsched._core.schedule import Schedule
+
+_amount = amount()
+
+
+def from_dict(data: Mapping[str, Any]) -> Schedule:
+    """The schedule of a recipe in the form of `Schedule.to_dict`, checked like one made in code.
+
+    Raises:
+        TypeError, ValueError: the data have not that form or version, or name a schedule or a
+            hyperparameter that does not exist, or one is refused.
+
+    >>> from_dict({"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}})
+    constant(value=0.1)
+    """
+    if not isinstance(data, Mapping):
+        raise TypeError(f"from_dict: the recipe must be a mapping, got {data!r:.80}")
+    version = data.get("lrsched")
+    if version != VERSION or isinstance(version, bool):
+        raise ValueError(
+            f'from_dict: the recipe must have "lrsched": {VERSION} (its format), got {version!r}'
+        )
+    return _schedule({key: value for key, value in data.items() if key != "lrsched"})
+
+
+def from_json(text: str | bytes) -> Schedule:
+    """The schedule of a recipe in JSON, in the form of `Schedule.to_json`.
+
+    Raises:
+        TypeError, ValueError: the text is not JSON, or `from_dict` refuses it.
+
+    >>> from_json('{"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}}')
+    constant(value=0.1)
+    """
+    import json
+
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"from_json: the recipe must be JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("from_json: the recipe must not be nested this deeply") from None
+    return from_dict(data)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of the format, for editors: every schedule that is registered now.
+
+    A recipe that it accepts may still be refused for what a schema cannot say.
+
+    >>> json_schema()["properties"]["lrsched"]
+    {'const': 1}
+    """
+    names = list(REGISTRY)
+    recipe = {
+        "type": "object",
+        "properties": {"schedule": {"enum": names}, "params": {"type": "object"}},
+        "required": ["schedule"],
+        "allOf": [_schema_of(definition) for definition in REGISTRY.values()],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lrsched recipe",
+        "properties": {"lrsched": {"const": VERSION}},
+        "required": ["lrsched"],
+        "propertyNames": {"enum": ["lrsched", "schedule", "params"]},
+        "$ref": "#/$defs/recipe",
+        "$defs": {
+            "recipe": recipe,
+            "schedule": {
+                "propertyNames": {"enum": ["schedule", "params"]},
+                "$ref": "#/$defs/recipe",
+            },
+            "duration": _schema_of_durations(),
+        },
+    }
+
+
+def _schema_of(definition: Definition) -> dict[str, Any]:
+    """What holds for the parameters where the schedule has this name."""
+    parameters = definition.signature.parameters
+    required = [name for name, p in parameters.items() if p.default is p.empty]
+    params = {
+        "description": (inspect.getdoc(definition.body) or "").partition("\n")[0],
+        "properties": {name: dict(kind.schema) for name, kind in definition.kinds.items()},
+        "required": required,
+        "additionalProperties": False,
+    }
+    then = {"properties": {"params": params}, "required": ["params"] if required else []}
+    return {"if": {"properties": {"schedule": {"const": definition.name}}}, "then": then}
+
+
+def _schema_of_durations() -> dict[str, Any]:
+    def term(*units: str) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {unit: {"type": "number"} for unit in units},
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        }
+
+    several = {"type": "array", "items": term(*UNITS, "steps"), "minItems": 1}
+    return {
+        "type": "object",
+        "properties": {"duration": {"anyOf": [term(*UNITS), several]}},
+        "required": ["duration"],
+        "additionalProperties": False,
+    }
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _duration(value["duration"]) if value.keys() == {"duration"} else _schedule(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_decode(item) for item in value)
+    return value
+
+
+def _schedule(data: Mapping[str, Any]) -> Schedule:
+    unknown = data.keys() - {"schedule", "params"}
+    name, params = data.get("schedule"), data.get("params", {})
+    if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
+        raise ValueError(
+            'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
+            f"got {dict(data)!r:.80}"
+        )
+    definition = REGISTRY.get(name)
+    if definition is None:
+        known = ", ".join(sorted(REGISTRY))
+        raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
+    schedule: Schedule = definition.factory(
+        **{str(key): _decode(param) for key, param in params.items()}
+    )
+    return schedule
+
+
+def _duration(data: Any) -> Duration:
+    """A duration of one term, {unit: amount}, or of a list of them, some of which are steps."""
+    refuse = Refusal("from_dict")
+    terms: list[tuple[Any, str]] = []
+    steps = 0
+    for term in data if isinstance(data, (list, tuple)) else [data]:
+        unit, size = next(iter(term.items())) if _is_term(term) else (None, None)
+        if unit == "steps":
+            steps += refuse.check("steps", _amount, size)
+        elif unit in UNITS:
+            terms.append((refuse.check(unit, _amount, size), unit))
+        else:
+            terms = []
+            break
+    if not terms:
+        units = ", ".join(f'"{unit}"' for unit in UNITS)
+        wanted = f'{{"run": 0.1}} or the like (of {units}), or a list of such and of {{"steps": 5}}'
+        refuse("duration", wanted, data)
+    return Duration(tuple(terms), steps or 0)
+
+
+def _is_term(term: Any) -> bool:
+    return isinstance(term, Mapping) and len(term) == 1

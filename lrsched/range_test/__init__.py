@@ -1,0 +1,28 @@
+"""The result of a learning-rate range test: what was used, what was seen, and what it suggests.
+
+A range test raises the learning rate over a few hundred updates and records the loss of each
+(Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
+`lrsched_torch.range_test` make one; what is here is the same for both.
+"""
+
+from lrsched.range_test.probe import MOST, PROBE_REPEATS, PROBE_STEPS, orders, search
+from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
+from lrsched.range_test.result import Probe, RangeTest
+from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.valley import NoSuggestion
+
+__all__ = [
+    "DIVERGENCE",
+    "MOST",
+    "PROBE_REPEATS",
+    "PROBE_STEPS",
+    "NoSuggestion",
+    "Probe",
+    "RangeTest",
+    "Recorder",
+    "Stopped",
+    "Suggestion",
+    "default_ramp",
+    "orders",
+    "search",
+]

@@ -1,0 +1,293 @@
+"""The result of a learning-rate range test: what was used, what was seen, and what it suggests.
+
+A range test raises the learning rate over a few hundred updates and records the loss of each
+(Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
+`lrsched_torch.range_test` make one; all that is in this module is the same for both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lrsched._core.checks import Refusal, Whole, integer, number
+from lrsched._core.schedule import Schedule
+from lrsched.formats.serialize import from_dict
+from lrsched.range_test import files as _range_files
+from lrsched.range_test import plot as _range_plot
+from lrsched.range_test.compare import Side, compare
+from lrsched.range_test.probe import read_probe
+from lrsched.range_test.recorder import Stopped
+from lrsched.range_test.suggest import NoSuggestion, Suggestion, median, smoothed, suggest
+from lrsched.schedules.cycles import cyclic, one_cycle
+from lrsched.schedules.recipes import warmup_cosine
+
+__all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
+
+Array = npt.NDArray[np.float64]
+VERSION = 1  # of the format of files
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A few learning rates, each trained for the same few updates from the same state.
+
+    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
+    the first that was not finite.
+    """
+
+    learning_rates: Array
+    losses: Array
+
+
+@dataclass(frozen=True, eq=False)
+class RangeTest:
+    """The learning rates that a range test used, and the raw loss of each update.
+
+    Attributes:
+        learning_rates: the rate of each update, as it was used; of the longest repeat.
+        losses: the loss of each update before it was applied, as it was; for a repeated test a row
+            for each repeat, NaN after it stopped.
+        stopped: why it ended: "finished"; "diverged", at two losses in a row above a multiple of
+            the first (both are among the losses); "nonfinite", at a NaN or an infinity (which is
+            not); "exhausted", when the batches ran out. For a repeated test one for each repeat.
+        schedule: what drove it, or None.
+        metrics: other numbers that were recorded on the way, by name ("a_0", "a_1", ... in a
+            repeated test): rows of (update, value).
+        probe: the refinement, where there was one.
+        label: what figures call it.
+    """
+
+    learning_rates: Array
+    losses: Array
+    stopped: Stopped | tuple[Stopped, ...] = "finished"
+    schedule: Schedule | None = None
+    metrics: Mapping[str, Array] = field(default_factory=dict)
+    probe: Probe | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        rates = np.asarray(self.learning_rates, np.float64)
+        losses = np.asarray(self.losses, np.float64)
+        refuse = Refusal("RangeTest")
+        if rates.ndim != 1 or not np.all(np.isfinite(rates)):
+            refuse("learning_rates", "a sequence of finite numbers", self.learning_rates)
+        if losses.ndim not in (1, 2) or losses.shape[-1] != len(rates):
+            refuse("losses", f"{len(rates)} numbers, or rows of as many", self.losses)
+        object.__setattr__(self, "learning_rates", rates)
+        object.__setattr__(self, "losses", losses)
+
+    @property
+    def repeats(self) -> int:
+        """How many times the test was run."""
+        return 1 if self.losses.ndim == 1 else len(self.losses)
+
+    @property
+    def median(self) -> Array:
+        """The loss at each learning rate: over repeats their median, until half have stopped.
+
+        A repeat that has stopped counts as above all others.
+        """
+        return median(self.losses)
+
+    def suggest(self, method: str = "default") -> Suggestion:
+        """The learning rates that the curve shows: (low, suggested, high).
+
+        `low` and `high` are Smith's base and maximum, for a cyclic schedule; `suggested` is a
+        constant rate or the peak of a decay. With a probe, the default method reads that. A test
+        sees a few hundred updates: for long runs, and for fine-tuning, the best rate is lower.
+
+        Args:
+            method: "default"; "steepest", the same curve where it falls fastest; or the rule of
+                another library, its faults included: "torch-lr-finder", "ignite", "lightning",
+                and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
+                compares them.
+
+        Raises:
+            NoSuggestion: the curve shows none; the message has the reason. It is a ValueError.
+            ValueError: there is no such method.
+        """
+        found = suggest(*self._curve(), method)
+        if self.probe is not None and method == "default":
+            return read_probe(self.probe.learning_rates, self.probe.losses, found)
+        return found
+
+    def _curve(self) -> tuple[Array, Array]:
+        """Rates and losses, with what a NaN or an infinity ended going on for half a decade.
+
+        Where training stopped because the loss was not finite, the rates above are as bad.
+        """
+        rates, losses = self.learning_rates, self.losses
+        reasons = (self.stopped,) if isinstance(self.stopped, str) else self.stopped
+        if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
+            return rates, losses
+        growth = rates[-1] / rates[-2]
+        number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
+        beyond = rates[-1] * growth ** np.arange(1, number + 1)
+        missing = np.full((*losses.shape[:-1], number), np.nan)
+        return np.concatenate([rates, beyond]), np.concatenate([losses, missing], axis=-1)
+
+    def spread(self, method: str = "default") -> float:
+        """How far apart the suggestions of the repeats are: their standard deviation in decades.
+
+        Raises:
+            NoSuggestion: fewer than two of the repeats suggest one.
+        """
+        found = []
+        rates, rows = self._curve()
+        for losses in np.atleast_2d(rows):
+            try:
+                found.append(math.log10(suggest(rates, losses, method).suggested))
+            except NoSuggestion:
+                continue
+        if len(found) < 2:
+            raise NoSuggestion("a spread needs two repeats with a suggestion")
+        return float(np.std(found, ddof=1))
+
+    def smoothed(self) -> Array:
+        """The loss at each learning rate without noise or lag, to draw it."""
+        return smoothed(self.learning_rates, self.losses)
+
+    def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
+        """Triangles between `low` and `high`, each side of which takes that many epochs.
+
+        Source: Smith 2015, arXiv:1506.01186, sections 3.2 and 3.3: sides of 2 to 10 epochs.
+        """
+        length, sides = Refusal("RangeTest.cyclic").checked(
+            steps_per_epoch=(integer(1, "steps"), steps_per_epoch),
+            epochs=(number("> 0"), epochs),
+        )
+        low, _, high = self.suggest()
+        return cyclic(low, high, max(round(length * sides), 1))
+
+    def one_cycle(self, total_steps: Whole, **options: Any) -> Schedule:
+        """One cycle with its peak at `suggested`; options as for `lrsched.one_cycle`."""
+        return one_cycle(self.suggest().suggested, total_steps, **options)
+
+    def warmup_cosine(self, total_steps: Whole, warmup_steps: Whole | None = None) -> Schedule:
+        """A warmup to `suggested`, of a twentieth of the run by default, and half a cosine."""
+        if warmup_steps is None:
+            (total,) = Refusal("RangeTest.warmup_cosine").checked(
+                total_steps=(integer(1, "steps"), total_steps)
+            )
+            warmup_steps = total // 20
+        return warmup_cosine(self.suggest().suggested, total_steps, warmup_steps)
+
+    def labelled(self, label: str) -> RangeTest:
+        """The same test under another name in figures and files."""
+        return replace(self, label=label)
+
+    def plot(self, *others: RangeTest, ax: Any = None, method: str | None = "default") -> Any:
+        """Draw loss over learning rate with matplotlib, and return the axes.
+
+        The raw losses, the smoothed curve, the band over repeats, and the rates that `method`
+        suggests; None marks none. Other tests are drawn over it.
+        """
+        return _range_plot.draw([test._picture(method) for test in (self, *others)], ax)
+
+    def _repr_svg_(self) -> str | None:
+        return _range_plot.svg(self._picture("default"))
+
+    def _picture(self, method: str | None) -> _range_plot.Picture:
+        """What is drawn of the test."""
+        smooth, found = None, None
+        with contextlib.suppress(NoSuggestion):
+            smooth = self.smoothed()
+        if method is not None:
+            with contextlib.suppress(NoSuggestion):
+                found = self.suggest(method)
+        losses = np.atleast_2d(self.losses)
+        return _range_plot.Picture(
+            self.learning_rates, losses, self.median, smooth, found, self.label
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the test to a .json or .npz file; if that fails, an older file stays as it is."""
+        _range_files.write(path, self._facts(), self._arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> RangeTest:
+        """The test in a file that `save` wrote. Reading it runs nothing.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no range test.
+        """
+        return _range_files.read(path, cls._from_data)
+
+    def _facts(self) -> dict[str, Any]:
+        """What a file holds beside arrays."""
+        return {
+            "lrsched_range_test": VERSION,
+            "stopped": self.stopped if isinstance(self.stopped, str) else list(self.stopped),
+            "schedule": None if self.schedule is None else self.schedule.to_dict(),
+            "label": self.label,
+            "metrics": list(self.metrics),
+        }
+
+    def _arrays(self) -> dict[str, Array]:
+        """The arrays that a file holds, by name."""
+        arrays = {"learning_rates": self.learning_rates, "losses": self.losses}
+        for index, values in enumerate(self.metrics.values()):
+            arrays[f"metric_{index}"] = np.asarray(values, np.float64)
+        if self.probe is not None:
+            arrays["probe_learning_rates"] = self.probe.learning_rates
+            arrays["probe_losses"] = self.probe.losses
+        return arrays
+
+    @classmethod
+    def _from_data(cls, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> RangeTest:
+        """The test of what a file holds."""
+        if facts["lrsched_range_test"] != VERSION:
+            raise ValueError(f"its format is {facts['lrsched_range_test']!r} and not {VERSION}")
+
+        def array(name: str) -> Array:
+            return np.asarray(arrays[name], np.float64)
+
+        stopped: Any = facts["stopped"]
+        recipe = facts["schedule"]
+        probed = "probe_losses" in arrays
+        return cls(
+            array("learning_rates"),
+            array("losses"),
+            tuple(stopped) if isinstance(stopped, list) else stopped,
+            None if recipe is None else from_dict(recipe),
+            {name: array(f"metric_{n}").reshape(-1, 2) for n, name in enumerate(facts["metrics"])},
+            Probe(array("probe_learning_rates"), array("probe_losses")) if probed else None,
+            str(facts["label"]),
+        )
+
+    def to_csv(self) -> str:
+        """A table of update, learning rate and loss (of each repeat), as CSV."""
+        return _range_files.to_csv(self.learning_rates, self.losses)
+
+    def compare(self, other: RangeTest) -> str:
+        """A report on where two tests are apart: in their rates, losses and suggestions."""
+        return compare(self._side(), other._side())
+
+    def _side(self) -> Side:
+        suggested: float | str
+        try:
+            suggested = self.suggest().suggested
+        except NoSuggestion as refused:
+            suggested = str(refused)
+        return Side(self.learning_rates, self.median, str(self.stopped), suggested)
+
+    def __repr__(self) -> str:
+        first, last = (f"{self.learning_rates[i]:.3g}" if len(self.losses) else "" for i in (0, -1))
+        times = f", {self.repeats} repeats" if self.losses.ndim == 2 else ""
+        try:
+            found = f"suggested {self.suggest().suggested:.3g}"
+        except NoSuggestion as refused:
+            found = f"no suggestion: {refused}"
+        count = len(self.learning_rates)
+        return (
+            f"<RangeTest of {count} updates from {first} to {last}{times}, {self.stopped}; {found}>"
+        )

@@ -1,0 +1,164 @@
+"""The learning rates that a range test shows: where training begins, what to use, where it ends.
+
+The analysis knows neither JAX nor torch. It takes the learning rates and the raw losses, smooths
+them without the lag of a running average, and names three rates or refuses with the reason.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lrsched.range_test.finders import FINDERS
+from lrsched.range_test.valley import (
+    FEWEST,
+    START,
+    WIDTH,
+    WITHIN,
+    NoSuggestion,
+    Valley,
+    local_lines,
+    quantiles,
+    valley,
+    windows,
+)
+
+__all__ = ["NoSuggestion", "Suggestion", "smoothed", "suggest"]
+
+Array = npt.NDArray[np.float64]
+
+NEARLY = 0.9  # of the fall: the rate that is read off
+UPDATES = 64.0  # for each decade, at which rates hold as they are read
+
+
+class Suggestion(NamedTuple):
+    """Smith's base and maximum with the pick between: `low <= suggested <= high`."""
+
+    low: float
+    suggested: float
+    high: float
+
+
+def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default") -> Suggestion:
+    """The learning rates that a range test shows.
+
+    The default asks how far the loss has fallen. The losses are put on a scale that a
+    change of their unit or origin leaves alone, `log(u + 0.1)` with `u` 1 at the level of the
+    first updates and 0 at the lowest, and smoothed over log learning rate by a running median
+    and a local straight line, 0.3 decades wide (at least 4 updates), which shift nothing. The
+    loss has diverged where a fifth of the losses around are as far above the first ones as the
+    fall is deep, and stays so. With `r(p)` the rate at which the part `p` of the fall is made,
+    and `d` the number of updates in the decade below it,
+
+        low, suggested, high = sqrt(d / 64) * (r(0.1), r(0.9), r(1))
+
+    but never above `r(1)`. The root carries rates from the sweep to training: progress grows
+    with rate times updates, noise with the rate alone, and the rate at which they balance falls
+    as the root of the updates. So tests of 100 and of 400 updates suggest about the same.
+
+    Only updates at a learning rate above all before count, so a cyclic schedule is read on its
+    way up. Whatever follows the first loss that is not finite counts as diverged. Of several
+    repeats, the pointwise median is read, as far as more than half of them are finite.
+
+    Args:
+        rates: the learning rate of each update.
+        losses: the raw loss of each update, or one row of them for each repeat, with NaN where a
+            repeat had diverged. They may be 0 or negative.
+        method: "default", "steepest" (where the same smooth curve falls fastest before its lowest
+            point), or the rule of another library, its faults included: "torch-lr-finder",
+            "ignite", "lightning", and fastai's "valley", "slide", "minimum" and "steep". These
+            give the pick; `low` or `high` gives way where it lies outside of them.
+
+    Raises:
+        NoSuggestion: too few losses are finite, the loss does not fall by more than its noise, or
+            it is lowest at the first or at the last rates.
+        ValueError: the method is unknown, or rates and losses differ in length.
+
+    >>> rates = [10 ** (k / 20 - 6) for k in range(121)]
+    >>> losses = [1 / (1 + 1e3 * rate) + rate**2 for rate in rates]
+    >>> low, suggested, high = suggest(rates, losses)
+    >>> print(f"{low:.1e} {suggested:.1e} {high:.1e}")
+    1.4e-04 1.1e-02 3.5e-02
+    >>> suggest(rates, [1.0] * 121)
+    Traceback (most recent call last):
+    lrsched._valley.NoSuggestion: the loss is nowhere lower than at the first rates, from 1e-06:
+    start lower, or raise end_value where it is flat
+    """
+    known = ("default", "steepest", *FINDERS)
+    if method not in known:
+        raise ValueError(f"suggest: method must be one of {', '.join(known)}, got {method!r}")
+    rates, losses = usable(rates, losses)
+    found = valley(rates, losses)
+    end = float(10.0 ** found.log_rates[found.lowest])
+    low, pick, high = (
+        min(end, rate * (found.density(rate) / UPDATES) ** 0.5)
+        for rate in (found.rate(START), found.rate(NEARLY), end)
+    )
+    if method == "steepest":
+        pick = steepest(found)
+    elif method != "default":
+        finite = np.isfinite(losses)
+        pick = FINDERS[method](rates[finite], losses[finite])
+    return Suggestion(min(low, pick), pick, max(pick, high))
+
+
+def steepest(found: Valley) -> float:
+    """The rate at which the smooth curve falls fastest, before its lowest point."""
+    slopes = np.gradient(found.fall)[: found.lowest + 1]
+    return float(10.0 ** found.log_rates[slopes.argmax()])
+
+
+def smoothed(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
+    """The loss at each rate without noise or lag, to draw it; the median of repeats.
+
+    A running median and a local straight line over log learning rate as for the default, but of
+    the losses as they are and a third as wide, so that it lies among them. Where that cannot be,
+    for too few updates, the median is left as it is; where that is not finite, it is NaN.
+    """
+    try:
+        used, found = usable(rates, losses)
+    except NoSuggestion:
+        return median(losses)
+    x, y = np.log10(used), found[np.isfinite(found)]
+    x = x[: len(y)]
+    step = (x[-1] - x[0]) / (len(x) - 1)
+    width = max(WIDTH / 3.0, WITHIN / 2.0 * step)
+    middle = quantiles(y, windows(x, width), 0.5)
+    with np.errstate(divide="ignore"):
+        places = np.log10(np.maximum(np.asarray(rates, float), 0.0))
+    fitted = np.interp(places, x, local_lines(x, middle, x, width))
+    return np.where(places <= x[-1], fitted, np.nan)
+
+
+def usable(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
+    """The updates that count, and their losses: finite ones first, then infinite ones."""
+    rates, losses = np.asarray(rates, float), np.atleast_2d(np.asarray(losses, float))
+    if rates.ndim != 1 or losses.ndim != 2 or losses.shape[1] != len(rates):
+        raise ValueError(
+            f"suggest: losses must be one for each of the {len(rates)} rates, or rows of them, "
+            f"got the shape {losses.shape}"
+        )
+    found = median(losses)
+    finite = np.isfinite(found)
+    highest = np.maximum.accumulate(np.concatenate([[0.0], rates[:-1]]))
+    rising = rates > highest
+    number = int((rising & finite).sum())
+    if number < FEWEST:
+        raise NoSuggestion(
+            f"only {number} updates have a finite loss at a rate above all before, which is less "
+            f"than {FEWEST}: start lower, or raise the rate in more steps"
+        )
+    return rates[rising], np.where(finite, found, np.inf)[rising]
+
+
+def median(losses: npt.ArrayLike) -> Array:
+    """The pointwise median of repeats, those that have stopped above all others; NaN from half on.
+
+    A repeat has stopped at its first loss that is not finite.
+    """
+    rows = np.atleast_2d(np.asarray(losses, float))
+    going = np.logical_and.accumulate(np.isfinite(rows), axis=1)
+    found = np.median(np.where(going, rows, np.inf), axis=0)
+    return np.where(going.mean(axis=0) > 0.5, found, np.nan)

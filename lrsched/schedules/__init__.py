@@ -1,0 +1,1 @@
+"""The catalogue of schedules, one family a file."""

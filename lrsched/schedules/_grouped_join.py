@@ -1,0 +1,115 @@
+"""Schedules that differ in numbers alone, evaluated as one whose numbers are looked up.
+
+A join of a hundred half cosines is so one half cosine to a compiler, and not a hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, get_args
+
+from lrsched._arrays.namespace import LARGEST_COUNT, default_dtype, is_array, look_up, table
+from lrsched._core.kinds import Value
+from lrsched._core.schedule import Schedule
+from lrsched._numerics.pieces import count_reached
+
+Groups = list[list[int]]
+
+_, VALUE = get_args(Value)
+
+MANY = 5  # alike schedules from which on the look-ups take less than to evaluate each
+
+
+def alike(schedules: Sequence[Schedule]) -> Groups | None:
+    """The places of schedules that differ in numbers alone; None where there are not many."""
+    if len(schedules) < MANY:
+        return None
+    groups: dict[Hashable, list[int]] = {}
+    for place, schedule in enumerate(schedules):
+        groups.setdefault(_outline(schedule), []).append(place)
+    return list(groups.values()) if any(len(x) >= MANY for x in groups.values()) else None
+
+
+def _outline(schedule: Schedule) -> Hashable:
+    """What is the same in schedules that are alike: all but the numbers that may be looked up."""
+    parts = (
+        _outline(value)
+        if isinstance(value, Schedule)
+        else _type(value)
+        if _is_number(schedule, name, value)
+        else _same(value)
+        for name, value in schedule.params.items()
+    )
+    return schedule.name, *parts
+
+
+def _is_number(schedule: Schedule, name: str, value: Any) -> bool:
+    """Whether a look-up loses nothing: float32 has a value as well as it has a whole number.
+
+    A rate's logarithm, though, is taken on the host in float64, where the rate is a Python number.
+    """
+    if is_array(value):
+        return bool(value.shape == ())
+    kind = schedule._definition.kinds[name]
+    return (type(value) is int and kind.holds is int) or (type(value) is float and kind is VALUE)
+
+
+def _type(value: Any) -> str:
+    return str(value.dtype if is_array(value) else type(value))
+
+
+def _same(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError:  # traced numbers
+        return id(value)
+    return type(value), value  # 1, 1.0 and True are equal and not the same
+
+
+def in_turn(
+    xp: Any, count: Any, boundaries: Sequence[Any], schedules: Sequence[Schedule], groups: Groups
+) -> Any:
+    """`piecewise` at a single count, each group of alike schedules being evaluated once."""
+    place = count_reached(xp, count, boundaries)
+    begins, ends = [0, *boundaries], [*boundaries, LARGEST_COUNT]
+    value: Any = 0.0
+    for members in groups:
+        turn_of = {each: turn for turn, each in enumerate(members)}
+        turn = _picked(xp, [turn_of.get(each, -1) for each in range(len(schedules))], place)
+        at = xp.maximum(turn, 0)
+        begin, end = (_picked(xp, [of[each] for each in members], at) for of in (begins, ends))
+        elapsed = xp.minimum(xp.maximum(count, begin), end) - begin
+        found = _merged(xp, [schedules[each] for each in members], at)(elapsed)
+        value = xp.where(turn < 0, value, found)
+    return value
+
+
+def _merged(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
+    """The schedule at a place, as one with arrays for hyperparameters."""
+    first = schedules[0]
+    if len(schedules) == 1:
+        return first
+    columns = zip(
+        first.params, zip(*(each._values for each in schedules), strict=True), strict=True
+    )
+    return Schedule(
+        first._definition,
+        tuple(
+            _merged(xp, column, at)
+            if isinstance(column[0], Schedule)
+            else _picked(xp, column, at)
+            if _is_number(first, name, column[0])
+            else column[0]
+            for name, column in columns
+        ),
+    )
+
+
+def _picked(xp: Any, numbers: Sequence[Any], at: Any) -> Any:
+    whole = type(numbers[0]) is int or (
+        is_array(numbers[0]) and xp.isdtype(numbers[0].dtype, "integral")
+    )
+    if all(each is numbers[0] for each in numbers):
+        return numbers[0]
+    dtype = default_dtype(xp, "integral" if whole else "real floating")
+    return look_up(xp, table(xp, numbers, dtype, like=at), at)

@@ -1,0 +1,159 @@
+"""Decays that never end: by a power of the time, by the time, by the natural exponential."""
+
+from typing import Annotated, Any
+
+from lrsched._arrays.namespace import real
+from lrsched._core.checks import Real, number
+from lrsched._core.decorator import schedule
+from lrsched._core.kinds import Flag, Phase, Positive, Rate, Steps, Value
+from lrsched._numerics.elementary import exponential, power_of_many, share
+
+
+@schedule
+def inverse_sqrt(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    timescale: Steps,
+    shift: Phase = 0,
+    end_value: Value = 0.0,
+) -> Any:
+    r"""Falls with the inverse square root of the time, without an end.
+
+    .. math:: \eta(t) = v_1 + (v_0 - v_1) \sqrt{\frac{\tau}{\tau + s + t}}
+
+    Args:
+        init_value: v_0; with `shift=0` the value at count 0.
+        timescale: tau, in steps, at least 1; after three times it the value is half.
+        shift: s, the steps by which the curve has begun before count 0.
+        end_value: v_1, what it decays towards.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 5.3; with timescale and shift, Zhai et
+    al. 2021, arXiv:2106.04560.
+
+    Elsewhere, after their linear warmup of W steps: transformers' `inverse_sqrt(timescale)` and
+    big_vision's `rsqrt(timescale, shift)` are `warmup(inverse_sqrt(lr, timescale, shift), W)`;
+    T5's and Megatron's `sqrt(W / t)` is `warmup(inverse_sqrt(lr, W), W)`, Megatron's floor
+    `end_value`; Noam's `min((t + 1)**-0.5, (t + 1) * W**-1.5)`, which counts from 1, is
+    `warmup(inverse_sqrt(lr, W), W - 1, lr / W)` with `lr = W**-0.5`.
+
+    >>> decay = inverse_sqrt(1.0, timescale=100)
+    >>> [decay(count) for count in (0, 300, 1500)]
+    [1.0, 0.5, 0.25]
+    """
+    passed = 1.0 * shift + real(xp, count)  # real before the sum, which may not fit an integer
+    whole = 1.0 * timescale + passed
+    weight = xp.sqrt(1.0 * timescale / whole)
+    return init_value * weight + end_value * (passed / whole / (1.0 + weight))
+
+
+@schedule
+def inverse_time(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    decay_rate: Rate,
+    decay_steps: Steps = 1,
+    staircase: Flag = False,
+) -> Any:
+    r"""Falls with the inverse of the time, smooth or in stairs, without an end.
+
+    .. math:: \eta(t) = \frac{v_0}{1 + k\, t / S}, \quad
+        \text{in stairs } \eta(t) = \frac{v_0}{1 + k \lfloor t / S \rfloor}
+
+    Args:
+        init_value: the value at count 0.
+        decay_rate: k, what each `decay_steps` steps add to the divisor, 0 or more.
+        decay_steps: S, in steps, at least 1.
+        staircase: whether the value changes only at every multiple of `decay_steps`.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Elsewhere: Keras' `InverseTimeDecay(initial_learning_rate, decay_steps, decay_rate)`; thinc's
+    `decaying`. A decay from `init_value` to `end_value` over D steps is `inverse_time(init_value,
+    init_value / end_value - 1, D)`.
+
+    >>> inverse_time(0.1, decay_rate=1.0, decay_steps=10)(30)
+    0.025
+    """
+    passed = real(xp, count // decay_steps) if staircase else share(xp, count, decay_steps)
+    return init_value / (1.0 + decay_rate * passed)
+
+
+@schedule
+def natural_exponential_decay(
+    xp: Any,
+    count: Any,
+    init_value: Value,
+    decay_rate: Rate,
+    decay_steps: Steps = 1,
+    staircase: Flag = False,
+) -> Any:
+    r"""Falls with the natural exponential of the time, smooth or in stairs, without an end.
+
+    .. math:: \eta(t) = v_0 e^{-k t / S}, \quad
+        \text{in stairs } \eta(t) = v_0 e^{-k \lfloor t / S \rfloor}
+
+    Args:
+        init_value: the value at count 0.
+        decay_rate: k, the exponent of each `decay_steps` steps, 0 or more.
+        decay_steps: S, in steps, at least 1.
+        staircase: whether the value changes only at every multiple of `decay_steps`.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Elsewhere: Paddle's `NaturalExpDecay(learning_rate, gamma)`; `exponential_decay` with the rate
+    `exp(-k)`.
+
+    >>> round(natural_exponential_decay(0.1, decay_rate=1.0, decay_steps=10)(20), 6)
+    0.013534
+    """
+    if staircase:
+        return exponential(xp, init_value, -1.0 * decay_rate, count // decay_steps)
+    return exponential(xp, init_value, -1.0 * decay_rate, count, decay_steps)
+
+
+Exponent = Annotated[Real, number(">= -4", "<= 0")]
+Tokens = Annotated[Real, number(">= 1", unit="tokens")]
+
+
+@schedule
+def power_law(
+    xp: Any,
+    count: Any,
+    peak_value: Value,
+    coefficient: Positive,
+    exponent: Exponent = -0.51,
+    tokens_per_step: Tokens = 1.0,
+) -> Any:
+    r"""Falls with a power of the tokens seen, without an end, below a ceiling.
+
+    .. math:: \eta(t) = \min(v_{max}, c\, n^b), \quad n = \max(t\, q, 1)
+
+    It depends on how much was seen and not on how long the run will be.
+
+    Args:
+        peak_value: v_max, the ceiling.
+        coefficient: c, the value at one token; in the paper 4.6 times the batch size.
+        exponent: b, from -4 to 0.
+        tokens_per_step: q, the tokens of an optimizer update, at least 1; with 1 the law is one of
+            the steps.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Shen et al. 2024, "Power Scheduler", arXiv:2408.13359; there with a warmup
+    before it and an exponential decay at the end.
+
+    Elsewhere: marin's power schedule.
+
+    >>> law = power_law(0.02, coefficient=4.6 * 128, tokens_per_step=128 * 4096)
+    >>> f"{law(0):.4g} {law(1000):.4g} {law(4000):.4g}"
+    '0.02 0.02 0.01037'
+    """
+    return xp.minimum(power_of_many(xp, coefficient, count, tokens_per_step, exponent), peak_value)

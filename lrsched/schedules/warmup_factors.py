@@ -1,0 +1,152 @@
+"""Factors that rise to 1, to multiply a schedule with whose own clock runs from 0.
+
+`schedule * exponential_warmup(100)` overlays a warmup; `lrsched.warmup` puts one before.
+"""
+
+import math
+from typing import Annotated, Any
+
+from lrsched._arrays.namespace import is_array, real
+from lrsched._core.checks import Real, Refusal, Whole, integer, number
+from lrsched._core.decorator import schedule
+from lrsched._core.kinds import Rate, RealSteps, Steps, or_duration
+from lrsched._core.schedule import Schedule
+from lrsched._numerics.double_float import natural_log
+from lrsched._numerics.elementary import gaussian, langevin, lost_exponential, progress
+from lrsched.schedules.ramp import constant, linear
+
+LogSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
+
+
+@schedule
+def exponential_warmup(xp: Any, count: Any, time_constant: RealSteps) -> Any:
+    r"""A factor that nears 1 exponentially, for ever.
+
+    .. math:: \eta(t) = 1 - e^{-(t + 1) / \tau}
+
+    Args:
+        time_constant: tau, in steps, at least 1e-18. Untuned, for an Adam with :math:`\beta_2`,
+            it is :math:`1 / (1 - \beta_2)`.
+
+    Raises:
+        TypeError, ValueError: `time_constant` is not a number >= 1e-18.
+
+    Source: Ma and Yarats 2019, arXiv:1910.04209.
+
+    Elsewhere: pytorch_warmup's `ExponentialWarmup(warmup_period)` and `UntunedExponentialWarmup`.
+
+    >>> round(exponential_warmup(1 / (1 - 0.999))(999), 6)
+    0.632121
+    """
+    return lost_exponential(xp, count, time_constant)
+
+
+@schedule
+def log_warmup(xp: Any, count: Any, warmup_steps: LogSteps) -> Any:
+    r"""A factor that rises with the logarithm of the step, to 1.
+
+    .. math:: \eta(t) = \min\left(\frac{\ln(t + 1)}{\ln W}, 1\right)
+
+    Args:
+        warmup_steps: W, in steps, at least 2; 1 is reached at count W - 1.
+
+    Raises:
+        TypeError, ValueError: `warmup_steps` is not an integer >= 2.
+
+    Elsewhere: DeepSpeed's `WarmupLR(warmup_type="log")`, its default.
+
+    >>> [round(log_warmup(100)(count), 6) for count in (0, 9, 99)]
+    [0.0, 0.5, 1.0]
+    """
+    done, _ = progress(xp, count, warmup_steps - 1)
+    return xp.log1p(1.0 * real(xp, done)) / xp.log(real(xp, warmup_steps + 0 * count))
+
+
+@schedule
+def sigmoid_ramp_up(xp: Any, count: Any, steps: Steps, steepness: Rate = 5.0) -> Any:
+    r"""A factor that rises along half a Gaussian, to 1.
+
+    .. math:: \eta(t) = e^{-k (1 - p)^2}, \quad p = \min(t, T) / T
+
+    Args:
+        steps: T, the length in steps, at least 1.
+        steepness: k, 0 or more; it begins at :math:`e^{-k}`.
+
+    Raises:
+        TypeError, ValueError: a hyperparameter is none of the above.
+
+    Source: Laine and Aila 2016, arXiv:1610.02242, whose name for it is the ramp-up; mean teacher
+    calls it sigmoid.
+
+    >>> [round(sigmoid_ramp_up(80)(count), 4) for count in (0, 40, 80, 81)]
+    [0.0067, 0.2865, 1.0, 1.0]
+    """
+    _, left = progress(xp, count, steps)
+    return gaussian(xp, steepness, left, steps)
+
+
+Beta2 = Annotated[Real, number(">= 0.9", "<= 0.999999")]
+
+
+@schedule
+def radam_warmup(xp: Any, count: Any, beta2: Beta2 = 0.999) -> Any:
+    r"""A factor that rises as the variance of Adam's step falls, to 1: RAdam's.
+
+    .. math:: \eta(t) = \sqrt{\frac{(\rho - 4)(\rho - 2)\, \rho_\infty}
+        {(\rho_\infty - 4)(\rho_\infty - 2)\, \rho}}, \quad
+        \rho = \rho_\infty - \frac{2 n \beta_2^n}{1 - \beta_2^n}, \quad
+        \rho_\infty = \frac{2}{1 - \beta_2} - 1, \quad n = t + 5
+
+    It begins at the fifth step of RAdam, the first for which the root exists.
+
+    Args:
+        beta2: Adam's second discount factor, from 0.9 to 0.999999.
+
+    Raises:
+        TypeError, ValueError: `beta2` is not such a number.
+
+    Source: Liu et al. 2019, arXiv:1908.03265, algorithm 2; as an overlay, Ma and Yarats 2019,
+    arXiv:1910.04209.
+
+    Elsewhere: pytorch_warmup's `RAdamWarmup`, for betas of 0.9 and more.
+
+    >>> [round(radam_warmup(0.999)(count), 6) for count in (0, 995, 9995)]
+    [0.017312, 0.645326, 0.999773]
+    """
+    # With h = -ln(beta2) and L the Langevin function, rho is n + L(h / 2) - n L(n h / 2), in which
+    # nothing large cancels; where the last is large, 1 - L is formed without it.
+    half = -0.5 * natural_log(xp, beta2)
+    first = langevin(xp if is_array(half) else math, half)
+    n = real(xp, count) + 5.0
+    x = n * half
+    early = x < 1.0
+    small = xp.where(early, x, 1.0)
+    large = xp.clip(x, 1.0, 40.0)
+    late = n / xp.maximum(x, 1.0) - 2.0 * n / xp.expm1(2.0 * large)
+    over_4 = xp.where(
+        early, real(xp, count) + 1.0 - (n * langevin(xp, small) - first), late + first - 4.0
+    )
+    limit = 1.0 / half + first
+    return xp.sqrt(
+        over_4 / (limit - 4.0) * ((over_4 + 2.0) / (limit - 2.0)) * (limit / (over_4 + 4.0))
+    )
+
+
+_below_1 = number(">= 0", "< 1")
+
+
+def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
+    """A factor that rises along a line to 1, as long as an Adam with this `beta2` needs it.
+
+    Over `n = floor(2 / (1 - beta2))` steps it is `(count + 1) / n`. To multiply a schedule with.
+
+    Source: Ma and Yarats 2019, arXiv:1910.04209. Elsewhere: pytorch_warmup's
+    `UntunedLinearWarmup`, which by the rounding of `1 - beta2` often takes a step less; its
+    `UntunedExponentialWarmup` is `exponential_warmup(1 / (1 - beta2))`.
+
+    >>> [untuned_linear_warmup(0.9)(count) for count in (0, 9, 19, 20)]
+    [0.05, 0.5, 1.0, 1.0]
+    """
+    beta2 = Refusal("untuned_linear_warmup").check("beta2", _below_1, beta2)
+    steps = int(2 / (1 - beta2) * (1 + 1e-12))
+    return linear(1 / steps, 1.0, steps - 1) if steps > 1 else constant(1.0)
