@@ -37,7 +37,7 @@ EXAMPLES = [
     lrsched.radam_warmup(0.99),
     lrsched.warmup(COSINE, 200),
     lrsched.join([lrsched.linear(0.0, 0.1, 200), lrsched.constant(0.1), COSINE], [200, 500]),
-    lrsched.follow(lrsched.constant(0.1), 600, lrsched.linear(1.0, 0.0, 400)),
+    lrsched.then_scale(lrsched.constant(0.1), 600, lrsched.linear(1.0, 0.0, 400)),
     lrsched.scale(COSINE, 0.5),
     lrsched.product(COSINE, lrsched.cyclic(0.5, 1.0, up_steps=50)),
     lrsched.add(COSINE, lrsched.cyclic(0.0, 0.02, up_steps=50)),
@@ -48,7 +48,7 @@ EXAMPLES = [
     lrsched.advance(COSINE, 300),
     lrsched.repeat(COSINE, 400),
     lrsched.reverse(COSINE, 1000),
-    lrsched.hold(COSINE, 100),
+    lrsched.staircase(COSINE, 100),
     lrsched.noise(COSINE, 0.2, every=20, begin=300, end=800),
     lrsched.cooldown(lrsched.inverse_sqrt(0.1, 300), 700, 200),
 ]

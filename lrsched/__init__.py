@@ -1,7 +1,7 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
 from lrsched._core.decorator import Inner, schedule
-from lrsched._core.durations import Duration, epochs, examples, of_run, tokens
+from lrsched._core.durations import Duration, epochs, examples, run_fraction, tokens
 from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched.diff import Diff, diff
@@ -12,7 +12,7 @@ from lrsched.formats.transformers_names import from_name
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched.schedules.anneal import anneal, k_decay, rex, tanh_decay
 from lrsched.schedules.chebyshev import fractal_chebyshev
-from lrsched.schedules.combine import follow, join, product, scale, warmup
+from lrsched.schedules.combine import join, product, scale, then_scale, warmup
 from lrsched.schedules.cycles import cyclic, one_cycle
 from lrsched.schedules.decay import (
     cosine_decay,
@@ -40,18 +40,18 @@ from lrsched.schedules.recipes import (
     warmup_stable_decay,
 )
 from lrsched.schedules.restarts import cosine_restarts, with_restarts
-from lrsched.schedules.stretch import in_epochs, stretch
+from lrsched.schedules.stretch import from_epochs, stretch
 from lrsched.schedules.transform import (
     add,
     advance,
     clip,
     cooldown,
     delay,
-    hold,
     maximum,
     minimum,
     repeat,
     reverse,
+    staircase,
 )
 from lrsched.schedules.warmup_factors import (
     exponential_warmup,
@@ -92,15 +92,13 @@ __all__ = [
     "exponential_decay",
     "exponential_ramp",
     "exponential_warmup",
-    "follow",
     "fractal_chebyshev",
     "from_config",
     "from_dict",
+    "from_epochs",
     "from_json",
     "from_name",
     "from_repr",
-    "hold",
-    "in_epochs",
     "infinite",
     "inverse_sqrt",
     "inverse_time",
@@ -115,7 +113,6 @@ __all__ = [
     "natural_exponential_decay",
     "noam",
     "noise",
-    "of_run",
     "one_cycle",
     "piecewise_constant",
     "polynomial",
@@ -126,14 +123,17 @@ __all__ = [
     "repeat",
     "reverse",
     "rex",
+    "run_fraction",
     "scale",
     "scale_for_batch_size",
     "schedule",
     "sigmoid_ramp_up",
     "slanted_triangular",
+    "staircase",
     "step_decay",
     "stretch",
     "tanh_decay",
+    "then_scale",
     "tokens",
     "tri_stage",
     "untuned_linear_warmup",

@@ -197,7 +197,7 @@ def test_as_a_module() -> None:
 
 
 def test_durations_in_other_units_are_resolved_by_options() -> None:
-    recipe = "warmup(cosine_decay(0.1, of_run(1.0) - epochs(1)), epochs(1))"
+    recipe = "warmup(cosine_decay(0.1, run_fraction(1.0) - epochs(1)), epochs(1))"
     lengths = ("--total-steps", "100", "--steps-per-epoch", "10")
     result = run("values", recipe, "--at", "0,10,100", *lengths)
     assert result.exit_code == 0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import lrsched
-from lrsched import Duration, Schedule, epochs, from_config, of_run
+from lrsched import Duration, Schedule, epochs, from_config, run_fraction
 from lrsched._core.definition import REGISTRY
 from lrsched._core.kinds import OptionalPhase
 from lrsched._numerics.shapes import SHAPES
@@ -109,7 +109,7 @@ def test_omegaconf_interpolates() -> None:
         boundaries: [10, 20]
         schedule:
           name: warmup
-          warmup_steps: of_run(${fraction})
+          warmup_steps: run_fraction(${fraction})
           schedule:
             name: cosine_decay
             init_value: ${peak}
@@ -123,7 +123,7 @@ def test_omegaconf_interpolates() -> None:
         """
     )
     decay = lrsched.cosine_decay(3e-4, 100_000)
-    assert from_config(cfg.schedule) == lrsched.warmup(decay, of_run(0.1))
+    assert from_config(cfg.schedule) == lrsched.warmup(decay, run_fraction(0.1))
     stairs = lrsched.multi_step_decay(3e-4, 0.1, (10, 20))
     assert from_config(cfg.stairs) == from_config(cfg.again) == stairs
 
@@ -170,7 +170,7 @@ ACCEPTED: list[tuple[Any, Schedule]] = [
     (CYCLIC | {"down_steps": "20"}, lrsched.cyclic(0, 1, down_steps=20)),
     (CYCLIC | {"mode": "triangular2"}, lrsched.cyclic(0, 1, mode="triangular2")),
     (CYCLIC | {"up_steps": "2_000", "_target_": None}, lrsched.cyclic(0, 1)),
-    (CYCLIC | {"up_steps": "of_run(0.5) - 3"}, lrsched.cyclic(0, 1, of_run(0.5) - 3)),
+    (CYCLIC | {"up_steps": "run_fraction(0.5) - 3"}, lrsched.cyclic(0, 1, run_fraction(0.5) - 3)),
     (" constant( 0.1 ) ", lrsched.constant(0.1)),
     ({"name": "lrsched.constant", "value": " 1e-4 "}, lrsched.constant(1e-4)),
     (
@@ -186,12 +186,16 @@ ACCEPTED: list[tuple[Any, Schedule]] = [
         lrsched.scale(lrsched.constant(1) + lrsched.constant(2), 2),
     ),
     (
-        {"name": "hold", "schedule": lrsched.constant(1.0).to_dict(), "steps": 5},
-        lrsched.hold(lrsched.constant(1.0), 5),
+        {"name": "staircase", "schedule": lrsched.constant(1.0).to_dict(), "steps": 5},
+        lrsched.staircase(lrsched.constant(1.0), 5),
     ),
     (
-        {"name": "hold", "schedule": types.SimpleNamespace(name="constant", value=1), "steps": 5},
-        lrsched.hold(lrsched.constant(1.0), 5),
+        {
+            "name": "staircase",
+            "schedule": types.SimpleNamespace(name="constant", value=1),
+            "steps": 5,
+        },
+        lrsched.staircase(lrsched.constant(1.0), 5),
     ),
     # recipes
     (
@@ -200,11 +204,11 @@ ACCEPTED: list[tuple[Any, Schedule]] = [
             "peak_value": "1e-3",
             "warmup_steps": 1e2,
             "stable_steps": "700",
-            "decay_steps": "of_run(0.2)",
+            "decay_steps": "run_fraction(0.2)",
             "init_value": None,
             "shape": "1-sqrt",
         },
-        lrsched.warmup_stable_decay(1e-3, 100, 700, of_run(0.2), shape="1-sqrt"),
+        lrsched.warmup_stable_decay(1e-3, 100, 700, run_fraction(0.2), shape="1-sqrt"),
     ),
     (
         {"_target_": "lrsched.noam", "model_size": "512", "warmup_steps": "4e3"},
@@ -390,9 +394,9 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
         "linear: init_value must be a finite number, got inf",
     ),
     (
-        LINE | {"init_value": "of_run(0.1)"},
+        LINE | {"init_value": "run_fraction(0.1)"},
         TypeError,
-        "linear: init_value must be a finite number, got of_run(0.1)",
+        "linear: init_value must be a finite number, got run_fraction(0.1)",
     ),
     (LINE | {"steps": "epochs(x)"}, ValueError, f"steps: column 8: {VALUE} x"),
     (
@@ -406,19 +410,19 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
         "steps: a schedule must have one key 'name' or '_target_', got 'run'",
     ),
     (
-        {"name": "hold", "schedule": LINE | {"steps": 0}, "steps": 5},
+        {"name": "staircase", "schedule": LINE | {"steps": 0}, "steps": 5},
         ValueError,
         "schedule: linear: steps must be an integer >= 1 (steps), got 0",
     ),
     (
-        {"name": "hold", "schedule": "linear", "steps": 5},
+        {"name": "staircase", "schedule": "linear", "steps": 5},
         TypeError,
-        "hold: schedule must be a schedule, got 'linear'",
+        "staircase: schedule must be a schedule, got 'linear'",
     ),
     (
-        {"name": "hold", "schedule": "5", "steps": 5},
+        {"name": "staircase", "schedule": "5", "steps": 5},
         TypeError,
-        "hold: schedule must be a schedule, got '5'",
+        "staircase: schedule must be a schedule, got '5'",
     ),
     (
         {"name": "anneal", "init_value": 1, "end_value": 0, "steps": 5, "shape": "1"},
@@ -428,7 +432,10 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (
         {
             "name": "join",
-            "schedules": [ONE, {"name": "hold", "steps": 3, "schedule": LINE | {"steps": "a()"}}],
+            "schedules": [
+                ONE,
+                {"name": "staircase", "steps": 3, "schedule": LINE | {"steps": "a()"}},
+            ],
             "boundaries": [5],
         },
         ValueError,
@@ -468,12 +475,12 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
         'from_dict: the recipe must have "lrsched": 1 (its format), got 2',
     ),
     (
-        {"name": "hold", "steps": 5, "schedule": {"lrsched": 1, "schedule": "constant"}},
+        {"name": "staircase", "steps": 5, "schedule": {"lrsched": 1, "schedule": "constant"}},
         TypeError,
         "schedule: constant: missing a required argument: 'value' (its parameters: value)",
     ),
     (
-        OmegaConf.create({"name": "hold", "schedule": {**LINE, "steps": "???"}, "steps": 5}),
+        OmegaConf.create({"name": "staircase", "schedule": {**LINE, "steps": "???"}, "steps": 5}),
         ValueError,
         "schedule.steps: the value cannot be had: Missing mandatory value: schedule.steps",
     ),
@@ -535,7 +542,7 @@ def test_bad_prefixes(given: Any, prefix: Any, text: str) -> None:
 
 
 def test_a_config_that_holds_itself() -> None:
-    endless: dict[str, Any] = {"name": "hold", "steps": 5}
+    endless: dict[str, Any] = {"name": "staircase", "steps": 5}
     endless["schedule"] = endless
     with pytest.raises(ValueError, match="from_config: the config must not be nested this deeply"):
         from_config(endless)
@@ -564,7 +571,7 @@ def test_nothing_is_evaluated(text: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 _leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
 _words = st.sampled_from(
-    ["linear", "hold", "join", "noam", "cosine", "of_run(0.1)", "1e3", "(", "["]
+    ["linear", "staircase", "join", "noam", "cosine", "run_fraction(0.1)", "1e3", "(", "["]
 )
 _keys = st.sampled_from(["name", "_target_", "steps", "schedule", "schedules", "lrsched", "params"])
 _configs = st.recursive(

@@ -364,7 +364,7 @@ TENSORS = (torch.tensor(0.0), torch.tensor(0.1))
         (TENSORS, {"last_step": -2}, ValueError, "last_step must be an integer >= -1"),
         (
             TENSORS,
-            {"schedule": lrsched.linear(1, 0, lrsched.of_run(1.0))},
+            {"schedule": lrsched.linear(1, 0, lrsched.run_fraction(1.0))},
             ValueError,
             "resolve it with",
         ),

@@ -120,6 +120,6 @@ def test_nothing_runs_before_a_refusal() -> None:
 
 
 def test_a_schedule_in_other_units_says_what_it_needs() -> None:
-    schedule = lrsched.cosine_decay(0.1, lrsched.of_run(1.0))
+    schedule = lrsched.cosine_decay(0.1, lrsched.run_fraction(1.0))
     with pytest.raises(ValueError, match=r"cosine_decay: decay_steps is .*resolve\(total_steps="):
         range_test(**DEFAULTS, schedule=schedule)

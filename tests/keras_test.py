@@ -107,7 +107,7 @@ def test_traced_and_unresolved_schedules() -> None:
     with pytest.raises(TypeError, match="KerasSchedule: schedule must be a schedule of plain"):
         jax.jit(lambda value: KerasSchedule(lrsched.constant(value))(0))(0.1)
     with pytest.raises(ValueError, match="resolve"):
-        KerasSchedule(lrsched.cosine_decay(0.1, lrsched.of_run(1.0)))
+        KerasSchedule(lrsched.cosine_decay(0.1, lrsched.run_fraction(1.0)))
 
 
 @pytest.mark.parametrize("config", [None, {}, {"schedule": "linear"}, {"schedule": {"name": "x"}}])

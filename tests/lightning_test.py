@@ -103,7 +103,7 @@ def test_a_schedule_is_stepped_once_an_update() -> None:
     ("schedule", "interval"),
     [
         (IN_EPOCHS, "epoch"),
-        (lrsched.in_epochs(IN_EPOCHS, BATCHES, stepwise=True), "step"),
+        (lrsched.from_epochs(IN_EPOCHS, BATCHES, stepwise=True), "step"),
     ],
 )
 def test_a_schedule_in_epochs(schedule: Schedule, interval: str) -> None:

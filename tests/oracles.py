@@ -308,7 +308,7 @@ def noise(
     return exact(schedule, count) * (1 + mpf(amount) * unit)
 
 
-def follow(count: int, schedule: Schedule, begin: int, factor: Schedule) -> Any:
+def then_scale(count: int, schedule: Schedule, begin: int, factor: Schedule) -> Any:
     if count < begin:
         return exact(schedule, count)
     return exact(schedule, begin) * exact(factor, count - begin)
@@ -346,7 +346,7 @@ def reverse(count: int, schedule: Schedule, steps: int) -> Any:
     return exact(schedule, max(steps - count, 0))
 
 
-def hold(count: int, schedule: Schedule, steps: int) -> Any:
+def staircase(count: int, schedule: Schedule, steps: int) -> Any:
     return exact(schedule, count - count % steps)
 
 
@@ -390,7 +390,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
         power_law,
         fractal_chebyshev,
         noise,
-        follow,
+        then_scale,
         add,
         minimum,
         maximum,
@@ -399,7 +399,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
         advance,
         repeat,
         reverse,
-        hold,
+        staircase,
         cooldown,
     )
 }

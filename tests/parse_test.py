@@ -42,8 +42,8 @@ def test_the_repr_of_every_schedule_reads_back(name: str) -> None:
         ("piecewise_constant([1, 2], (3,))", lrsched.piecewise_constant((1, 2), (3,))),
         ("cyclic(0, 1, down_steps=None)", lrsched.cyclic(0, 1)),
         (
-            "linear(1, 0, lrsched.of_run(fraction=1) - (epochs(.5) + 5))",
-            lrsched.linear(1, 0, lrsched.of_run(1) - lrsched.epochs(0.5) - 5),
+            "linear(1, 0, lrsched.run_fraction(fraction=1) - (epochs(.5) + 5))",
+            lrsched.linear(1, 0, lrsched.run_fraction(1) - lrsched.epochs(0.5) - 5),
         ),
         ("linear(1, 0, 500 - tokens(2e9))", lrsched.linear(1, 0, 500 - lrsched.tokens(2e9))),
         (
@@ -125,10 +125,10 @@ VALUE = (
             " constant(1) + 1",
         ),
         (
-            "constant(1) + of_run(0.1)",
+            "constant(1) + run_fraction(0.1)",
             ValueError,
             "column 1: a sum must be of schedules, or of durations and numbers, got"
-            " constant(1) + of_run(0.1)",
+            " constant(1) + run_fraction(0.1)",
         ),
         (
             "linear(1, 0, 5 - 3)",
@@ -141,14 +141,14 @@ VALUE = (
             "column 14: a difference must be of durations and numbers, got epochs(5) - True",
         ),
         (
-            "of_run(1.0) - 5",
+            "run_fraction(1.0) - 5",
             ValueError,
-            "column 1: the recipe must be a schedule, got of_run(1.0) - 5",
+            "column 1: the recipe must be a schedule, got run_fraction(1.0) - 5",
         ),
         (
-            "linear(1, 0, of_run(-1))",
+            "linear(1, 0, run_fraction(-1))",
             ValueError,
-            "column 14: of_run: fraction must be a number >= 0, got -1",
+            "column 14: run_fraction: fraction must be a number >= 0, got -1",
         ),
         (
             "linear(1, 0, epochs('1'))",
@@ -156,19 +156,20 @@ VALUE = (
             "column 14: epochs: number must be a number >= 0, got '1'",
         ),
         (
-            "linear(1, 0, of_run())",
+            "linear(1, 0, run_fraction())",
             TypeError,
-            "column 14: of_run() missing 1 required positional argument: 'fraction'",
+            "column 14: run_fraction() missing 1 required positional argument: 'fraction'",
         ),
         (
-            "linear(1, 0, ofrun(1))",
+            "linear(1, 0, runfraction(1))",
             ValueError,
-            f"column 14: schedule must be one of {KNOWN}, got 'ofrun' (did you mean 'of_run'?)",
+            f"column 14: schedule must be one of {KNOWN}, got 'runfraction' "
+            "(did you mean 'run_fraction'?)",
         ),
         (
-            "constant(of_run(1))",
+            "constant(run_fraction(1))",
             TypeError,
-            "column 1: constant: value must be a finite number, got of_run(1)",
+            "column 1: constant: value must be a finite number, got run_fraction(1)",
         ),
         ("0.1", ValueError, "column 1: the recipe must be a schedule, got 0.1"),
         (

@@ -331,7 +331,7 @@ _numbers = st.one_of(
 )
 _durations = st.builds(
     lambda duration, steps: duration + steps,
-    st.sampled_from([lr.of_run(0.3), lr.epochs(2), lr.of_run(1.0) - lr.epochs(9)]),
+    st.sampled_from([lr.run_fraction(0.3), lr.epochs(2), lr.run_fraction(1.0) - lr.epochs(9)]),
     st.integers(-20, 20) | st.just(LAST),
 )
 _items = _numbers | _durations

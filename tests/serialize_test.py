@@ -49,12 +49,12 @@ def steps(duration: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("duration", "written"),
     [
-        (lrsched.of_run(1.0), {"run": 1.0}),
+        (lrsched.run_fraction(1.0), {"run": 1.0}),
         (lrsched.epochs(5), {"epochs": 5}),
         (lrsched.tokens(2e9) + 5, [{"tokens": 2e9}, {"steps": 5}]),
         (500 - lrsched.examples(3), [{"examples": -3}, {"steps": 500}]),
         (
-            lrsched.of_run(1.0) - lrsched.of_run(0.1) - lrsched.epochs(0.5),
+            lrsched.run_fraction(1.0) - lrsched.run_fraction(0.1) - lrsched.epochs(0.5),
             [{"run": 1.0}, {"run": -0.1}, {"epochs": -0.5}],
         ),
     ],
@@ -68,7 +68,9 @@ def test_durations_in_other_units(duration: lrsched.Duration, written: Any) -> N
 
 def test_durations_as_one_may_write_them() -> None:
     for several in ([{"steps": -1}, {"run": 1}, {"steps": 4}], [{"run": 1}, {"steps": 3}]):
-        assert lrsched.from_dict(steps(several)) == lrsched.linear(1, 0, lrsched.of_run(1) + 3)
+        assert lrsched.from_dict(steps(several)) == lrsched.linear(
+            1, 0, lrsched.run_fraction(1) + 3
+        )
     assert lrsched.from_dict(steps([{"run": 1}])) == lrsched.from_dict(steps({"run": 1}))
 
 
@@ -96,7 +98,7 @@ DURATION = (
         (
             [{"run": 1}, {"steps": 0.5}],
             TypeError,
-            "linear: steps must be an integer >= 1 (steps), got of_run(1) + 0.5",
+            "linear: steps must be an integer >= 1 (steps), got run_fraction(1) + 0.5",
         ),
     ],
 )
@@ -110,7 +112,7 @@ def test_what_is_no_duration_is_refused(duration: Any, error: type[Exception], t
 def test_a_duration_stands_only_where_steps_do() -> None:
     recipe = {"lrsched": 1, "schedule": "constant", "params": {"value": {"duration": {"run": 1}}}}
     assert not SCHEMA.is_valid(recipe)
-    with pytest.raises(TypeError, match=r"value must be a finite number, got of_run\(1\)"):
+    with pytest.raises(TypeError, match=r"value must be a finite number, got run_fraction\(1\)"):
         lrsched.from_dict(recipe)
     with pytest.raises(ValueError, match=r"a schedule must be .*, got {'duration': {'run': 1}}"):
         lrsched.from_dict({"lrsched": 1, "duration": {"run": 1}})

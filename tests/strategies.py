@@ -164,7 +164,7 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
         "minimum": st.builds(lrsched.minimum, inner, inner),
         "maximum": st.builds(lrsched.maximum, inner, inner),
         "clip": st.builds(lrsched.clip, inner, st.floats(0, 1), st.floats(1, 1e4)),
-        "follow": st.builds(lrsched.follow, inner, st.just(0) | durations, inner),
+        "then_scale": st.builds(lrsched.then_scale, inner, st.just(0) | durations, inner),
         "noise": st.builds(
             lrsched.noise,
             inner,
@@ -178,7 +178,7 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
         "advance": st.builds(lrsched.advance, inner, st.just(0) | durations),
         "repeat": st.builds(lrsched.repeat, inner, durations),
         "reverse": st.builds(lrsched.reverse, inner, durations),
-        "hold": st.builds(lrsched.hold, inner, durations),
+        "staircase": st.builds(lrsched.staircase, inner, durations),
         "cooldown": st.builds(
             lrsched.cooldown, inner, st.just(0) | durations, durations, values, shapes
         ),

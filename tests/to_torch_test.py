@@ -97,7 +97,7 @@ def made_of(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         ),
         st.builds(lrsched.scale, inner, st.floats(0.01, 3.0)),
         st.builds(lrsched.delay, inner, begins),
-        st.builds(lrsched.follow, inner, begins, inner),
+        st.builds(lrsched.then_scale, inner, begins, inner),
         st.builds(lrsched.cooldown, inner, begins, lengths, values, shapes),
     )
 
@@ -199,7 +199,7 @@ FALL = lrsched.exponential_decay(1.0, 0.9)
         (0.1, TypeError, "to_torch: schedule must be a schedule of plain numbers, got 0.1"),
         (lambda n: 0.1, TypeError, "to_torch: schedule must be a schedule of plain numbers"),
         (lrsched.constant(torch.tensor(0.1, requires_grad=True)), TypeError, "of plain numbers"),
-        (lrsched.cosine_decay(0.1, lrsched.of_run(1.0)), ValueError, "resolve it with"),
+        (lrsched.cosine_decay(0.1, lrsched.run_fraction(1.0)), ValueError, "resolve it with"),
         (
             lrsched.rex(0.1, 10),
             ValueError,

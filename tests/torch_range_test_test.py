@@ -675,7 +675,7 @@ def test_ratios_to_nothing(bad: Any) -> None:
 
 def test_a_schedule_that_is_not_resolved() -> None:
     with pytest.raises(ValueError, match=r"resolve it with schedule.resolve\(total_steps=...\)"):
-        Task().run(lrsched.cosine_decay(0.1, lrsched.of_run(1.0)))
+        Task().run(lrsched.cosine_decay(0.1, lrsched.run_fraction(1.0)))
 
 
 def test_parameters_that_are_not_there_yet() -> None:

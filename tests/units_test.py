@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import lrsched
 import lrsched_torch
-from lrsched import Duration, Schedule, epochs, examples, of_run, tokens
+from lrsched import Duration, Schedule, epochs, examples, run_fraction, tokens
 from lrsched._core.definition import REGISTRY
 from tests.strategies import BY_NAME, LAST
 
@@ -58,14 +58,14 @@ def test_a_stretched_schedule_has_the_same_shape(schedule: Schedule, ratio: int,
 
 @given(nested, st.integers(1, 50), st.integers(0, 5000))
 def test_epochs(schedule: Schedule, length: int, at: int) -> None:
-    smooth = lrsched.in_epochs(schedule, length)
-    stairs = lrsched.in_epochs(schedule, length, stepwise=True)
+    smooth = lrsched.from_epochs(schedule, length)
+    stairs = lrsched.from_epochs(schedule, length, stepwise=True)
     assert stairs(at) == smooth(at // length * length)
     assert stairs(at) == pytest.approx(schedule(at // length), rel=1e-10, abs=1e-15)
 
 
 amounts = st.integers(0, 10**6) | st.floats(0, 1e6) | st.floats(0, 1)
-single = st.sampled_from([of_run, epochs, examples, tokens]).flatmap(
+single = st.sampled_from([run_fraction, epochs, examples, tokens]).flatmap(
     lambda maker: st.builds(maker, amounts)
 )
 whole = st.integers(-(10**6), 10**6)
@@ -91,8 +91,8 @@ sizes = st.fixed_dictionaries(
 
 @given(st.floats(0, 1), st.integers(1, LAST))
 def test_complements_make_up_the_run_exactly(fraction: float, total: int) -> None:
-    rest = lrsched.delay(lrsched.constant(1), of_run(1.0) - of_run(fraction))
-    recipe = lrsched.warmup(rest, of_run(fraction)).resolve(total_steps=total)
+    rest = lrsched.delay(lrsched.constant(1), run_fraction(1.0) - run_fraction(fraction))
+    recipe = lrsched.warmup(rest, run_fraction(fraction)).resolve(total_steps=total)
     before, after = recipe.params["warmup_steps"], recipe.params["schedule"].params["steps"]
     assert before + after == total
     assert abs(before - fraction * total) <= 0.5
@@ -104,11 +104,11 @@ def test_complements_make_up_the_run_exactly(fraction: float, total: int) -> Non
 )
 def test_all_phases_of_a_recipe_make_up_the_run(fractions: list[float], total: int) -> None:
     """However many are taken off, each as it is written elsewhere."""
-    rest = of_run(1.0)
+    rest = run_fraction(1.0)
     recipe = lrsched.constant(1.0)
     for fraction in fractions:
-        rest = rest - of_run(fraction)
-        recipe = lrsched.delay(recipe, of_run(fraction))
+        rest = rest - run_fraction(fraction)
+        recipe = lrsched.delay(recipe, run_fraction(fraction))
     recipe = lrsched.delay(recipe, rest).resolve(total_steps=total)
     found = 0
     while recipe.name == "delay":
@@ -138,7 +138,10 @@ def test_sums_keep_their_terms_apart(first: Duration, second: Duration, steps: i
 
 
 def test_how_sums_are_written() -> None:
-    assert repr(of_run(1.0) - (of_run(0.1) + 500)) == "of_run(1.0) - of_run(0.1) - 500"
+    assert (
+        repr(run_fraction(1.0) - (run_fraction(0.1) + 500))
+        == "run_fraction(1.0) - run_fraction(0.1) - 500"
+    )
     assert repr(500 - tokens(2e9) + epochs(5)) == "500 - tokens(2000000000.0) + epochs(5)"
     assert repr(0 - epochs(1)) == "0 - epochs(1)"
     assert repr(5 + epochs(2) - 5) == "epochs(2)"
@@ -153,7 +156,7 @@ UNITS: list[tuple[Callable[[Any], Duration], Callable[[Any], Any]]] = [
     (lambda n: epochs(n / 2), lambda s: s.resolve(steps_per_epoch=2.0)),
     (lambda n: examples(n * 8), lambda s: s.resolve(batch_size=8)),
     (lambda n: tokens(n * 2), lambda s: s.resolve(tokens_per_step=2)),
-    (lambda n: of_run(1) - 100 + n, lambda s: s.resolve(total_steps=100)),
+    (lambda n: run_fraction(1) - 100 + n, lambda s: s.resolve(total_steps=100)),
 ]
 SCHEMA = jsonschema.Draft202012Validator(lrsched.json_schema())
 TIMED = {
@@ -229,19 +232,19 @@ def test_what_is_rounded() -> None:
         return lrsched.linear(1, 0, duration).resolve(**sizes).params["steps"]
 
     assert steps(epochs(3), steps_per_epoch=781.25) == 2344  # 2343.75
-    assert [steps(of_run(0.5), total_steps=n) for n in (3, 5, 7)] == [2, 2, 4]  # half to even
+    assert [steps(run_fraction(0.5), total_steps=n) for n in (3, 5, 7)] == [2, 2, 4]  # half to even
     assert steps(epochs(0.5) + epochs(0.5), steps_per_epoch=3) == 4  # each by itself
     assert steps(examples(1000), batch_size=np.int64(64)) == 16
     assert steps(tokens(2e9) - 7, tokens_per_step=2**21) == 947
-    factor = lrsched.exponential_warmup(of_run(0.25)).resolve(total_steps=10)
+    factor = lrsched.exponential_warmup(run_fraction(0.25)).resolve(total_steps=10)
     assert factor.params["time_constant"] == 2.5  # no whole number is wanted
-    partial = lrsched.exponential_warmup(of_run(0.25) + epochs(1)).resolve(total_steps=10)
+    partial = lrsched.exponential_warmup(run_fraction(0.25) + epochs(1)).resolve(total_steps=10)
     assert repr(partial) == "exponential_warmup(time_constant=epochs(1) + 2.5)"
     assert lrsched.from_json(partial.to_json()) == lrsched.from_repr(repr(partial)) == partial
 
 
 def test_units_without_an_argument_stay() -> None:
-    recipe = lrsched.warmup(lrsched.step_decay(0.1, 0.5, epochs(30)), of_run(0.1) + epochs(1))
+    recipe = lrsched.warmup(lrsched.step_decay(0.1, 0.5, epochs(30)), run_fraction(0.1) + epochs(1))
     partly = recipe.resolve(total_steps=1000)
     assert partly == lrsched.warmup(lrsched.step_decay(0.1, 0.5, epochs(30)), epochs(1) + 100)
     assert recipe.resolve() == recipe
@@ -255,9 +258,9 @@ def test_a_schedule_in_steps_is_returned_as_it_is(schedule: Schedule, given: Any
     assert schedule.resolve(**given) is schedule
 
 
-WARMUP = lrsched.warmup(lrsched.cosine_decay(0.1, of_run(0.9)), epochs(5))
+WARMUP = lrsched.warmup(lrsched.cosine_decay(0.1, run_fraction(0.9)), epochs(5))
 UNRESOLVED = (
-    "cosine_decay: decay_steps is of_run(0.9); "
+    "cosine_decay: decay_steps is run_fraction(0.9); "
     "resolve it with schedule.resolve(total_steps=..., steps_per_epoch=...)"
 )
 
@@ -304,8 +307,8 @@ def test_a_call_says_what_is_unresolved(way: str) -> None:
     ("schedule", "text"),
     [
         (
-            lrsched.multi_step_decay(1, 0.5, (30, of_run(0.5))),
-            "multi_step_decay: boundaries is (30, of_run(0.5)); "
+            lrsched.multi_step_decay(1, 0.5, (30, run_fraction(0.5))),
+            "multi_step_decay: boundaries is (30, run_fraction(0.5)); "
             "resolve it with schedule.resolve(total_steps=...)",
         ),
         (
@@ -327,7 +330,7 @@ def test_which_parameter_is_unresolved(schedule: Schedule, text: str) -> None:
 
 
 def test_durations_are_static_to_jax() -> None:
-    boundaries = lrsched.multi_step_decay(1.0, 0.5, (30, of_run(0.5)))
+    boundaries = lrsched.multi_step_decay(1.0, 0.5, (30, run_fraction(0.5)))
     assert jax.tree.leaves(boundaries) == [1.0, 0.5, 30]
     assert jax.tree.leaves(WARMUP) == [0.1, 0.0, 0.0]
     assert jax.tree.map(lambda x: x, boundaries) == boundaries
@@ -340,28 +343,32 @@ def test_durations_are_static_to_jax() -> None:
         traces += 1
         return jax.tree.map(lambda leaf: 2 * leaf, schedule)
 
-    assert doubled(boundaries).params["boundaries"][1] == of_run(0.5)
+    assert doubled(boundaries).params["boundaries"][1] == run_fraction(0.5)
     doubled(boundaries.replace(init_value=2.0))
     assert traces == 1
-    doubled(boundaries.replace(boundaries=(30, of_run(0.6))))
+    doubled(boundaries.replace(boundaries=(30, run_fraction(0.6))))
     assert traces == 2
 
 
 def test_a_schedule_is_resolved_under_jit() -> None:
     def value(peak: Any) -> Any:
-        return lrsched.linear(peak, 0.0, of_run(0.5)).resolve(total_steps=20)(5)
+        return lrsched.linear(peak, 0.0, run_fraction(0.5)).resolve(total_steps=20)(5)
 
     assert jax.jit(value)(2.0) == 1.0
 
 
 units: Any = lrsched
-LINE = units.linear(1, 0, of_run(0.5))
+LINE = units.linear(1, 0, run_fraction(0.5))
 REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: units.of_run(-0.1), ValueError, "of_run: fraction must be a number >= 0, got -0.1"),
     (
-        lambda: units.of_run(float("nan")),
+        lambda: units.run_fraction(-0.1),
         ValueError,
-        "of_run: fraction must be a number >= 0, got nan",
+        "run_fraction: fraction must be a number >= 0, got -0.1",
+    ),
+    (
+        lambda: units.run_fraction(float("nan")),
+        ValueError,
+        "run_fraction: fraction must be a number >= 0, got nan",
     ),
     (lambda: units.epochs("5"), TypeError, "epochs: number must be a number >= 0, got '5'"),
     (lambda: units.epochs(True), TypeError, "epochs: number must be a number >= 0, got True"),
@@ -391,9 +398,9 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "linear: steps must be an integer >= 1 (steps), got epochs(1) - 0.5",
     ),
     (
-        lambda: units.constant(of_run(1.0)),
+        lambda: units.constant(run_fraction(1.0)),
         TypeError,
-        "constant: value must be a finite number, got of_run(1.0)",
+        "constant: value must be a finite number, got run_fraction(1.0)",
     ),
     (
         lambda: units.cosine_restarts(1, 10, epochs(1)),
@@ -421,9 +428,9 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "resolve: total_steps must be an integer >= 1 (steps), got 10.0",
     ),
     (
-        lambda: LINE.resolve(total_steps=of_run(1)),
+        lambda: LINE.resolve(total_steps=run_fraction(1)),
         TypeError,
-        "resolve: total_steps must be an integer >= 1 (steps), got of_run(1)",
+        "resolve: total_steps must be an integer >= 1 (steps), got run_fraction(1)",
     ),
     (
         lambda: LINE.resolve(batch_size=0),
@@ -438,36 +445,38 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: LINE.resolve(total_steps=1),
         ValueError,
-        "linear: steps must be an integer >= 1 (steps), got 0 (resolved from steps=of_run(0.5))",
+        "linear: steps must be an integer >= 1 (steps), got 0 "
+        "(resolved from steps=run_fraction(0.5))",
     ),
     (
-        lambda: units.warmup(LINE, of_run(3.0)).resolve(total_steps=LAST),
+        lambda: units.warmup(LINE, run_fraction(3.0)).resolve(total_steps=LAST),
         ValueError,
         "warmup: warmup_steps must be an integer <= 2147483647 (steps), got 6442450941 "
-        "(resolved from warmup_steps=of_run(3.0))",
+        "(resolved from warmup_steps=run_fraction(3.0))",
     ),
     (
         lambda: units.warmup(LINE, 10).resolve(total_steps=1),
         ValueError,
-        "linear: steps must be an integer >= 1 (steps), got 0 (resolved from steps=of_run(0.5))",
+        "linear: steps must be an integer >= 1 (steps), got 0 "
+        "(resolved from steps=run_fraction(0.5))",
     ),
     (
-        lambda: units.multi_step_decay(1, 0.5, (of_run(0.5), 3)).resolve(total_steps=10),
+        lambda: units.multi_step_decay(1, 0.5, (run_fraction(0.5), 3)).resolve(total_steps=10),
         ValueError,
         "multi_step_decay: boundaries must be integers >= 0 in ascending order (steps), got (5, 3)"
-        " (resolved from boundaries=(of_run(0.5), 3))",
+        " (resolved from boundaries=(run_fraction(0.5), 3))",
     ),
     (
-        lambda: units.cyclic(0, 1, of_run(1.0), of_run(1.0)).resolve(total_steps=LAST),
+        lambda: units.cyclic(0, 1, run_fraction(1.0), run_fraction(1.0)).resolve(total_steps=LAST),
         ValueError,
         "cyclic: up_steps + down_steps must be <= 2147483647 (steps), got 4294967294 "
-        "(resolved from up_steps=of_run(1.0), down_steps=of_run(1.0))",
+        "(resolved from up_steps=run_fraction(1.0), down_steps=run_fraction(1.0))",
     ),
     (
-        lambda: units.join([LINE], (of_run(0.5),)).resolve(total_steps=10),
+        lambda: units.join([LINE], (run_fraction(0.5),)).resolve(total_steps=10),
         ValueError,
         "join: schedules must be 2 schedules (one more than boundaries), got (linear(init_value=1.0"
-        ", end_value=0.0, steps=5),) (resolved from boundaries=(of_run(0.5),))",
+        ", end_value=0.0, steps=5),) (resolved from boundaries=(run_fraction(0.5),))",
     ),
     (
         lambda: units.stretch(units.linear(1, 0, 9), 0),
@@ -485,21 +494,21 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "linear: steps must be an integer <= 2147483647 (steps), got 9000000000",
     ),
     (
-        lambda: units.in_epochs(units.linear(1, 0, 9), 0),
+        lambda: units.from_epochs(units.linear(1, 0, 9), 0),
         ValueError,
-        "in_epochs: steps_per_epoch must be an integer >= 1 (steps), got 0",
+        "from_epochs: steps_per_epoch must be an integer >= 1 (steps), got 0",
     ),
     (
         lambda: units.stretch(LINE, 2),
         ValueError,
         "stretch: schedule must be in steps (resolve it first, with schedule.resolve), got "
-        "linear(init_value=1.0, end_value=0.0, steps=of_run(0.5))",
+        "linear(init_value=1.0, end_value=0.0, steps=run_fraction(0.5))",
     ),
     (
-        lambda: units.in_epochs(LINE, 2),
+        lambda: units.from_epochs(LINE, 2),
         ValueError,
-        "in_epochs: schedule must be in steps (resolve it first, with schedule.resolve), got "
-        "linear(init_value=1.0, end_value=0.0, steps=of_run(0.5))",
+        "from_epochs: schedule must be in steps (resolve it first, with schedule.resolve), got "
+        "linear(init_value=1.0, end_value=0.0, steps=run_fraction(0.5))",
     ),
     (
         lambda: units.stretch(0.1, 2),
@@ -507,9 +516,9 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "stretch: schedule must be a schedule, got 0.1",
     ),
     (
-        lambda: units.in_epochs(0.1, 2),
+        lambda: units.from_epochs(0.1, 2),
         TypeError,
-        "in_epochs: schedule must be a schedule, got 0.1",
+        "from_epochs: schedule must be a schedule, got 0.1",
     ),
 ]
 

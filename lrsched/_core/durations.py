@@ -22,7 +22,7 @@ class Unit(NamedTuple):
 
 _size = number(">= 1e-18")
 UNITS = {
-    "run": Unit("of_run", "total_steps", integer(1, "steps"), operator.mul),
+    "run": Unit("run_fraction", "total_steps", integer(1, "steps"), operator.mul),
     "epochs": Unit("epochs", "steps_per_epoch", _size, operator.mul),
     "examples": Unit("examples", "batch_size", _size, operator.truediv),
     "tokens": Unit("tokens", "tokens_per_step", _size, operator.truediv),
@@ -33,8 +33,8 @@ UNITS = {
 class Duration:
     """A length of time that is not known in steps yet: a sum of amounts, each with its unit.
 
-    Made by `of_run`, `epochs`, `examples` and `tokens`, and by adding and subtracting these and
-    numbers of steps. `Schedule.resolve` turns it into steps.
+    Made by `run_fraction`, `epochs`, `examples` and `tokens`, and by adding and subtracting these
+    and numbers of steps. `Schedule.resolve` turns it into steps.
     """
 
     # Each amount is kept, and rounded, by itself; numbers of steps are one number.
@@ -63,7 +63,7 @@ class Duration:
 
     def __repr__(self) -> str:
         parts = [(amount, f"{UNITS[unit].maker}({abs(amount)!r})") for amount, unit in self.terms]
-        if parts[0][0] < 0:  # 500 - of_run(0.1)
+        if parts[0][0] < 0:  # 500 - run_fraction(0.1)
             text = repr(self.steps)
         else:
             text = parts.pop(0)[1]
@@ -97,14 +97,15 @@ class Duration:
         def __rtruediv__(self, other: Any, /) -> Any: ...
 
 
-def of_run(fraction: SupportsFloat) -> Duration:
+def run_fraction(fraction: SupportsFloat) -> Duration:
     """A fraction of the whole run: `fraction * total_steps` steps.
 
     It stands where a schedule takes steps, and becomes steps in
     `schedule.resolve(total_steps=...)`, rounded to a whole number, half to even, where the schedule
     wants an integer. Durations of all units can be added and subtracted, with each other and with
-    numbers of steps; each term is rounded by itself, so a warmup of `of_run(0.1)` and a decay of
-    `of_run(1.0) - of_run(0.1)` always make up the run exactly (`of_run(0.9)` may miss it by one).
+    numbers of steps; each term is rounded by itself, so a warmup of `run_fraction(0.1)` and a decay
+    of `run_fraction(1.0) - run_fraction(0.1)` always make up the run exactly (`run_fraction(0.9)`
+    may miss it by one).
 
     Args:
         fraction: 0 or more; 1 is the whole run.
@@ -116,7 +117,7 @@ def of_run(fraction: SupportsFloat) -> Duration:
     number of steps and a fraction are told apart by their size.
 
     >>> from lrsched import cosine_decay, warmup
-    >>> recipe = warmup(cosine_decay(0.1, of_run(1.0) - of_run(0.1)), of_run(0.1))
+    >>> recipe = warmup(cosine_decay(0.1, run_fraction(1.0) - run_fraction(0.1)), run_fraction(0.1))
     >>> recipe.resolve(total_steps=777)
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=699), warmup_steps=78)
     """
@@ -124,7 +125,7 @@ def of_run(fraction: SupportsFloat) -> Duration:
 
 
 def epochs(number: SupportsFloat) -> Duration:
-    """A number of epochs: `number * steps_per_epoch` steps; else as `of_run`.
+    """A number of epochs: `number * steps_per_epoch` steps; else as `run_fraction`.
 
     Args:
         number: 0 or more.
@@ -132,7 +133,7 @@ def epochs(number: SupportsFloat) -> Duration:
     Raises:
         TypeError, ValueError: `number` is not a finite Python number >= 0.
 
-    Elsewhere: Composer's "10ep", big_vision's `warmup_epochs`. `in_epochs` reads a whole recipe
+    Elsewhere: Composer's "10ep", big_vision's `warmup_epochs`. `from_epochs` reads a whole recipe
     whose plain integers are epochs.
 
     >>> from lrsched import step_decay
@@ -143,7 +144,7 @@ def epochs(number: SupportsFloat) -> Duration:
 
 
 def examples(number: SupportsFloat) -> Duration:
-    """A number of training examples: `number / batch_size` steps; else as `of_run`.
+    """A number of training examples: `number / batch_size` steps; else as `run_fraction`.
 
     Args:
         number: 0 or more.
@@ -162,7 +163,7 @@ def examples(number: SupportsFloat) -> Duration:
 
 
 def tokens(number: SupportsFloat) -> Duration:
-    """A number of training tokens: `number / tokens_per_step` steps; else as `of_run`.
+    """A number of training tokens: `number / tokens_per_step` steps; else as `run_fraction`.
 
     Args:
         number: 0 or more.
@@ -180,7 +181,7 @@ def tokens(number: SupportsFloat) -> Duration:
 
 
 MAKERS: Mapping[str, Callable[..., Duration]] = {
-    "of_run": of_run,
+    "run_fraction": run_fraction,
     "epochs": epochs,
     "examples": examples,
     "tokens": tokens,

@@ -110,14 +110,14 @@ class Schedule(Recipe):
     ) -> Schedule:
         """The same schedule in steps, where durations are written in other units.
 
-        Durations of `lrsched.of_run`, `epochs`, `examples` and `tokens` become steps, in nested
-        schedules too; those in units that no argument is given for stay. Each is rounded to a whole
-        number of steps, half to even, where the schedule wants an integer; in a sum, each term by
-        itself, so that `of_run(0.1)` and `of_run(1.0) - of_run(0.1)` add up to the run exactly. The
-        result is checked like one made with those numbers.
+        Durations of `lrsched.run_fraction`, `epochs`, `examples` and `tokens` become steps, in
+        nested schedules too; those in units that no argument is given for stay. Each is rounded to
+        a whole number of steps, half to even, where the schedule wants an integer; in a sum, each
+        term by itself, so that `run_fraction(0.1)` and `run_fraction(1.0) - run_fraction(0.1)` add
+        up to the run exactly. The result is checked like one made with those numbers.
 
         Args:
-            total_steps: the optimizer updates of the whole run, at least 1, for `of_run`.
+            total_steps: the optimizer updates of the whole run, at least 1, for `run_fraction`.
             steps_per_epoch: the updates of an epoch, for `epochs`; 781.25 will do.
             batch_size: the examples in one update, for `examples`.
             tokens_per_step: the tokens in one update, for `tokens`.
@@ -129,8 +129,9 @@ class Schedule(Recipe):
         Elsewhere: Composer resolves its time strings inside its trainer, big_vision its
         `total_steps` and `data_size` in the call that makes the schedule.
 
-        >>> from lrsched import cosine_decay, of_run, warmup
-        >>> recipe = warmup(cosine_decay(0.1, of_run(1.0) - of_run(0.05)), of_run(0.05))
+        >>> from lrsched import cosine_decay, run_fraction, warmup
+        >>> begin = run_fraction(0.05)
+        >>> recipe = warmup(cosine_decay(0.1, run_fraction(1.0) - begin), begin)
         >>> recipe.resolve(total_steps=1234)
         warmup(schedule=cosine_decay(init_value=0.1, decay_steps=1172), warmup_steps=62)
         """

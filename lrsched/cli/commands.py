@@ -94,7 +94,7 @@ def _steps(text: str, **settings: Any) -> Callable[[F], F]:
 
 
 _LENGTHS = {
-    "total_steps": "Updates of the run, for of_run(...).",
+    "total_steps": "Updates of the run, for run_fraction(...).",
     "steps_per_epoch": "Updates of an epoch, for epochs(...).",
     "batch_size": "Examples in an update, for examples(...).",
     "tokens_per_step": "Tokens in an update, for tokens(...).",

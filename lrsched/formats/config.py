@@ -39,9 +39,9 @@ def from_config(config: Any, prefix: str = "") -> Schedule:
     >>> parser = argparse.ArgumentParser()
     >>> for option in ("--lr-name", "--lr-init-value", "--lr-decay-steps", "--lr-end-value"):
     ...     _ = parser.add_argument(option)
-    >>> words = "--lr-name cosine_decay --lr-init-value 0.1 --lr-decay-steps of_run(0.9)"
+    >>> words = "--lr-name cosine_decay --lr-init-value 0.1 --lr-decay-steps run_fraction(0.9)"
     >>> lrsched.from_config(parser.parse_args(words.split()), prefix="lr_")
-    cosine_decay(init_value=0.1, decay_steps=of_run(0.9))
+    cosine_decay(init_value=0.1, decay_steps=run_fraction(0.9))
 
     The name is that of a schedule, of a recipe such as `warmup_stable_decay`, or of transformers,
     as `from_name` takes them, with its parameters. Where two of them have one name, as with

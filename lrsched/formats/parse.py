@@ -18,8 +18,8 @@ def from_repr(text: str) -> Schedule:
     """The schedule of a recipe written as its `repr`, checked like one made in code.
 
     A recipe is a call of a schedule by its name, with numbers, strings, True, False, None, tuples,
-    lists, durations (`of_run(1.0) - 500`) and other recipes as arguments, or a sum or a product of
-    recipes (and numbers). It is parsed and never evaluated.
+    lists, durations (`run_fraction(1.0) - 500`) and other recipes as arguments, or a sum or a
+    product of recipes (and numbers). It is parsed and never evaluated.
 
     Raises:
         TypeError, ValueError: the text is no recipe, names a schedule that does not exist, or a

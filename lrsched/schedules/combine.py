@@ -49,14 +49,14 @@ def warmup(
     >>> [recipe(count) for count in (0, 2, 4)]
     [0.0, 0.5, 1.0]
     """
-    follow = schedule(xp.maximum(count - warmup_steps, 0))
+    following = schedule(xp.maximum(count - warmup_steps, 0))
     at, steps = count, warmup_steps
     if is_array(warmup_steps) or warmup_steps == 0:
         # With no steps to warm up, stand at the end of a warmup of one.
         nothing = 1 * (warmup_steps == 0)
         at, steps = xp.maximum(count, nothing), warmup_steps + nothing
     done, left = progress(xp, at, steps)
-    return between(xp, follow, init_value, left, done, steps, shape)
+    return between(xp, following, init_value, left, done, steps, shape)
 
 
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
 
 
 @schedule
-def follow(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner) -> Any:
+def then_scale(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner) -> Any:
     r"""A schedule up to a step, and from its value there on by a factor with a curve of its own.
 
     .. math:: \eta(t) = \begin{cases} s(t) & t < b \\ s(b)\, f(t - b) & t \ge b \end{cases}
@@ -119,7 +119,7 @@ def follow(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner) ->
     a `SequentialLR`. `join` begins each schedule at its own value.
 
     >>> from lrsched import cosine_decay, linear
-    >>> recipe = follow(cosine_decay(1.0, 100), 50, linear(1.0, 0.0, 10))
+    >>> recipe = then_scale(cosine_decay(1.0, 100), 50, linear(1.0, 0.0, 10))
     >>> [round(recipe(count), 6) for count in (0, 50, 55, 60)]
     [1.0, 0.5, 0.25, 0.0]
     """

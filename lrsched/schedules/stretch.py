@@ -6,7 +6,7 @@ from typing import Any
 
 from lrsched._core.checks import Kind, Refusal, Whole, integer, number
 from lrsched._core.schedule import Schedule
-from lrsched.schedules.transform import hold
+from lrsched.schedules.transform import staircase
 
 _ratio = number("> 0")
 
@@ -48,7 +48,7 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
     return schedule.map(stretched)
 
 
-def in_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
+def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
     """A schedule whose plain integers of steps are meant as epochs, in steps.
 
     For a recipe that comes so, from a scheduler that was stepped once an epoch for instance; one
@@ -65,14 +65,14 @@ def in_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False
             units already.
 
     >>> from lrsched import multi_step_decay
-    >>> in_epochs(multi_step_decay(0.1, 0.1, (30, 60)), 500)
+    >>> from_epochs(multi_step_decay(0.1, 0.1, (30, 60)), 500)
     multi_step_decay(init_value=0.1, decay_rate=0.1, boundaries=(15000, 30000))
     """
-    refuse = Refusal("in_epochs")
+    refuse = Refusal("from_epochs")
     _must_be_in_steps(refuse, schedule)
     length = refuse.check("steps_per_epoch", integer(1, "steps"), steps_per_epoch)
     stretched = stretch(schedule, length)
-    return hold(stretched, length) if stepwise else stretched
+    return staircase(stretched, length) if stepwise else stretched
 
 
 def _must_be_in_steps(refuse: Refusal, schedule: Any) -> None:

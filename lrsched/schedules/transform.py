@@ -173,7 +173,7 @@ def reverse(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
 
 
 @schedule
-def hold(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
+def staircase(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
     r"""A schedule in stairs: its value changes only every so many steps.
 
     .. math:: \eta(t) = s(n \lfloor t / n \rfloor)
@@ -188,7 +188,7 @@ def hold(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
     Elsewhere: a torch scheduler that is stepped once an epoch.
 
     >>> from lrsched import linear
-    >>> hold(linear(1.0, 0.0, 10), 5)(7)
+    >>> staircase(linear(1.0, 0.0, 10), 5)(7)
     0.5
     """
     return schedule(count // steps * steps)

@@ -193,7 +193,7 @@ def _cooldown(s: Schedule, p: Any) -> Schedule:
     return _after(p.schedule, p.begin, _way(s, p))
 
 
-def _follow(s: Schedule, p: Any) -> Schedule:
+def _then_scale(s: Schedule, p: Any) -> Schedule:
     return _after(p.schedule, p.begin, p.factor * p.schedule(p.begin))
 
 
@@ -219,7 +219,7 @@ _SAME_AS: dict[str, Callable[[Schedule, Any], Schedule]] = {
     "cooldown": _cooldown,
     "delay": _delay,
     "exponential_ramp": _ramp,
-    "follow": _follow,
+    "then_scale": _then_scale,
     "piecewise_constant": _stairs,
     "warmup": _warmup,
 }
