@@ -97,7 +97,7 @@ class Bare:
 
         return jax.lax.scan(step, params, (rates, jnp.arange(len(rates)) % number))[1]
 
-    def in_a_loop(self, params: Any, rates: Any, batches: Any, reading: bool = False) -> Any:
+    def run_stepwise(self, params: Any, rates: Any, batches: Any, reading: bool = False) -> Any:
         """The losses of the updates, each read as soon as it is asked for if `reading`."""
         params, losses = jax.tree.map(jnp.copy, params), []
         for count, rate in enumerate(rates):

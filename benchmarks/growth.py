@@ -77,7 +77,7 @@ def updates() -> Growth:
     curves = [
         curve("range_test, compiled=False", UPDATES, ours(False)),
         curve("range_test, compiled=True", UPDATES, ours(True)),
-        curve("bare loop", UPDATES, theirs(bare.in_a_loop)),
+        curve("bare loop", UPDATES, theirs(bare.run_stepwise)),
         curve("bare lax.scan", UPDATES, theirs(bare.in_a_scan)),
     ]
     title = "Range test in JAX, a dense net on digits"

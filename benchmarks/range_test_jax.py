@@ -51,7 +51,7 @@ def warm(section: Section, net: Net) -> None:
     params, bare = net.init(jax.random.key(0)), Bare(net)
     given = params, RATES, BATCHES
     for mode in (False, True):
-        np.testing.assert_allclose(ours(net, params, mode), bare.in_a_loop(*given), rtol=1e-2)
+        np.testing.assert_allclose(ours(net, params, mode), bare.run_stepwise(*given), rtol=1e-2)
 
     def add(
         mode: bool | None, against: str, peer: Callable[[], Any], goal: float, fast: bool = False
@@ -61,12 +61,12 @@ def warm(section: Section, net: Net) -> None:
         name = "by default" if mode is None else f"`compiled={mode}`"
         section.add(Row(f"{net.name}, {name}", against, ratio, goal, fast))
 
-    add(False, "the bare loop", lambda: bare.in_a_loop(*given), 1.05)
+    add(False, "the bare loop", lambda: bare.run_stepwise(*given), 1.05)
     add(True, "the bare `lax.scan`", lambda: bare.in_a_scan(*given), 1.1)
     reading = "the bare loop that reads each loss"
     if net.name == "dense net":
-        add(True, reading, lambda: bare.in_a_loop(*given, reading=True), 4, fast=True)
-    add(None, reading, lambda: bare.in_a_loop(*given, reading=True), 1.0)
+        add(True, reading, lambda: bare.run_stepwise(*given, reading=True), 4, fast=True)
+    add(None, reading, lambda: bare.run_stepwise(*given, reading=True), 1.0)
 
 
 def first(section: Section, make: Callable[[], Net]) -> None:
@@ -80,7 +80,7 @@ def first(section: Section, make: Callable[[], Net]) -> None:
         return timed(lambda: run(net))
 
     for mode, name, way in (
-        (False, "the bare loop", Bare.in_a_loop),
+        (False, "the bare loop", Bare.run_stepwise),
         (True, "the bare `lax.scan`", Bare.in_a_scan),
     ):
         pairs = []

@@ -41,8 +41,8 @@ with warnings.catch_warnings():
     from lightning.pytorch.tuner.tuning import Tuner
 
 UPDATES, BATCH = 200, 64
-LOW, HIGH = 1e-6, 0.1
-RAMP = lrsched.exponential_ramp(LOW, HIGH, UPDATES - 1)
+LOW, DIVERGENCE_QUANTILE = 1e-6, 0.1
+RAMP = lrsched.exponential_ramp(LOW, DIVERGENCE_QUANTILE, UPDATES - 1)
 REPEATS = {"a multilayer perceptron": 15, "a small convolutional network": 9}
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
@@ -122,7 +122,12 @@ def ignite(training: Training, data: Batches, folder: str) -> Callable[[], None]
         trainer, finder = Engine(update), FastaiLRFinder()
         kept = {"model": training.model, "optimizer": training.optimizer}
         with finder.attach(
-            trainer, kept, num_iter=UPDATES, start_lr=LOW, end_lr=HIGH, diverge_th=math.inf
+            trainer,
+            kept,
+            num_iter=UPDATES,
+            start_lr=LOW,
+            end_lr=DIVERGENCE_QUANTILE,
+            diverge_th=math.inf,
         ) as attached:
             attached.run(data, max_epochs=1, epoch_length=UPDATES)
         assert len(finder.get_results()["loss"]) == UPDATES
@@ -163,7 +168,7 @@ def lightning(training: Training, data: Batches, folder: str) -> Callable[[], No
             module,
             data,
             min_lr=LOW,
-            max_lr=HIGH,
+            max_lr=DIVERGENCE_QUANTILE,
             num_training=UPDATES,
             early_stop_threshold=None,
             update_attr=False,
@@ -187,7 +192,11 @@ def torch_lr_finder(training: Training, data: Batches, folder: str) -> Callable[
         )
         with contextlib.redirect_stdout(io.StringIO()):
             finder.range_test(
-                data, start_lr=LOW, end_lr=HIGH, num_iter=UPDATES, diverge_th=math.inf
+                data,
+                start_lr=LOW,
+                end_lr=DIVERGENCE_QUANTILE,
+                num_iter=UPDATES,
+                diverge_th=math.inf,
             )
         finder.reset()
         assert len(finder.history["loss"]) == UPDATES
@@ -213,7 +222,7 @@ def fastai(training: Training, data: Batches, folder: str) -> Callable[[], None]
 
     def find() -> None:
         with learner.no_bar():
-            learner.lr_find(LOW, HIGH, UPDATES, stop_div=False, show_plot=False)
+            learner.lr_find(LOW, DIVERGENCE_QUANTILE, UPDATES, stop_div=False, show_plot=False)
         assert len(learner.recorder.losses) == UPDATES
 
     return find

@@ -37,7 +37,7 @@ def fill(section: Section) -> None:
         return np.stack([np.asarray(bare.scan(params, table, stack)) for table in tables])
 
     def looped() -> np.ndarray:
-        return np.stack([bare.in_a_loop(params, rates, given) for rates in numbers])
+        return np.stack([bare.run_stepwise(params, rates, given) for rates in numbers])
 
     np.testing.assert_allclose(ours(), scanned(), rtol=1e-2, atol=1e-3)
     for peer, name in ((scanned, "one compiled scan"), (looped, "a compiled step in a loop")):

@@ -15,7 +15,7 @@ def draw(counts: Sequence[int], values: Sequence[float], ax: Any, style: Mapping
 
     `style` goes to `Axes.plot`.
     """
-    pyplot = needed("matplotlib.pyplot", "plot")
+    pyplot = import_optional("matplotlib.pyplot", "plot")
     if ax is None:
         ax = pyplot.figure(layout="constrained").add_subplot()
         ax.set(xlabel="step", ylabel="learning rate")
@@ -23,7 +23,7 @@ def draw(counts: Sequence[int], values: Sequence[float], ax: Any, style: Mapping
     return ax
 
 
-def needed(module: str, extra: str) -> Any:
+def import_optional(module: str, extra: str) -> Any:
     """A module of an optional library, or an error that says how to install it."""
     try:
         return importlib.import_module(module)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched._core.checks import Refusal, integer, number
 from lrsched._evaluate import values_of
-from lrsched._plotting import needed
+from lrsched._plotting import import_optional
 
 if TYPE_CHECKING:
     import numpy as np
@@ -160,7 +160,7 @@ class Diff:
         import numpy as np
 
         if ax is None:
-            pyplot = needed("matplotlib.pyplot", "plot")
+            pyplot = import_optional("matplotlib.pyplot", "plot")
             figure = pyplot.figure(layout="constrained")
             ax = figure.subplots(2, sharex=True, height_ratios=(2, 1))
         axes = tuple(ax) if isinstance(ax, (Sequence, np.ndarray)) else (ax,)

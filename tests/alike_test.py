@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched.schedules._grouped_join import MANY, alike
+from lrsched.schedules._grouped_join import MIN_GROUP, group_by_structure
 from tests import ways
 from tests.strategies import BY_NAME, LAST, ascending
 from tests.ulp import ulps
@@ -36,10 +36,10 @@ def near(boundaries: Sequence[int]) -> list[int]:
 @st.composite
 def many_alike(draw: Any, name: str) -> Schedule:
     """A join of one schedule with other whole numbers and values, and one of another kind."""
-    boundaries = draw(ascending(1, st.just(MANY + 1)))
+    boundaries = draw(ascending(1, st.just(MIN_GROUP + 1)))
     first = draw(BY_NAME[name])
     pieces = [first]
-    for factor in range(2, MANY + 2):
+    for factor in range(2, MIN_GROUP + 2):
         kinds = first.params
         changes: dict[str, Any] = {
             key: CHANGED[key] * factor
@@ -92,7 +92,7 @@ def test_a_hundred_pieces_are_no_larger_a_program_than_ten() -> None:
         assert program is not None
         return program.count(" = ")
 
-    assert size(100) < 1.1 * size(10) < 1.1 * size(MANY - 1)
+    assert size(100) < 1.1 * size(10) < 1.1 * size(MIN_GROUP - 1)
 
 
 def test_pieces_of_several_kinds_are_evaluated_where_they_are() -> None:
@@ -118,8 +118,8 @@ def test_pieces_of_several_kinds_are_evaluated_where_they_are() -> None:
     ],
 )
 def test_what_a_look_up_cannot_hold_is_not_alike(change: Any) -> None:
-    assert alike([change(n) for n in range(MANY)]) is None
-    assert alike([change(0) for _ in range(MANY)]) == [list(range(MANY))]
+    assert group_by_structure([change(n) for n in range(MIN_GROUP)]) is None
+    assert group_by_structure([change(0) for _ in range(MIN_GROUP)]) == [list(range(MIN_GROUP))]
 
 
 def test_traced_numbers_are_looked_up_with_their_gradients() -> None:

@@ -20,7 +20,7 @@ from lrsched import Duration, Schedule, epochs, from_config, run_fraction
 from lrsched._core.definition import REGISTRY
 from lrsched._core.kinds import OptionalPhase
 from lrsched._numerics.shapes import SHAPES
-from lrsched.formats.lookup import find_maker
+from lrsched.formats.lookup import find_builder
 from lrsched.schedules.recipes import RECIPES
 from tests.strategies import BY_NAME, schedules
 
@@ -282,12 +282,12 @@ def test_every_public_recipe_has_its_name() -> None:
     public = {n for n in lrsched.__all__ if getattr(lrsched, n) in RECIPES.values()}
     assert public == set(RECIPES)
     for name in RECIPES:
-        maker = find_maker(name)
+        maker = find_builder(name)
         assert maker.make is getattr(lrsched, name)
         assert {"peak_value", "model_size", "schedule"} & set(maker.signature.parameters)
         for parameter, slot in maker.slots.items():
             numeric = parameter not in ("schedule", "shape", "rule")
-            assert (slot.holds in (int, float)) == numeric, (name, parameter)
+            assert (slot.item_type in (int, float)) == numeric, (name, parameter)
 
 
 KNOWN = (

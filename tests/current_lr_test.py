@@ -367,11 +367,11 @@ class Stateful:
 
 
 def test_a_stateful_schedule_is_called_with_its_state() -> None:
-    stateful: Any = type("S", (Stateful, optax.schedules.StatefulSchedule), {})()
-    optimizer = optax.inject_hyperparams(optax.sgd)(stateful)
+    reachable_state: Any = type("S", (Stateful, optax.schedules.StatefulSchedule), {})()
+    optimizer = optax.inject_hyperparams(optax.sgd)(reachable_state)
     state = optimizer.init(ONE)
     for _ in range(4):
-        found = current_hyperparameters(state, learning_rate=stateful)
+        found = current_hyperparameters(state, learning_rate=reachable_state)
         updates, state = optimizer.update(ONE, state, ONE)
         assert found["learning_rate"] == -updates
 

@@ -43,9 +43,9 @@ def kill(process: "subprocess.Popen[str]", folder: Path, kills: int, between: ra
     log = folder / "killed"
     for _ in range(kills):
         training = _next(process)
-        enough = len(_lines(log)) + draw.choice(between)
+        require_losses = len(_lines(log)) + draw.choice(between)
         deadline = time.monotonic() + SECONDS
-        while len(_lines(log)) < enough and time.monotonic() < deadline:
+        while len(_lines(log)) < require_losses and time.monotonic() < deadline:
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.02))  # in the midst of a step, or of a checkpoint
         os.kill(training, signal.SIGKILL)

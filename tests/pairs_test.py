@@ -36,7 +36,7 @@ jitted_log2 = in_jax(lambda xp, x: pairs.log2(xp, (x, 0.0)))
 jitted_power = in_jax(lambda xp, v, x, y: pairs.times_power_of_2(xp, v, (x, 0.0), (y, 0.0)))
 
 jitted_power_of_2 = in_jax(lambda xp, x: pairs.power_of_2(xp, (x, 0.0 * x)))
-jitted_lost = in_jax(lambda xp, x: pairs.lost_power_of_2(xp, (x, 0.0 * x)))
+jitted_lost = in_jax(lambda xp, x: pairs.one_minus_exp2(xp, (x, 0.0 * x)))
 jitted_sine = in_jax(lambda xp, x, low: pairs.quarter_sine(xp, (x, low)))
 
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrsched.range_test.probe import MOST, further_rates, orders, probe_rates, read_probe, vertex
+from lrsched.range_test.probe import (
+    MAX_RATES,
+    further_rates,
+    orders,
+    probe_rates,
+    read_probe,
+    vertex,
+)
 from lrsched.range_test.suggest import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 
@@ -45,7 +52,7 @@ def test_the_best_rate_is_found_from_far_off(off: float, sharpest: float) -> Non
     fine = np.geomspace(0.1, 2.2, 200) / sharpest
     best = fine[descent(fine, sharpest)[:, 0, -STEPS // 3 :].mean(axis=1).argmin()]
     rates, losses = driven(10.0**off * best, sharpest)
-    assert len(rates) <= MOST
+    assert len(rates) <= MAX_RATES
     found = read_probe(rates, losses)
     assert abs(np.log10(found.high / best)) < 0.35
     assert found.suggested == pytest.approx(found.high * (STEPS / 128) ** 0.5)
@@ -95,7 +102,7 @@ def test_the_search_ends() -> None:
 
     while len(more := further_rates(rates, train(rates))):
         rates = np.append(rates, more)
-    assert len(rates) == MOST
+    assert len(rates) == MAX_RATES
 
 
 @pytest.mark.parametrize("value", [1.0, np.nan])

@@ -110,7 +110,7 @@ def test_a_crash_while_saving_leaves_the_old_file(
     else:
         monkeypatch.setattr(os, where, crash)
     with pytest.raises(KeyboardInterrupt):
-        VALLEY.labelled("other").save(path)
+        VALLEY.with_label("other").save(path)
     monkeypatch.undo()
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
@@ -242,7 +242,7 @@ def test_a_comparison_says_where_two_tests_are_apart() -> None:
 def test_a_figure_shows_several_tests_with_their_suggestions() -> None:
     rows = np.stack([losses(seed) for seed in range(3)])
     repeated = RangeTest(RATES, rows, ("finished",) * 3, label="JAX")
-    axes = VALLEY.labelled("torch").plot(repeated)
+    axes = VALLEY.with_label("torch").plot(repeated)
     assert (axes.get_xscale(), axes.get_xlabel(), axes.get_ylabel()) == (
         "log",
         "learning rate",

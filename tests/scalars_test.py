@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched._arrays.compiler import TERMS, Term, call, compiled
+from lrsched._arrays.compiler import TRACING, Expr, compiled, defer
 from lrsched._arrays.scalars import SCALARS
 from tests.everywhere_test import NAMES
 from tests.strategies import BY_NAME, LAST, counts
@@ -97,7 +97,7 @@ def test_what_is_not_chosen_is_not_evaluated() -> None:
         return 1.0
 
     def body(xp: Any, count: Any) -> Any:
-        return xp.where(count < 5, call(costly, count), 2.0)
+        return xp.where(count < 5, defer(costly, count), 2.0)
 
     assert [value_of(body, count) for count in (4, 5, 6)] == [1.0, 2.0, 2.0]
     assert seen == [4]
@@ -138,12 +138,12 @@ def test_schedules_too_deep_to_record_are_run_as_they_are() -> None:
 
 
 def test_both_namespaces_have_the_same_functions() -> None:
-    assert vars(SCALARS).keys() == vars(TERMS).keys()
-    term = Term("count", ())
+    assert vars(SCALARS).keys() == vars(TRACING).keys()
+    term = Expr("count", ())
     for name in sorted(vars(SCALARS)):
         if callable(getattr(SCALARS, name)):
             numbers = {"where": 3, "clip": 3, "minimum": 2, "maximum": 2, "pow": 2, "hypot": 2}
             arguments = [term, 0.25, 0.75][: numbers.get(name, 2 if "and" in name else 1)]
             if name == "logical_or":
                 arguments = [term, True]
-            assert isinstance(getattr(TERMS, name)(*arguments), Term), name
+            assert isinstance(getattr(TRACING, name)(*arguments), Expr), name

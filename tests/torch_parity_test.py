@@ -35,7 +35,7 @@ Mode = Literal["triangular", "triangular2", "exp_range"]
 
 TOLERANCE = 1e-9  # of the largest rate involved
 STEPS = 100
-LARGEST_COUNT = 2**31 - 1
+MAX_COUNT = 2**31 - 1
 
 thorough = settings(max_examples=500, deadline=None)
 
@@ -142,9 +142,9 @@ def test_lambda_lr(lr: float, warmup_steps: int, steps: int) -> None:
 
 
 @thorough
-@given(lr=rates, steps=st.integers(1, LARGEST_COUNT), data=st.data())
+@given(lr=rates, steps=st.integers(1, MAX_COUNT), data=st.data())
 def test_lambda_lr_at_late_counts(lr: float, steps: int, data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, LARGEST_COUNT))
+    count = data.draw(st.integers(1, MAX_COUNT))
     expected = resumed(
         lambda optimizer, last: LambdaLR(optimizer, lambda t: max(0.0, 1.0 - t / steps), last),
         count,
@@ -314,7 +314,7 @@ def test_one_cycle_lr(peak: float, total_steps: int, options: dict[str, Any]) ->
 @thorough
 @given(
     peak=rates,
-    counts=st.tuples(st.integers(1, LARGEST_COUNT), st.integers(1, LARGEST_COUNT)),
+    counts=st.tuples(st.integers(1, MAX_COUNT), st.integers(1, MAX_COUNT)),
     options=one_cycles,
 )
 def test_one_cycle_lr_at_late_counts(

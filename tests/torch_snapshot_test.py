@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 import lrsched
 from lrsched_torch import lambda_lr, range_test, range_test_model
 from lrsched_torch._snapshot.snapshot import Snapshot
-from lrsched_torch._snapshot.storage import OnDisk
+from lrsched_torch._snapshot.storage import DiskStorage
 
 FEATURES, CLASSES, UPDATES = 6, 3, 20
 RAMP = lrsched.exponential_ramp(1e-4, 1.0, 15)
@@ -118,9 +118,15 @@ class World:
     def image(self) -> Any:
         """All of it, as plain values."""
         random_states = torch.get_rng_state(), random.getstate(), np.random.get_state()
-        stateful = self.net, self.optimizer, self.scheduler, self.loader.sampler, self.augment
+        reachable_state = (
+            self.net,
+            self.optimizer,
+            self.scheduler,
+            self.loader.sampler,
+            self.augment,
+        )
         modes = [module.training for module in self.net.modules()]
-        return image([*stateful, self.loose, *random_states, modes])
+        return image([*reachable_state, self.loose, *random_states, modes])
 
 
 def image(value: Any) -> Any:
@@ -706,8 +712,8 @@ def test_the_file_is_gone(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_file_that_was_cut_off_is_noticed() -> None:
-    disk = OnDisk()
-    read = disk.put(torch.ones(100))
+    disk = DiskStorage()
+    read = disk.store(torch.ones(100))
     disk._file.truncate(10)
     with pytest.raises(OSError, match="shorter than 400"):
         read()

@@ -190,7 +190,7 @@ def test_every_schedule_takes_durations_in_other_units(name: str) -> None:
         back = resolve(timed)
         assert back.params[parameter] == pytest.approx(number, rel=1e-12, abs=1e-12)
         assert back.replace(**{parameter: number}) == schedule
-        if REGISTRY[name].kinds[parameter].holds is int:
+        if REGISTRY[name].kinds[parameter].item_type is int:
             assert back == schedule
             assert repr(back) == repr(schedule)
         assert eval(repr(timed), vars(lrsched)) == lrsched.from_repr(repr(timed)) == timed

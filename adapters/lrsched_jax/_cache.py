@@ -10,7 +10,7 @@ from lrsched_jax._model import Loss
 from lrsched_jax._training import Optimizer, Training
 
 
-class _Alike:
+class FunctionKey:
     """A function as a key: partials of one function with equal arguments are the same."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -25,7 +25,7 @@ class _Alike:
         return hash(self._identity)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Alike) and self._identity == other._identity
+        return isinstance(other, FunctionKey) and self._identity == other._identity
 
 
 def _identity(value: Any) -> Any:
@@ -36,13 +36,13 @@ def _identity(value: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=4)
-def _shared(function: _Alike, rest: tuple[Any, ...], optimizer: _Alike) -> Training:
+def _shared(function: FunctionKey, rest: tuple[Any, ...], optimizer: FunctionKey) -> Training:
     return Training(Loss(function.function, *rest), optimizer.function)
 
 
 def training_of(loss: Loss, optimizer: Optimizer) -> Training:
     """The training by these functions, of an earlier test if there was one."""
     try:
-        return _shared(_Alike(loss.function), loss[1:], _Alike(optimizer))
+        return _shared(FunctionKey(loss.function), loss[1:], FunctionKey(optimizer))
     except TypeError:  # an NNX module with something in it that has no hash
         return Training(loss, optimizer)

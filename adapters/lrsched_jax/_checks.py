@@ -57,7 +57,7 @@ def is_function(batches: Any) -> bool:
     return callable(batches) and not hasattr(batches, "__iter__")
 
 
-def rates_of(refuse: Refusal, name: str, schedule: Any, steps: int) -> Any:
+def rates_array(refuse: Refusal, name: str, schedule: Any, steps: int) -> Any:
     """The learning rate of each update, in JAX's precision."""
     if not isinstance(schedule, Schedule):
         refuse(name, "a Schedule", schedule, TypeError)

@@ -14,7 +14,7 @@ from lrsched_jax._batches import Batches
 from lrsched_jax._model import Model
 from lrsched_jax._training import Carry, Training, copied, settled
 
-AHEAD = 10  # updates that may wait for the device, with their batches
+MAX_IN_FLIGHT = 10  # updates that may wait for the device, with their batches
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
     count = 0
     for count, batch in zip(range(1, steps + 1), batches, strict=False):
         carry, seen = update(carry, seen, rates, key, jax.device_put(batch, everywhere))
-        if count % AHEAD == 0:
+        if count % MAX_IN_FLIGHT == 0:
             seen.block_until_ready()
     after = jax.tree.map(lambda leaf: leaf[:number], carry)
     return after, np.asarray(seen, float)[:number, :count], names

@@ -31,12 +31,12 @@ from lrsched_jax._checks import (
     check_mode,
     check_repeats,
     is_function,
-    rates_of,
+    rates_array,
 )
 from lrsched_jax._cost import loop_pays
 from lrsched_jax._model import is_initialiser, model_of
 from lrsched_jax._progress import progress_bar
-from lrsched_jax._runs import Plan, Run, Start, at_once, in_a_loop, on_the_device
+from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
 from lrsched_jax._training import mesh_of
 
 REFUSE = Refusal("range_test")
@@ -160,7 +160,7 @@ def range_test(
     check_mode(REFUSE, compiled, vmap, metrics is not None)
     if schedule is None:
         schedule = default_ramp(steps)
-    rates = rates_of(REFUSE, "schedule", schedule, steps)
+    rates = rates_array(REFUSE, "schedule", schedule, steps)
 
     def starts() -> Iterator[Start]:
         model = None
@@ -185,9 +185,9 @@ def range_test(
     with progress_bar(progress and not compiled, steps * repeats, label) as advance:
         watched = dataclasses.replace(plan, advance=advance)
         if compiled and vmap and repeats > 1:
-            runs = at_once(watched, [first, *others], divergence)
+            runs = run_vmapped(watched, [first, *others], divergence)
         else:
-            way = on_the_device if compiled else in_a_loop
+            way = run_compiled if compiled else run_stepwise
             runs = [way(watched, start, divergence) for start in itertools.chain([first], others)]
     found = _result(runs, repeats > 1, rates, schedule, label)
     made = len(runs[0].losses)
@@ -236,12 +236,12 @@ def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, several
     def train(rate: float, order: list[int]) -> Sequence[float]:
         used = plan.rates.dtype.type(rate)
         if compiled:
-            return on_the_device(plan, start, None, used, order).losses
+            return run_compiled(plan, start, None, used, order).losses
         constant = np.full(len(order), used)
         probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
         chosen = Batches([start.batches.kept[update] for update in order], REFUSE)
         again = dataclasses.replace(start, batches=chosen)
-        return in_a_loop(probe, again, None).losses
+        return run_stepwise(probe, again, None).losses
 
     rates, losses = search(suggestion, several, train)
     used = rates.astype(plan.rates.dtype).astype(float)

@@ -67,7 +67,7 @@ class Plan:
         return self.training.outline(model.params, model.state, self.rates[0], start.key, batch)
 
 
-def in_a_loop(plan: Plan, start: Start, divergence: float | None) -> Run:
+def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
     """Update after update. Losses stay on the device, and are looked at every few updates."""
     block, model, key = plan.look_every, start.model, start.key
     rates = np.resize(plan.rates, (-(-len(plan.rates) // block), block))
@@ -126,7 +126,7 @@ def _run(recorder: Recorder, names: list[str], numbers: Any, measured: dict[str,
     return Run(recorder.losses, recorder.stopped, metrics | measured)
 
 
-def on_the_device(
+def run_compiled(
     plan: Plan,
     start: Start,
     divergence: float | None,
@@ -149,12 +149,12 @@ def on_the_device(
     return _after(seen, count, available < steps, divergence, plan.outline(start).names)
 
 
-def at_once(plan: Plan, starts: Sequence[Start], divergence: float | None) -> list[Run]:
+def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -> list[Run]:
     """All repeats in one compiled loop, batched by `vmap`; it runs until the last has stopped."""
     steps = len(plan.rates)
     stacks, sizes, availables = zip(*(start.stacked(steps) for start in starts), strict=True)
     if len(set(sizes)) > 1:
-        return [on_the_device(plan, start, divergence) for start in starts]
+        return [run_compiled(plan, start, divergence) for start in starts]
     arguments = [
         [start.model.params for start in starts],
         [start.model.state for start in starts],

@@ -15,7 +15,7 @@ from lrsched import Schedule, constant
 from lrsched._core import Real, Refusal, integer, number
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
-from lrsched_jax._checks import check_functions, rates_of
+from lrsched_jax._checks import check_functions, rates_array
 from lrsched_jax._copies import train
 from lrsched_jax._model import is_initialiser, model_of
 from lrsched_jax._sweep_result import Sweep
@@ -86,7 +86,7 @@ def sweep(
     (steps,) = REFUSE.checked(steps=(integer(1, "updates"), steps))
     check_functions(REFUSE, loss_fn=loss_fn, optimizer=optimizer)
     kept = _schedules(schedules)
-    table = [rates_of(REFUSE, f"schedules[{n}]", each, steps) for n, each in enumerate(kept)]
+    table = [rates_array(REFUSE, f"schedules[{n}]", each, steps) for n, each in enumerate(kept)]
     _check_mesh(mesh)
     own = is_initialiser(params)
     made = [params(jax.random.key(copy)) for copy in range(len(kept))] if own else [params]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched._plotting import needed
+from lrsched._plotting import import_optional
 
 Array = npt.NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class Sweep:
                 the highest learning rate of each copy, on a logarithmic axis. Copies whose final
                 loss is not finite are crosses at the top.
         """
-        pyplot = needed("matplotlib.pyplot", "plot")
+        pyplot = import_optional("matplotlib.pyplot", "plot")
         if ax is None:
             ax = pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
         highest = self.learning_rates.max(axis=1)

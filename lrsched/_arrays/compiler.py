@@ -2,7 +2,7 @@
 
 A formula that is written against an array namespace runs on Python numbers as written
 (`_scalars.SCALARS`), but slowly: every operation is a Python call. `compiled` runs it once on an
-unknown count, a `Term`, which records what is done to it, and makes one expression of the record,
+unknown count, a `Expr`, which records what is done to it, and makes one expression of the record,
 which takes a third of the time.
 """
 
@@ -31,7 +31,7 @@ _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": 
 DEEPEST = 20  # parts inside of parts of an expression, of which Python's parser takes 200
 
 
-class Term:
+class Expr:
     """A number that is not known yet: how its expression is made of those of its parts."""
 
     __slots__ = ("form", "parts", "serial")
@@ -48,42 +48,42 @@ class Term:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __neg__(self) -> Term:
-        return Term("(-{0})", (self,))
+    def __neg__(self) -> Expr:
+        return Expr("(-{0})", (self,))
 
 
-def _recorded(form: str, backwards: bool = False) -> Callable[[Any, Any], Term]:
-    return lambda x, y: Term(form, (y, x) if backwards else (x, y))
+def _traced_op(form: str, backwards: bool = False) -> Callable[[Any, Any], Expr]:
+    return lambda x, y: Expr(form, (y, x) if backwards else (x, y))
 
 
 for _name, _sign in (_OPERATORS | _COMPARISONS).items():
     _form = f"({{0}} {_sign} {{1}})"
-    setattr(Term, f"__{_name}__", _recorded(_form))
+    setattr(Expr, f"__{_name}__", _traced_op(_form))
     if _name in _OPERATORS:
-        setattr(Term, f"__r{_name}__", _recorded(_form, backwards=True))
+        setattr(Expr, f"__r{_name}__", _traced_op(_form, backwards=True))
 
 
-def call(function: Callable[..., Any], *args: Any) -> Any:
+def defer(function: Callable[..., Any], *args: Any) -> Any:
     """A function's value. It need not be a formula: numbers are given to it when they are known."""
     if not _terms(args):
         return function(*args)
     places = ", ".join(f"{{{place + 1}}}" for place in range(len(args)))
-    return Term(f"{{0}}({places})", (function, *args))
+    return Expr(f"{{0}}({places})", (function, *args))
 
 
-def _recording(name: str, value: Any) -> Any:
+def _lift(name: str, value: Any) -> Any:
     """A function of `SCALARS` for terms too."""
     if name not in _INLINE:
-        return functools.partial(call, value) if callable(value) else value
-    return lambda *args: Term(_INLINE[name], args) if _terms(args) else value(*args)
+        return functools.partial(defer, value) if callable(value) else value
+    return lambda *args: Expr(_INLINE[name], args) if _terms(args) else value(*args)
 
 
-TERMS = ScalarNamespace(**{name: _recording(name, value) for name, value in vars(SCALARS).items()})
+TRACING = ScalarNamespace(**{name: _lift(name, value) for name, value in vars(SCALARS).items()})
 
 
 def entry(values: Any, index: Any) -> Any:
     """The value at a place."""
-    return Term("{0}[{1}]", (values, index)) if type(index) is Term else values[index]
+    return Expr("{0}[{1}]", (values, index)) if type(index) is Expr else values[index]
 
 
 def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any], Any] | None:
@@ -92,7 +92,7 @@ def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any
     None for one that branches on a number, or is too deep to be recorded.
     """
     try:
-        result = body(TERMS, Term("count", ()), *values)
+        result = body(TRACING, Expr("count", ()), *values)
     except (TypeError, RecursionError):
         return None
     known: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any
 
 def _block(result: Any, known: dict[str, Any], named: dict[int, str], margin: str) -> list[str]:
     """The lines that return a result. Of a choice, each side is evaluated where it is chosen."""
-    if type(result) is not Term or result.form != _INLINE["where"] or result.serial in named:
+    if type(result) is not Expr or result.form != _INLINE["where"] or result.serial in named:
         *lines, text = _lines(result, known, named)
         return [*(margin + line for line in lines), f"{margin}return {text}"]
     condition, chosen, other = result.parts
@@ -122,7 +122,7 @@ def _lines(result: Any, known: dict[str, Any], named: dict[int, str]) -> list[st
         part.serial
         for term in terms
         for place, part in enumerate(term.parts)
-        if type(part) is Term
+        if type(part) is Expr
         for _ in range(term.form.count(f"{{{place}}}"))
     )
     lines: list[str] = []
@@ -140,9 +140,9 @@ def _lines(result: Any, known: dict[str, Any], named: dict[int, str]) -> list[st
     return [*lines, _text(result, text, known)]
 
 
-def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Term]:
+def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Expr]:
     """The terms that a result is made of, none before its own parts."""
-    found: dict[int, Term] = {}
+    found: dict[int, Expr] = {}
     unseen = _terms((result,))
     while unseen:
         term = unseen.pop()
@@ -153,11 +153,11 @@ def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Term]:
 
 
 def _text(part: Any, text: dict[int, str], known: dict[str, Any]) -> str:
-    return text[part.serial] if type(part) is Term else _constant(part, known)
+    return text[part.serial] if type(part) is Expr else _constant(part, known)
 
 
-def _terms(parts: Iterable[Any]) -> list[Term]:
-    return [part for part in parts if type(part) is Term]
+def _terms(parts: Iterable[Any]) -> list[Expr]:
+    return [part for part in parts if type(part) is Expr]
 
 
 def _constant(value: Any, known: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lrsched._arrays.scalars import is_scalar
 
-LARGEST_COUNT = 2**31 - 1  # the largest int32, where optax's counters saturate
+MAX_COUNT = 2**31 - 1  # the largest int32, where optax's counters saturate
 
 
 def is_array(x: object) -> bool:
@@ -60,11 +60,11 @@ def as_count(xp: Any, count: Any, like: Any) -> Any:
         return xp.asarray(count, dtype=dtype, device=device_of(like))
     if xp.isdtype(count.dtype, "real floating"):
         count = xp.astype(count, default_dtype(xp, "real floating"), copy=False)
-        return xp.clip(count, 0.0, float(LARGEST_COUNT))
+        return xp.clip(count, 0.0, float(MAX_COUNT))
     if not xp.isdtype(count.dtype, "integral"):
         raise TypeError(f"count must be a number or an array of numbers, got dtype {count.dtype}")
-    wide = xp.iinfo(count.dtype).max > LARGEST_COUNT
-    count = xp.clip(count, 0, LARGEST_COUNT) if wide else xp.maximum(count, 0)
+    wide = xp.iinfo(count.dtype).max > MAX_COUNT
+    count = xp.clip(count, 0, MAX_COUNT) if wide else xp.maximum(count, 0)
     return xp.astype(count, default_dtype(xp, "integral"), copy=False)
 
 
@@ -75,7 +75,7 @@ def as_python(count: Any) -> int | float:
     if count != count:
         raise ValueError(f"count must be a number of steps, got {count!r}")
     count = int(count) if isinstance(count, numbers.Integral) else float(count)
-    return 0 if count < 0 else LARGEST_COUNT if count > LARGEST_COUNT else count
+    return 0 if count < 0 else MAX_COUNT if count > MAX_COUNT else count
 
 
 def as_result(xp: Any, value: Any, count: Any) -> Any:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
-from lrsched._arrays.namespace import LARGEST_COUNT
+from lrsched._arrays.namespace import MAX_COUNT
 
-LARGEST_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
+MAX_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
 
 
 class Real(Protocol):
@@ -39,19 +39,19 @@ class Kind:
     """What a hyperparameter may be.
 
     `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
-    ValueError for a wrong value, with what was wanted where that is narrower than `wanted`.
-    A `traced` kind holds numbers that JAX may trace; the others are static. `unit` says what a
-    number counts: lengths in "steps" are multiplied where a schedule is stretched, and rates "per
-    step" take its root. `schema` is its JSON schema, which says less: what a type, an enumeration
-    and a bound can say. `holds` is int, float or `Schedule`, where it is one or a sequence of them.
+    ValueError for a wrong value, with what was wanted where that is narrower than `expected`. A
+    `traced` kind holds numbers that JAX may trace; the others are static. `unit` says what a number
+    counts: lengths in "steps" are multiplied where a schedule is stretched, and rates "per step"
+    take its root. `schema` is its JSON schema, which says less: what a type, an enumeration and a
+    bound can say. `item_type` is int, float or `Schedule`, where it is one or a sequence of them.
     """
 
-    wanted: str
+    expected: str
     convert: Callable[[Any], Any]
     traced: bool = True
     unit: str = ""
     schema: Mapping[str, Any] = field(default_factory=dict)
-    holds: type | None = None
+    item_type: type | None = None
 
 
 class Refusal:
@@ -61,18 +61,18 @@ class Refusal:
         self.schedule = schedule
 
     def __call__(
-        self, parameter: str, wanted: str, got: object, error: type[Exception] = ValueError
+        self, parameter: str, expected: str, got: object, error: type[Exception] = ValueError
     ) -> NoReturn:
-        raise error(f"{self.schedule}: {parameter} must be {wanted}, got {_shown(got)}")
+        raise error(f"{self.schedule}: {parameter} must be {expected}, got {_shown(got)}")
 
     def check(self, parameter: str, kind: Kind, value: Any) -> Any:
         """The value that a hyperparameter of this kind keeps."""
         try:
             return kind.convert(value)
         except (TypeError, ValueError) as refused:
-            wanted = str(refused) or kind.wanted
+            expected = str(refused) or kind.expected
             error = TypeError if isinstance(refused, TypeError) else ValueError
-        return self(parameter, wanted, value, error)
+        return self(parameter, expected, value, error)
 
     def checked(self, **values: tuple[Kind, Any]) -> list[Any]:
         """The values to keep of several hyperparameters, each given with its kind."""
@@ -147,8 +147,8 @@ class _Bounds:
         """A finite number within the bounds."""
         if value != value or abs(value) == math.inf or not self.accept(value):
             raise ValueError
-        if abs(value) > LARGEST_VALUE:
-            raise ValueError(f"a number of magnitude <= {LARGEST_VALUE:g}")
+        if abs(value) > MAX_VALUE:
+            raise ValueError(f"a number of magnitude <= {MAX_VALUE:g}")
         return value
 
 
@@ -161,7 +161,9 @@ def number(*bounds: str, unit: str = "") -> Kind:
         return value if is_traced(value) else float(within.check(value))
 
     schema = {"type": "number", **within.schema}
-    return Kind(_wanted("number", within, unit), convert, unit=unit, schema=schema, holds=float)
+    return Kind(
+        _expected("number", within, unit), convert, unit=unit, schema=schema, item_type=float
+    )
 
 
 def amount(*bounds: str) -> Kind:
@@ -174,10 +176,10 @@ def amount(*bounds: str) -> Kind:
             raise TypeError
         return within.check(value)
 
-    return Kind(_wanted("number", within, ""), convert, traced=False, holds=float)
+    return Kind(_expected("number", within, ""), convert, traced=False, item_type=float)
 
 
-def _wanted(kind: str, within: _Bounds, unit: str) -> str:
+def _expected(kind: str, within: _Bounds, unit: str) -> str:
     text = f"a {kind} {within.text}" if within.text else f"a finite {kind}"
     return f"{text} ({unit})" if unit else text
 
@@ -191,15 +193,15 @@ def integer(least: int, unit: str) -> Kind:
             return value
         if value < least:
             raise ValueError
-        if value > LARGEST_COUNT:
-            raise ValueError(f"an integer <= {LARGEST_COUNT} ({unit})")
+        if value > MAX_COUNT:
+            raise ValueError(f"an integer <= {MAX_COUNT} ({unit})")
         return value
 
-    schema = {"type": "integer", "minimum": least, "maximum": LARGEST_COUNT}
-    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit, schema=schema, holds=int)
+    schema = {"type": "integer", "minimum": least, "maximum": MAX_COUNT}
+    return Kind(f"an integer >= {least} ({unit})", convert, unit=unit, schema=schema, item_type=int)
 
 
-def sequence(wanted: str, item: Kind, in_order: Callable[[Any, Any], bool] | None = None) -> Kind:
+def sequence(expected: str, item: Kind, in_order: Callable[[Any, Any], bool] | None = None) -> Kind:
     """A sequence of one kind, kept as a tuple; neighbouring Python numbers must be `in_order`."""
 
     def convert(values: Any) -> Any:
@@ -213,7 +215,7 @@ def sequence(wanted: str, item: Kind, in_order: Callable[[Any, Any], bool] | Non
         return kept
 
     schema = {"type": "array", "items": item.schema}
-    return Kind(wanted, convert, unit=item.unit, schema=schema, holds=item.holds)
+    return Kind(expected, convert, unit=item.unit, schema=schema, item_type=item.item_type)
 
 
 def choice(*options: str) -> Kind:
@@ -226,19 +228,19 @@ def choice(*options: str) -> Kind:
             raise ValueError
         return str(value)
 
-    wanted = " or ".join(map(repr, options))
-    return Kind(wanted, convert, traced=False, schema={"enum": list(options)})
+    expected = " or ".join(map(repr, options))
+    return Kind(expected, convert, traced=False, schema={"enum": list(options)})
 
 
 def optional(kind: Kind) -> Kind:
     """A kind, or None."""
     return Kind(
-        f"{kind.wanted}, or None",
+        f"{kind.expected}, or None",
         lambda value: None if value is None else kind.convert(value),
         kind.traced,
         kind.unit,
         {"anyOf": [kind.schema, {"type": "null"}]},
-        kind.holds,
+        kind.item_type,
     )
 
 

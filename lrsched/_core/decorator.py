@@ -75,7 +75,7 @@ def _inner(value: Any) -> Any:
     return value
 
 
-_schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"}, holds=Schedule)
+_schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"}, item_type=Schedule)
 
 Inner = Annotated[Schedule, _schedule]
 Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

@@ -14,7 +14,7 @@ from lrsched._core.pytree import when_jax_is_imported
 class Unit(NamedTuple):
     """A unit of time: the function that makes amounts of it, and how they become steps."""
 
-    maker: str
+    factory: str
     argument: str  # of `Schedule.resolve`: the size of the unit
     kind: Kind  # of that argument
     steps: Callable[[Any, Any], Any]  # of an amount and that argument
@@ -62,7 +62,7 @@ class Duration:
         return (-self).__add__(other)
 
     def __repr__(self) -> str:
-        parts = [(amount, f"{UNITS[unit].maker}({abs(amount)!r})") for amount, unit in self.terms]
+        parts = [(amount, f"{UNITS[unit].factory}({abs(amount)!r})") for amount, unit in self.terms]
         if parts[0][0] < 0:  # 500 - run_fraction(0.1)
             text = repr(self.steps)
         else:
@@ -121,7 +121,7 @@ def run_fraction(fraction: SupportsFloat) -> Duration:
     >>> recipe.resolve(total_steps=777)
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=699), warmup_steps=78)
     """
-    return _made("run", "fraction", fraction)
+    return _amount_of("run", "fraction", fraction)
 
 
 def epochs(number: SupportsFloat) -> Duration:
@@ -140,7 +140,7 @@ def epochs(number: SupportsFloat) -> Duration:
     >>> step_decay(0.1, 0.1, epochs(30)).resolve(steps_per_epoch=781.25)
     step_decay(init_value=0.1, decay_rate=0.1, step_size=23438)
     """
-    return _made("epochs", "number", number)
+    return _amount_of("epochs", "number", number)
 
 
 def examples(number: SupportsFloat) -> Duration:
@@ -159,7 +159,7 @@ def examples(number: SupportsFloat) -> Duration:
     >>> linear(1.0, 0.0, examples(1_000_000)).resolve(batch_size=256)
     linear(init_value=1.0, end_value=0.0, steps=3906)
     """
-    return _made("examples", "number", number)
+    return _amount_of("examples", "number", number)
 
 
 def tokens(number: SupportsFloat) -> Duration:
@@ -177,10 +177,10 @@ def tokens(number: SupportsFloat) -> Duration:
     >>> linear(1.0, 0.0, tokens(2e9) - 100).resolve(tokens_per_step=2048 * 512)
     linear(init_value=1.0, end_value=0.0, steps=1807)
     """
-    return _made("tokens", "number", number)
+    return _amount_of("tokens", "number", number)
 
 
-MAKERS: Mapping[str, Callable[..., Duration]] = {
+DURATION_FACTORIES: Mapping[str, Callable[..., Duration]] = {
     "run_fraction": run_fraction,
     "epochs": epochs,
     "examples": examples,
@@ -220,9 +220,9 @@ def _duration(value: Any) -> Duration | None:
     return Duration((), Refusal("duration").check("steps", amount(), value))
 
 
-def _made(unit: str, parameter: str, value: Any) -> Duration:
+def _amount_of(unit: str, parameter: str, value: Any) -> Duration:
     kind = amount(">= 0")
-    return Duration(((Refusal(UNITS[unit].maker).check(parameter, kind, value), unit),))
+    return Duration(((Refusal(UNITS[unit].factory).check(parameter, kind, value), unit),))
 
 
 when_jax_is_imported(lambda tree_util: tree_util.register_static(Duration))

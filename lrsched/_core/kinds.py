@@ -14,7 +14,7 @@ def or_duration(kind: Kind) -> Kind:
     def convert(value: Any) -> Any:
         if not isinstance(value, Duration):
             return kind.convert(value)
-        if kind.holds is int and type(value.steps) is not int:
+        if kind.item_type is int and type(value.steps) is not int:
             raise TypeError
         return value
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any, NoReturn, overload
 
 from lrsched import _plotting
-from lrsched._arrays.compiler import TERMS, Term, call, compiled
+from lrsched._arrays.compiler import TRACING, Expr, compiled, defer
 from lrsched._arrays.namespace import (
-    LARGEST_COUNT,
+    MAX_COUNT,
     as_count,
     as_python,
     as_result,
@@ -66,7 +66,7 @@ class Schedule(Recipe):
     def __call__(self, count: Any) -> Any:
         """The learning rate after `count` updates."""
         kind = type(count)
-        if (kind is int or kind is float) and 0 <= count <= LARGEST_COUNT:
+        if (kind is int or kind is float) and 0 <= count <= MAX_COUNT:
             compiled = self._compiled
             if compiled is not None:
                 return compiled(count)
@@ -74,8 +74,8 @@ class Schedule(Recipe):
                 if self._called is not None:
                     self._note_call()
                 return self._definition.body(SCALARS, count, *self._values)
-        if kind is Term:
-            return self._recorded(count)
+        if kind is Expr:
+            return self._traced(count)
         if not self._resolved:
             _refuse_unresolved(self)
         arrays = (count, *self._arrays) if is_array(count) else self._arrays
@@ -94,12 +94,12 @@ class Schedule(Recipe):
         if again and self._definition.is_own:
             self._set("_compiled", compiled(self._definition.body, self._values))
 
-    def _recorded(self, count: Term) -> Any:
+    def _traced(self, count: Expr) -> Any:
         """The value at a count that is not known yet, as part of a formula that is compiled."""
         if self._definition.is_own:
             with suppress(TypeError):
-                return self._definition.body(TERMS, count, *self._values)
-        return call(self, count)
+                return self._definition.body(TRACING, count, *self._values)
+        return defer(self, count)
 
     def resolve(
         self,
@@ -144,7 +144,9 @@ class Schedule(Recipe):
         sizes = known_sizes(Refusal("resolve"), given)
 
         def in_steps(kind: Kind, value: Any) -> Any:
-            return value.resolved(sizes, kind.holds is int) if type(value) is Duration else value
+            return (
+                value.resolved(sizes, kind.item_type is int) if type(value) is Duration else value
+            )
 
         resolved: Schedule = self.fold(in_steps, _resolved)
         return resolved
@@ -172,7 +174,7 @@ class Schedule(Recipe):
         if steps is not None:
             return self._sample(steps)
         longest = sum(value for value in self.leaves() if isinstance(value, int))
-        counts, values = self._sample(min(max(4 * longest, 100), LARGEST_COUNT))
+        counts, values = self._sample(min(max(4 * longest, 100), MAX_COUNT))
         span = max(values) - min(values)
         moving = [
             n for n, v in zip(counts, values, strict=True) if abs(v - values[-1]) > 1e-3 * span

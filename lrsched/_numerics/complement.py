@@ -11,7 +11,7 @@ from lrsched._arrays.namespace import is_single, real
 from lrsched._arrays.scalars import is_scalar
 from lrsched._numerics import double_float as pairs
 from lrsched._numerics.double_float import Pair
-from lrsched._numerics.elementary import is_plainly
+from lrsched._numerics.elementary import is_literal
 
 Split = tuple[Pair, Pair]
 
@@ -19,24 +19,24 @@ Split = tuple[Pair, Pair]
 def split(xp: Any, done: Any, left: Any, steps: Any, times: Any = 1) -> Split:
     """done / (times * steps) and left / (times * steps), for what adds up to that."""
 
-    def share(n: Any) -> Pair:
+    def fraction(n: Any) -> Pair:
         if _in_one_float(xp, n):
             return real(xp, n) / real(xp, steps) / real(xp, times), 0.0
         return pairs.ratio(xp, pairs.ratio(xp, n, steps), times)
 
-    return share(done), share(left)
+    return fraction(done), fraction(left)
 
 
 def power(xp: Any, parts: Split, exponent: Any) -> Split:
     """part ** exponent and 1 - part ** exponent."""
-    if is_plainly(exponent, 1.0):
+    if is_literal(exponent, 1.0):
         return parts
     part, _ = parts
     if _in_one_float(xp, part[0]):
-        return (part[0] ** exponent, 0.0), (_lost(xp, parts, exponent), 0.0)
+        return (part[0] ** exponent, 0.0), (_one_minus_power(xp, parts, exponent), 0.0)
     log = pairs.product(xp, _log2(xp, parts), pairs.pair(xp, exponent))
     grown = _at_ends(xp, parts, pairs.power_of_2(xp, log), 0.0, 1.0)
-    return grown, _at_ends(xp, parts, pairs.lost_power_of_2(xp, log), 1.0, 0.0)
+    return grown, _at_ends(xp, parts, pairs.one_minus_exp2(xp, log), 1.0, 0.0)
 
 
 def sine(xp: Any, parts: Split) -> Split:
@@ -54,12 +54,12 @@ def sine(xp: Any, parts: Split) -> Split:
 def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -> Any:
     """first * part ** exponent + second * (1 - part ** exponent)."""
     part, rest = parts
-    nothing = is_plainly(second, 0.0)  # which is left out with its weight
-    if is_plainly(exponent, 1.0):
+    nothing = is_literal(second, 0.0)  # which is left out with its weight
+    if is_literal(exponent, 1.0):
         return first * part[0] if nothing else first * part[0] + second * rest[0]
     if _in_one_float(xp, part[0]):
         kept = first * part[0] ** exponent
-        return kept if nothing else kept + second * _lost(xp, parts, exponent)
+        return kept if nothing else kept + second * _one_minus_power(xp, parts, exponent)
     if type(exponent) is float and exponent in (2.0, 3.0, 4.0):
         kept, series = first * part[0], 1.0
         for _ in range(int(exponent) - 1):
@@ -71,15 +71,15 @@ def weigh_power(xp: Any, first: Any, second: Any, parts: Split, exponent: Any) -
     kept = xp.where(part[0] > 0, kept, 0.0 * kept)
     if nothing:
         return kept
-    lost = pairs.lost_power_of_2(xp, pairs.product(xp, log, times))
-    return kept + second * _at_ends(xp, parts, lost, 1.0, 0.0)[0]
+    remainder = pairs.one_minus_exp2(xp, pairs.product(xp, log, times))
+    return kept + second * _at_ends(xp, parts, remainder, 1.0, 0.0)[0]
 
 
-def _at_ends(xp: Any, parts: Split, x: Pair, at_nothing: float, at_everything: float) -> Pair:
+def _at_ends(xp: Any, parts: Split, x: Pair, at_zero: float, at_one: float) -> Pair:
     """A pair, but the one value where the part is 0 and the other where it is all."""
-    nothing, everything = parts[0][0] == 0, parts[1][0] == 0
-    high = xp.where(everything, at_everything, xp.where(nothing, at_nothing, x[0]))
-    return high, xp.where(everything | nothing, 0.0, x[1])
+    nothing, is_one = parts[0][0] == 0, parts[1][0] == 0
+    high = xp.where(is_one, at_one, xp.where(nothing, at_zero, x[0]))
+    return high, xp.where(is_one | nothing, 0.0, x[1])
 
 
 def _in_one_float(xp: Any, x: Any) -> bool:
@@ -106,7 +106,7 @@ def _log(xp: Any, parts: Split) -> Any:
     return xp.where(near_1, xp.log1p(-xp.where(near_1, rest, 0.0 * rest)), of_part)
 
 
-def _lost(xp: Any, parts: Split, exponent: Any) -> Any:
+def _one_minus_power(xp: Any, parts: Split, exponent: Any) -> Any:
     """1 - part ** exponent, and 1 where there is no part."""
     (part, _), _ = parts
     return xp.where(part > 0, -xp.expm1(exponent * _log(xp, parts)), 1.0 + 0.0 * part)

@@ -150,7 +150,7 @@ def power_of_2(xp: Any, x: Pair) -> Pair:
     return _scale_by_power_of_2(xp, high, whole), _scale_by_power_of_2(xp, low, whole)
 
 
-def lost_power_of_2(xp: Any, x: Pair) -> Pair:
+def one_minus_exp2(xp: Any, x: Pair) -> Pair:
     """1 - 2 ** x as a pair, for x <= 0."""
     near_0 = x[0] > -1 / 8
     z, z_low = product(

@@ -15,10 +15,10 @@ from lrsched._arrays.namespace import (
 from lrsched._arrays.scalars import is_scalar
 from lrsched._numerics import double_float as pairs
 
-LARGEST = 1e38  # where a product of schedules saturates: just below the largest float32
+MAX_PRODUCT = 1e38  # where a product of schedules saturates: just below the largest float32
 
 
-def is_plainly(value: Any, number: float) -> bool:
+def is_literal(value: Any, number: float) -> bool:
     """Whether a value is that Python number, so that what it would leave out can be left out."""
     return type(value) is float and value == number
 
@@ -29,7 +29,7 @@ def progress(xp: Any, count: Any, steps: Any) -> tuple[Any, Any]:
     return done, steps - done
 
 
-def share(xp: Any, part: Any, whole: Any) -> Any:
+def fraction(xp: Any, part: Any, whole: Any) -> Any:
     """part / whole, from 0 to 1. What is left has a share of its own: `1 - done` would cancel."""
     return real(xp, part) / real(xp, whole)
 
@@ -43,12 +43,12 @@ def half_cosine(xp: Any, part: Any, rest: Any, whole: Any) -> Any:
     Each of the three is a number, or an integer and a real that add up to it.
     """
     if is_scalar(xp) or not is_single(xp, part[0] if type(part) is tuple else part):
-        root = xp.sin(math.pi / 2 * (_one(xp, part) / _one(xp, whole)))
+        root = xp.sin(math.pi / 2 * (_as_single(xp, part) / _as_single(xp, whole)))
         return root * root
     # A sine's error would be doubled by squaring. The series of 1 - cos as far as a quarter turn,
     # of which the other half is the mirror image, is right to a unit, and alike on every device.
-    first = _one(xp, part) < _one(xp, rest)
-    x, low = pairs.ratio(xp, _pair(xp, _choose(xp, first, part, rest)), _pair(xp, whole))
+    first = _as_single(xp, part) < _as_single(xp, rest)
+    x, low = pairs.ratio(xp, _as_pair(xp, _where(xp, first, part, rest)), _as_pair(xp, whole))
     square, series = x * x, HALF_COSINE[-1]
     for coefficient in HALF_COSINE[-2:0:-1]:
         series = coefficient + square * series
@@ -56,24 +56,24 @@ def half_cosine(xp: Any, part: Any, rest: Any, whole: Any) -> Any:
     return xp.where(first, risen, 1.0 - risen)
 
 
-def _choose(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     if type(x) is tuple:
-        return tuple(_choose(xp, condition, *each) for each in zip(x, y, strict=True))
+        return tuple(_where(xp, condition, *each) for each in zip(x, y, strict=True))
     return xp.where(condition, x, y)
 
 
-def _one(xp: Any, n: Any) -> Any:
+def _as_single(xp: Any, n: Any) -> Any:
     return real(xp, n[0]) + n[1] if type(n) is tuple else real(xp, n)
 
 
-def _pair(xp: Any, n: Any) -> pairs.Pair:
+def _as_pair(xp: Any, n: Any) -> pairs.Pair:
     return pairs.plus(pairs.pair(xp, n[0]), n[1]) if type(n) is tuple else pairs.pair(xp, n)
 
 
 def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     """value * rate ** (n / steps), the growth by a rate above 1 saturating at 2**64."""
     if is_scalar(xp) or not is_single(xp, n):
-        exponent = share(xp, n, steps)
+        exponent = fraction(xp, n, steps)
         if is_array(rate) or rate > 1:
             exponent = xp.minimum(exponent, _saturating_exponent(xp, rate))
         return value * rate**exponent
@@ -95,13 +95,13 @@ def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> A
 def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
     """e ** (-exponent * (n / steps) ** 2)."""
     if is_scalar(xp) or not is_single(xp, n):
-        return xp.exp(-1.0 * exponent * share(xp, n, steps) ** 2)
+        return xp.exp(-1.0 * exponent * fraction(xp, n, steps) ** 2)
     ratio = pairs.ratio(xp, n, steps)
     log2 = pairs.pair(xp, -1.0 * exponent / math.log(2))
     return pairs.times_power_of_2(xp, 1.0, pairs.product(xp, ratio, ratio), log2)
 
 
-def power_of_many(xp: Any, value: Any, count: Any, each: Any, exponent: Any) -> Any:
+def power_of_product(xp: Any, value: Any, count: Any, each: Any, exponent: Any) -> Any:
     """value * n ** exponent for an exponent <= 0, where n is count * each and at least 1."""
     if is_scalar(xp) or not is_single(xp, count):
         return value * xp.maximum(real(xp, count) * each, 1.0) ** exponent
@@ -119,18 +119,18 @@ def langevin(xp: Any, x: Any) -> Any:
     return x / divisor
 
 
-def lost_exponential(xp: Any, count: Any, time_constant: Any) -> Any:
+def one_minus_exp(xp: Any, count: Any, time_constant: Any) -> Any:
     """1 - e ** (-(count + 1) / time_constant)."""
     if is_scalar(xp) or not is_single(xp, count):
         return -xp.expm1(-(real(xp, count) + 1.0) / time_constant)
     high, low = pairs.pair(xp, count)  # of which the low part has room for one more
     x = pairs.ratio(xp, pairs.normal(high, low + 1.0), time_constant)
-    return pairs.lost_power_of_2(xp, pairs.product(xp, x, pairs.pair(xp, -1 / math.log(2))))[0]
+    return pairs.one_minus_exp2(xp, pairs.product(xp, x, pairs.pair(xp, -1 / math.log(2))))[0]
 
 
-def lost(xp: Any, rate: Any, n: Any) -> Any:
+def one_minus_power(xp: Any, rate: Any, n: Any) -> Any:
     """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
-    if is_plainly(rate, 1.0):
+    if is_literal(rate, 1.0):
         return 0.0
     log = pairs.natural_log(xp, rate)
     return -xp.expm1(xp.minimum(log * real(xp, n), pairs.SATURATION * math.log(2)))

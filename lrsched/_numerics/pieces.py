@@ -4,15 +4,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lrsched._arrays.compiler import call, entry
+from lrsched._arrays.compiler import defer, entry
 from lrsched._arrays.namespace import default_dtype, is_array, look_up, table
 from lrsched._arrays.scalars import is_scalar
 
 
-def count_reached(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
+def segment_index(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     """How many of the ascending `boundaries` are at or before `count`."""
     if is_scalar(xp):
-        return call(bisect_right, boundaries, count)
+        return defer(bisect_right, boundaries, count)
     if xp.__name__ == "numpy" and not any(map(is_array, boundaries)):
         # All comparisons of a long curve would fill the memory.
         return xp.searchsorted(xp.asarray(boundaries, count.dtype), count, side="right")
@@ -37,7 +37,7 @@ def piecewise(
     can neither overflow nor divide by zero there: a masked infinity would make gradients NaN.
     """
     if is_scalar(xp):
-        return call(_piece_at, count, boundaries, pieces)
+        return defer(_piece_at, count, boundaries, pieces)
     if not boundaries:
         return pieces[0](count)
     value = pieces[0](xp.minimum(count, boundaries[0]))
@@ -54,13 +54,13 @@ def _piece_at(count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[
     return pieces[index](count - boundaries[index - 1] if index else count)
 
 
-def sorted_out(
+def piecewise_numpy(
     count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[Any], Any]]
 ) -> Any:
     """`piecewise` for a NumPy array: each piece is evaluated at its own counts alone."""
     xp = count.__array_namespace__()
     flat = count.reshape(-1)
-    place = count_reached(xp, flat, boundaries)
+    place = segment_index(xp, flat, boundaries)
     order = xp.argsort(place, kind="stable")
     ends = xp.searchsorted(place[order], xp.arange(len(pieces)), side="right")
     value, done = xp.empty(flat.shape), 0

@@ -13,11 +13,11 @@ import click
 from click.shell_completion import CompletionItem
 
 import lrsched
-from lrsched._arrays.namespace import LARGEST_COUNT
+from lrsched._arrays.namespace import MAX_COUNT
 from lrsched._core.definition import REGISTRY, Definition
 from lrsched._core.schedule import Schedule
 from lrsched.cli.errors import Refused, attempt
-from lrsched.cli.figures import empty_figure, figure_of, in_terminal, save
+from lrsched.cli.figures import empty_figure, figure_of, save, terminal_plot
 from lrsched.cli.range_test import range_test
 from lrsched.diff import diff as compare
 from lrsched.formats.parse import find, from_repr
@@ -75,8 +75,8 @@ def _output(ctx: Any, param: Any, path: Path | None) -> Path | None:
 
 
 def _positive(ctx: Any, param: Any, steps: int | None) -> int | None:
-    if steps is not None and not 1 <= steps <= LARGEST_COUNT:
-        wanted = f"an integer from 1 to {LARGEST_COUNT} (steps)"
+    if steps is not None and not 1 <= steps <= MAX_COUNT:
+        wanted = f"an integer from 1 to {MAX_COUNT} (steps)"
         raise Refused(f"--steps must be {wanted}, got {steps}")
     return steps
 
@@ -188,7 +188,7 @@ def plot(recipes: tuple[Schedule, ...], steps: int | None, output: Path | None, 
     """Plot recipes, in the terminal or to a file."""
     drawn = steps or max(recipe._curve()[0][-1] for recipe in recipes)
     if output is None:
-        click.echo(attempt(lambda: in_terminal(recipes, drawn, log)))
+        click.echo(attempt(lambda: terminal_plot(recipes, drawn, log)))
     else:
         figure = attempt(lambda: figure_of(recipes, drawn, log))
         _save(figure, output, "\n".join(map(repr, recipes)))

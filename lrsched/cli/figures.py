@@ -9,7 +9,7 @@ from shutil import get_terminal_size
 from typing import Any
 
 from lrsched._core.schedule import Schedule
-from lrsched._plotting import needed
+from lrsched._plotting import import_optional
 
 ROWS, WIDEST = 20, 120  # of a plot in the terminal
 TICKS = 4
@@ -34,7 +34,7 @@ pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; white-space: pre-wr
 def empty_figure() -> Any:
     """A figure for a file."""
     # Not pyplot, which would open a window's backend.
-    return needed("matplotlib.figure", "plot").Figure(figsize=(8, 5), layout="constrained")
+    return import_optional("matplotlib.figure", "plot").Figure(figsize=(8, 5), layout="constrained")
 
 
 def figure_of(recipes: tuple[Schedule, ...], steps: int, log: bool) -> Any:
@@ -60,9 +60,9 @@ def save(figure: Any, output: Path, text: str) -> None:
         figure.savefig(output, dpi=150)
 
 
-def in_terminal(recipes: tuple[Schedule, ...], steps: int, log: bool) -> str:
+def terminal_plot(recipes: tuple[Schedule, ...], steps: int, log: bool) -> str:
     """The curves of some recipes in characters."""
-    figure = needed("plotext", "cli").figure
+    figure = import_optional("plotext", "cli").figure
     width = min(get_terminal_size().columns, WIDEST)
     figure.clear()
     figure.theme("simple").plot_size(width, ROWS).label("step")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
-from lrsched.formats.lookup import Maker, Slot, find_maker
+from lrsched.formats.lookup import Builder, ParamType, find_builder
 from lrsched.formats.parse import read
 from lrsched.formats.serialize import from_dict
 
@@ -83,8 +83,8 @@ def _top(config: Any, prefix: str) -> Schedule:
         return recipe
     config = _as_mapping(config)
     if not isinstance(config, Mapping):
-        wanted = "a mapping, an argparse.Namespace or a recipe as text"
-        _refuse("the config", wanted, config, TypeError)
+        expected = "a mapping, an argparse.Namespace or a recipe as text"
+        _refuse("the config", expected, config, TypeError)
     return _schedule(_entries(config, "", prefix), "", prefix)
 
 
@@ -101,7 +101,7 @@ def _schedule(entries: dict[str, Any], path: str, prefix: str = "") -> Schedule:
     name, maker = _named(entries, path, prefix)
     params = {}
     for key, value in entries.items():
-        slot = maker.slots.get(key, Slot(None, optional=False))
+        slot = maker.slots.get(key, ParamType(None, optional=False))
         if key not in NAMES and (value is not None or slot.optional):
             params[key] = _value(value, slot, _at(path, prefix + key))
     try:
@@ -114,21 +114,21 @@ def _schedule(entries: dict[str, Any], path: str, prefix: str = "") -> Schedule:
     return _fail(path, reason, TypeError)
 
 
-def _named(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Maker]:
+def _named(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Builder]:
     """The name under which a mapping asks for a schedule, and what makes that."""
     given = [key for key in NAMES if entries.get(key) is not None]
     if len(given) != 1:
-        wanted = " or ".join(repr(prefix + key) for key in NAMES)
+        expected = " or ".join(repr(prefix + key) for key in NAMES)
         found = ", ".join(repr(prefix + key) for key in entries) or "none"
-        _fail(path, f"a schedule must have one key {wanted}, got {found}")
+        _fail(path, f"a schedule must have one key {expected}, got {found}")
     name = entries[given[0]]
     if not isinstance(name, str):
         _refuse(_at(path, prefix + given[0]), "the name of a schedule", name, TypeError)
     name = name.removeprefix("lrsched.")
-    return name, _located(path, lambda: find_maker(name))
+    return name, _located(path, lambda: find_builder(name))
 
 
-def _value(value: Any, slot: Slot, path: str) -> Any:
+def _value(value: Any, slot: ParamType, path: str) -> Any:
     value = _as_mapping(value)
     if isinstance(value, Mapping):
         return _schedule(_entries(value, path), path)
@@ -136,18 +136,18 @@ def _value(value: Any, slot: Slot, path: str) -> Any:
         return _of_text(value, slot, path)
     if _is_list(value):
         return tuple(_value(item, slot, at) for at, item in _items(value, path))
-    if slot.holds is int and type(value) is float and value.is_integer():
+    if slot.item_type is int and type(value) is float and value.is_integer():
         return int(value)
     return value
 
 
-def _of_text(text: str, slot: Slot, path: str) -> Any:
+def _of_text(text: str, slot: ParamType, path: str) -> Any:
     """A number or a value as `repr` prints it, where the parameter is a number or a schedule."""
-    if slot.holds in (int, float):
+    if slot.item_type in (int, float):
         for number in (int, float):
             with contextlib.suppress(ValueError):
                 return _value(number(text), slot, path)
-    if slot.holds is not None and ("(" in text or "[" in text):
+    if slot.item_type is not None and ("(" in text or "[" in text):
         value = read(f"from_config: {path}", text)
         return value if isinstance(value, str) else _value(value, slot, path)
     return text

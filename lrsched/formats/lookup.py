@@ -16,22 +16,22 @@ from lrsched.formats.transformers_names import BUILDERS, from_name
 from lrsched.schedules.recipes import RECIPES
 
 
-class Slot(NamedTuple):
+class ParamType(NamedTuple):
     """What a parameter takes: int, float or Schedule (or several), or something else; or None."""
 
-    holds: type | None
+    item_type: type | None
     optional: bool
 
 
-class Maker(NamedTuple):
+class Builder(NamedTuple):
     """What makes the schedule of a name, and its parameters."""
 
     make: Callable[..., Schedule]
     signature: inspect.Signature
-    slots: Mapping[str, Slot]
+    slots: Mapping[str, ParamType]
 
 
-def find_maker(name: str) -> Maker:
+def find_builder(name: str) -> Builder:
     """What makes the schedule of this name; a ValueError offers the nearest name there is."""
     if name in REGISTRY:
         return _of_definition(name)
@@ -42,10 +42,13 @@ def find_maker(name: str) -> Maker:
     raise unknown(name, {*REGISTRY, *RECIPES, *BUILDERS})
 
 
-def _of_definition(name: str) -> Maker:
+def _of_definition(name: str) -> Builder:
     definition = REGISTRY[name]
-    slots = {name: Slot(kind.holds, _takes_none(kind)) for name, kind in definition.kinds.items()}
-    return Maker(definition.factory, definition.signature, slots)
+    slots = {
+        name: ParamType(kind.item_type, _takes_none(kind))
+        for name, kind in definition.kinds.items()
+    }
+    return Builder(definition.factory, definition.signature, slots)
 
 
 def _takes_none(kind: Kind) -> bool:
@@ -55,18 +58,18 @@ def _takes_none(kind: Kind) -> bool:
         return False
 
 
-def _of_function(function: Callable[..., Schedule]) -> Maker:
+def _of_function(function: Callable[..., Schedule]) -> Builder:
     hints = typing.get_type_hints(function)
     signature = inspect.signature(function)
-    return Maker(function, signature, {name: _slot(hints[name]) for name in signature.parameters})
+    return Builder(function, signature, {name: _slot(hints[name]) for name in signature.parameters})
 
 
-def _slot(hint: Any) -> Slot:
+def _slot(hint: Any) -> ParamType:
     options = list(_options(hint))
-    for holds, hints in ((int, (int, Whole)), (float, (float, Real)), (Schedule, (Schedule,))):
+    for item_type, hints in ((int, (int, Whole)), (float, (float, Real)), (Schedule, (Schedule,))):
         if any(hint in options for hint in hints):
-            return Slot(holds, type(None) in options)
-    return Slot(None, type(None) in options)
+            return ParamType(item_type, type(None) in options)
+    return ParamType(None, type(None) in options)
 
 
 def _options(hint: Any) -> Iterator[Any]:
@@ -78,11 +81,11 @@ def _options(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Maker:
+def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Builder:
     _, signature, slots = _of_function(builder)
     lr, *others = signature.parameters.values()  # from_name calls the first learning_rate
     learning_rate = lr.replace(name="learning_rate")
-    return Maker(
+    return Builder(
         functools.partial(from_name, name),
         signature.replace(parameters=[learning_rate, *others]),
         {**slots, "learning_rate": slots[lr.name]},

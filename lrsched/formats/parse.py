@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
 from lrsched._core.definition import REGISTRY, Definition
-from lrsched._core.durations import MAKERS, Duration
+from lrsched._core.durations import DURATION_FACTORIES, Duration
 from lrsched._core.schedule import Schedule
 
 T = TypeVar("T")
@@ -38,13 +38,13 @@ def from_repr(text: str) -> Schedule:
     return recipe
 
 
-def read(caller: str, text: str, wanted: type = object) -> Any:
+def read(caller: str, text: str, expected: type = object) -> Any:
     """A value written as its `repr`: a schedule, a duration, a number, a tuple, ...
 
     Errors begin with the `caller` and name the place in the text.
     """
     try:
-        return _Reader(caller, text).read(wanted)
+        return _Reader(caller, text).read(expected)
     except (RecursionError, MemoryError):
         raise ValueError(f"{caller}: the recipe must not be nested this deeply") from None
 
@@ -78,7 +78,7 @@ class _Reader:
         self.indent = text[: len(text) - len(self.source)]
         self.lines = self.source.split("\n")
 
-    def read(self, wanted: type) -> Any:
+    def read(self, expected: type) -> Any:
         try:
             tree = ast.parse(self.source, mode="eval")
         except SyntaxError as error:
@@ -87,7 +87,7 @@ class _Reader:
         except ValueError as error:  # null characters, lone surrogates
             raise ValueError(f"{self.caller}: the recipe must be text: {error}") from None
         value = self.value(tree.body)
-        if not isinstance(value, wanted):
+        if not isinstance(value, expected):
             self.refuse_node(tree.body, "the recipe must be a schedule, got")
         return value
 
@@ -129,9 +129,9 @@ class _Reader:
 
     def maker(self, called: ast.expr) -> Callable[..., Any]:
         name = ast.unparse(called).removeprefix("lrsched.")
-        if name in MAKERS:
-            return MAKERS[name]
-        return self.checked(called, lambda: find(name, MAKERS)).factory
+        if name in DURATION_FACTORIES:
+            return DURATION_FACTORIES[name]
+        return self.checked(called, lambda: find(name, DURATION_FACTORIES)).factory
 
     def call(
         self, node: ast.expr, make: Callable[..., Any], args: Any, keywords: list[ast.keyword]

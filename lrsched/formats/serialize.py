@@ -163,8 +163,10 @@ def _duration(data: Any) -> Duration:
             break
     if not terms:
         units = ", ".join(f'"{unit}"' for unit in UNITS)
-        wanted = f'{{"run": 0.1}} or the like (of {units}), or a list of such and of {{"steps": 5}}'
-        refuse("duration", wanted, data)
+        expected = (
+            f'{{"run": 0.1}} or the like (of {units}), or a list of such and of {{"steps": 5}}'
+        )
+        refuse("duration", expected, data)
     return Duration(tuple(terms), steps or 0)
 
 

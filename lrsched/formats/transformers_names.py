@@ -53,10 +53,10 @@ def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
     warmup(schedule=linear(init_value=0.1, end_value=0.0, steps=90), warmup_steps=10)
     """
     if not isinstance(name, str):
-        _refuse("name", _wanted(), name, TypeError)
+        _refuse("name", _expected(), name, TypeError)
     builder = BUILDERS.get(str(getattr(name, "value", name)))
     if builder is None:
-        _refuse("name", _wanted(), name)
+        _refuse("name", _expected(), name)
     signature = inspect.signature(builder)
     try:
         bound = signature.bind(learning_rate, **parameters)
@@ -66,7 +66,7 @@ def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
     return builder(*bound.args, **bound.kwargs)
 
 
-def _wanted() -> str:
+def _expected() -> str:
     return f"one of {', '.join(BUILDERS)}"
 
 
@@ -97,8 +97,8 @@ def _cosine_waves(lr: float, floor: float, steps: int, num_cycles: float) -> Sch
         return cosine_decay(lr, steps, floor)
     halves = _refuse.check("num_cycles", number("> 0"), num_cycles) * 2
     if halves != int(halves) or steps % int(halves):
-        wanted = f"a whole number that divides {steps} (the steps after the warmup)"
-        _refuse("2 * num_cycles", wanted, halves)
+        expected = f"a whole number that divides {steps} (the steps after the warmup)"
+        _refuse("2 * num_cycles", expected, halves)
     waves = cyclic(lr, floor, up_steps=steps // int(halves), shape="cosine")
     return join([waves, constant(waves(steps))], [steps])
 
@@ -180,9 +180,9 @@ def _warmup_stable_decay(
 ) -> Schedule:
     before, after = _steps(num_warmup_steps=num_warmup_steps, num_decay_steps=num_decay_steps)
     if num_stable_steps is None:
-        wanted = "given, unless num_stable_steps is"
+        expected = "given, unless num_stable_steps is"
         if num_training_steps is None:
-            _refuse("num_training_steps", wanted, None)
+            _refuse("num_training_steps", expected, None)
         (total,) = _steps(num_training_steps=num_training_steps)
         num_stable_steps = total - before - after
     (stable,) = _steps(num_stable_steps=num_stable_steps)

@@ -5,7 +5,7 @@ A range test raises the learning rate over a few hundred updates and records the
 `lrsched_torch.range_test` make one; what is here is the same for both.
 """
 
-from lrsched.range_test.probe import MOST, PROBE_REPEATS, PROBE_STEPS, orders, search
+from lrsched.range_test.probe import MAX_RATES, PROBE_REPEATS, PROBE_STEPS, orders, search
 from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
 from lrsched.range_test.result import Probe, RangeTest
 from lrsched.range_test.suggest import Suggestion
@@ -13,7 +13,7 @@ from lrsched.range_test.valley import NoSuggestion
 
 __all__ = [
     "DIVERGENCE",
-    "MOST",
+    "MAX_RATES",
     "PROBE_REPEATS",
     "PROBE_STEPS",
     "NoSuggestion",

@@ -29,14 +29,14 @@ def running(losses: Array, kept: float, start: float) -> Array:
     return values
 
 
-def until(smooth: Array, times: float, first: int = 1) -> int:
+def cut_where_above(smooth: Array, times: float, first: int = 1) -> int:
     """How many updates are made until the average is above so many times its least value."""
     least = np.minimum.accumulate(smooth)
     above = np.flatnonzero(smooth[first:] > times * least[first:])
     return int(above[0]) + first + 1 if len(above) else len(smooth)
 
 
-def enough(losses: Array, least: int) -> None:
+def require_losses(losses: Array, least: int) -> None:
     """Refuses a curve that a rule cannot be applied to."""
     if len(losses) < least:
         raise NoSuggestion(
@@ -47,7 +47,7 @@ def enough(losses: Array, least: int) -> None:
 
 def _first_is_seed(losses: Array) -> Array:
     smooth = running(losses, 0.95, losses[0])
-    return smooth[: until(smooth, 5.0)]
+    return smooth[: cut_where_above(smooth, 5.0)]
 
 
 def torch_lr_finder(rates: Array, losses: Array) -> float:
@@ -58,7 +58,7 @@ def torch_lr_finder(rates: Array, losses: Array) -> float:
     divergence wins (suggestions 100 times too high).
     """
     smooth = _first_is_seed(losses)[10:-5]
-    enough(smooth, 2)
+    require_losses(smooth, 2)
     return float(rates[10 + np.gradient(smooth).argmin()])
 
 
@@ -70,7 +70,7 @@ def ignite(rates: Array, losses: Array) -> float:
     """
     smooth = _first_is_seed(losses)
     falling = smooth[: smooth.argmin() + 1]
-    enough(falling, 3)
+    require_losses(falling, 3)
     return float(rates[1 + (falling[2:] - falling[:-2]).argmin()])
 
 
@@ -84,8 +84,8 @@ def lightning(rates: Array, losses: Array) -> float:
     """
     counts = np.arange(1, len(losses) + 1)
     smooth = running(losses, 0.98, 0.0) / (1.0 - 0.98 ** (counts + 1))
-    smooth = smooth[: until(smooth, 4.0)][10:-1]
-    enough(smooth, 2)
+    smooth = smooth[: cut_where_above(smooth, 4.0)][10:-1]
+    require_losses(smooth, 2)
     found = np.gradient(smooth, rates[10 : 10 + len(smooth)])
     return float(rates[10 + found.argmin()])
 
@@ -93,8 +93,8 @@ def lightning(rates: Array, losses: Array) -> float:
 def _fastai(rates: Array, losses: Array) -> tuple[Array, Array]:
     """The part of the curve that fastai's four rules look at."""
     smooth = running(losses, 0.98, 0.0) / (1.0 - 0.98 ** np.arange(1, len(losses) + 1))
-    kept = slice(len(losses) // 10, max(0, until(smooth, 4.0, first=0) - 5))
-    enough(smooth[kept], 2)
+    kept = slice(len(losses) // 10, max(0, cut_where_above(smooth, 4.0, first=0) - 5))
+    require_losses(smooth[kept], 2)
     return rates[kept], smooth[kept]
 
 
@@ -123,7 +123,7 @@ def slide(rates: Array, losses: Array) -> float:
     Known fault: they agree when they differ by at most 0.005, whatever the scale of the loss.
     """
     rates, smooth = _fastai(rates, losses)
-    enough(smooth, 16)
+    require_losses(smooth, 16)
     slopes = np.gradient(smooth)
     right, left = len(smooth) - 1, len(smooth) - 16
     found = left

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._plotting import needed
+from lrsched._plotting import import_optional
 
 Array = npt.NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 
 def draw(tests: Sequence[Picture], ax: Any) -> Any:
     """Draw tests over each other on matplotlib axes (new ones where `ax` is None)."""
-    pyplot = needed("matplotlib.pyplot", "plot")
+    pyplot = import_optional("matplotlib.pyplot", "plot")
     if ax is None:
         ax = pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
     for number, test in enumerate(tests):
@@ -49,7 +49,7 @@ def draw(tests: Sequence[Picture], ax: Any) -> Any:
 def svg(test: Picture) -> str | None:
     """The picture of one test as SVG text; None without matplotlib, so that a notebook prints."""
     try:
-        pyplot = needed("matplotlib.pyplot", "plot")
+        pyplot = import_optional("matplotlib.pyplot", "plot")
     except ImportError:
         return None
     text = io.StringIO()

@@ -19,9 +19,9 @@ Orders = npt.NDArray[np.intp]
 
 PROBE_STEPS = 40  # updates of each training
 PROBE_REPEATS = 2  # trainings at each rate, in different orders of the batches
-UPDATES = 128.0  # of a training at whose length the best rate holds as it is read
+REFERENCE_UPDATES = 128.0  # of a training at whose length the best rate holds as it is read
 COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and at last
-MOST = 11  # rates, after which the search is given up
+MAX_RATES = 11  # rates, after which the search is given up
 
 
 def search(
@@ -68,7 +68,7 @@ def probe_rates(suggestion: Suggestion, steps: int = PROBE_STEPS) -> Array:
 
     The shorter a training, the higher its best rate, by the root of the length.
     """
-    centre = suggestion.suggested * max(1.0, UPDATES / steps) ** 0.5
+    centre = suggestion.suggested * max(1.0, REFERENCE_UPDATES / steps) ** 0.5
     rates: Array = centre * 10.0 ** (COARSE * np.arange(-2.0, 3.0))
     return rates
 
@@ -80,7 +80,7 @@ def further_rates(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
     while no loss has fallen; at most 11 in all.
     """
     try:
-        x, height = heights(rates, losses)
+        x, height = scores(rates, losses)
     except NoSuggestion:
         x = np.sort(np.log10(np.asarray(rates, float)))
         height = x
@@ -88,7 +88,7 @@ def further_rates(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
     if best in (0, len(x) - 1):
         side = -1.0 if best == 0 else 1.0
         outside = x[best] + side * COARSE * np.arange(1.0, 3.0)
-        return np.asarray(10.0 ** outside[: max(0, MOST - len(x))], float)
+        return np.asarray(10.0 ** outside[: max(0, MAX_RATES - len(x))], float)
     gaps = np.diff(x[best - 1 : best + 2])
     middles = (x[best] - gaps[0] / 2.0, x[best] + gaps[1] / 2.0)
     wide = [m for m, gap in zip(middles, gaps, strict=True) if gap > 1.5 * FINE]
@@ -122,17 +122,17 @@ def read_probe(
     >>> print(f"{low:.2f} {suggested:.2f} {high:.2f}")
     0.10 0.31 0.55
     """
-    x, height = heights(rates, losses)
+    x, height = scores(rates, losses)
     best = int(height.argmin())
     inside = 0 < best < len(x) - 1
     around = slice(best - 1, best + 2)
     high = float(10.0 ** (vertex(x[around], height[around]) if inside else x[best]))
-    pick = high * min(1.0, np.shape(losses)[-1] / UPDATES) ** 0.5
+    pick = high * min(1.0, np.shape(losses)[-1] / REFERENCE_UPDATES) ** 0.5
     low = float(10.0 ** x[0]) if sweep is None else sweep.low
     return Suggestion(min(low, pick), pick, high)
 
 
-def heights(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
+def scores(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
     """The logarithms of the rates in order, and how high each training ended."""
     rates, losses = np.asarray(rates, float), np.asarray(losses, float)
     losses = losses[:, None] if losses.ndim == 2 else losses

@@ -114,12 +114,12 @@ class RangeTest:
             NoSuggestion: the curve shows none; the message has the reason. It is a ValueError.
             ValueError: there is no such method.
         """
-        found = suggest(*self._curve(), method)
+        found = suggest(*self._extended(), method)
         if self.probe is not None and method == "default":
             return read_probe(self.probe.learning_rates, self.probe.losses, found)
         return found
 
-    def _curve(self) -> tuple[Array, Array]:
+    def _extended(self) -> tuple[Array, Array]:
         """Rates and losses, with what a NaN or an infinity ended going on for half a decade.
 
         Where training stopped because the loss was not finite, the rates above are as bad.
@@ -141,7 +141,7 @@ class RangeTest:
             NoSuggestion: fewer than two of the repeats suggest one.
         """
         found = []
-        rates, rows = self._curve()
+        rates, rows = self._extended()
         for losses in np.atleast_2d(rows):
             try:
                 found.append(math.log10(suggest(rates, losses, method).suggested))
@@ -180,7 +180,7 @@ class RangeTest:
             warmup_steps = total // 20
         return warmup_cosine(self.suggest().suggested, total_steps, warmup_steps)
 
-    def labelled(self, label: str) -> RangeTest:
+    def with_label(self, label: str) -> RangeTest:
         """The same test under another name in figures and files."""
         return replace(self, label=label)
 

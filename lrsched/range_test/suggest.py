@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from lrsched.range_test.finders import FINDERS
 from lrsched.range_test.valley import (
-    FEWEST,
+    MIN_LOSSES,
+    MIN_WINDOW,
     START,
     WIDTH,
-    WITHIN,
     NoSuggestion,
     Valley,
     local_lines,
@@ -29,8 +29,8 @@ __all__ = ["NoSuggestion", "Suggestion", "smoothed", "suggest"]
 
 Array = npt.NDArray[np.float64]
 
-NEARLY = 0.9  # of the fall: the rate that is read off
-UPDATES = 64.0  # for each decade, at which rates hold as they are read
+SUGGESTED_FALL = 0.9  # of the fall: the rate that is read off
+REFERENCE_DENSITY = 64.0  # for each decade, at which rates hold as they are read
 
 
 class Suggestion(NamedTuple):
@@ -89,12 +89,12 @@ def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default"
     known = ("default", "steepest", *FINDERS)
     if method not in known:
         raise ValueError(f"suggest: method must be one of {', '.join(known)}, got {method!r}")
-    rates, losses = usable(rates, losses)
+    rates, losses = monotone(rates, losses)
     found = valley(rates, losses)
     end = float(10.0 ** found.log_rates[found.lowest])
     low, pick, high = (
-        min(end, rate * (found.density(rate) / UPDATES) ** 0.5)
-        for rate in (found.rate(START), found.rate(NEARLY), end)
+        min(end, rate * (found.density(rate) / REFERENCE_DENSITY) ** 0.5)
+        for rate in (found.rate(START), found.rate(SUGGESTED_FALL), end)
     )
     if method == "steepest":
         pick = steepest(found)
@@ -118,13 +118,13 @@ def smoothed(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
     for too few updates, the median is left as it is; where that is not finite, it is NaN.
     """
     try:
-        used, found = usable(rates, losses)
+        used, found = monotone(rates, losses)
     except NoSuggestion:
         return median(losses)
     x, y = np.log10(used), found[np.isfinite(found)]
     x = x[: len(y)]
     step = (x[-1] - x[0]) / (len(x) - 1)
-    width = max(WIDTH / 3.0, WITHIN / 2.0 * step)
+    width = max(WIDTH / 3.0, MIN_WINDOW / 2.0 * step)
     middle = quantiles(y, windows(x, width), 0.5)
     with np.errstate(divide="ignore"):
         places = np.log10(np.maximum(np.asarray(rates, float), 0.0))
@@ -132,7 +132,7 @@ def smoothed(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
     return np.where(places <= x[-1], fitted, np.nan)
 
 
-def usable(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
+def monotone(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
     """The updates that count, and their losses: finite ones first, then infinite ones."""
     rates, losses = np.asarray(rates, float), np.atleast_2d(np.asarray(losses, float))
     if rates.ndim != 1 or losses.ndim != 2 or losses.shape[1] != len(rates):
@@ -145,10 +145,10 @@ def usable(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
     highest = np.maximum.accumulate(np.concatenate([[0.0], rates[:-1]]))
     rising = rates > highest
     number = int((rising & finite).sum())
-    if number < FEWEST:
+    if number < MIN_LOSSES:
         raise NoSuggestion(
             f"only {number} updates have a finite loss at a rate above all before, which is less "
-            f"than {FEWEST}: start lower, or raise the rate in more steps"
+            f"than {MIN_LOSSES}: start lower, or raise the rate in more steps"
         )
     return rates[rising], np.where(finite, found, np.inf)[rising]
 

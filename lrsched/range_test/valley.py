@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-FEWEST = 10  # losses that a reading needs
-OUTSET = 0.8  # decades at the start whose median loss is the level to fall from
+MIN_LOSSES = 10  # losses that a reading needs
+BASELINE_DECADES = 0.8  # decades at the start whose median loss is the level to fall from
 WIDTH = 0.3  # decades: the window of the median and the deviation of the Gaussian kernel,
-WITHIN = 4.0  # but so many updates at least
+MIN_WINDOW = 4.0  # but so many updates at least
 SOFTENING = 0.1  # of the fall, added before the logarithm
-HIGH = 0.8  # the quantile of the losses around that shows divergence
+DIVERGENCE_QUANTILE = 0.8  # the quantile of the losses around that shows divergence
 START = 0.1  # of the fall: training has begun
-EVIDENCE = 4.0  # standard errors between the levels before and after the fall
+MIN_STANDARD_ERRORS = 4.0  # standard errors between the levels before and after the fall
 GRID = 0.02  # decades between the points at which the smooth curve is taken
 
 
@@ -24,7 +24,7 @@ class NoSuggestion(ValueError):  # noqa: N818  # an answer rather than a failure
     """The curve shows no learning rate; the message says why, and what to change."""
 
 
-class Curve(NamedTuple):
+class SmoothCurve(NamedTuple):
     """The smooth losses of a range test at evenly spaced logarithms (to base 10) of its rates."""
 
     log_rates: Array
@@ -59,12 +59,12 @@ class Valley(NamedTuple):
         return float(10.0 ** np.interp(part, self.fall[pair], self.log_rates[pair]))
 
 
-def curve(rates: Array, losses: Array) -> Curve:
+def curve(rates: Array, losses: Array) -> SmoothCurve:
     """The smooth curve of losses at rising rates, the first of them finite, then infinite ones."""
     x = np.log10(rates)
-    width = max(WIDTH, WITHIN * (x[-1] - x[0]) / (len(x) - 1))
+    width = max(WIDTH, MIN_WINDOW * (x[-1] - x[0]) / (len(x) - 1))
     around = windows(x, width)
-    outset = max(FEWEST // 2, int((x < x[0] + OUTSET).sum()))
+    outset = max(MIN_LOSSES // 2, int((x < x[0] + BASELINE_DECADES).sum()))
     level = float(np.median(losses[:outset]))
     diverged = divergence(losses, outset, level, around)
     middle = quantiles(losses[:diverged], around, 0.5)
@@ -73,7 +73,7 @@ def curve(rates: Array, losses: Array) -> Curve:
     heights = scaled(quantiles(ceiled, around, 0.5), level, depth)
     at = np.arange(x[0], x[-1] + GRID / 2.0, GRID)
     height = local_lines(x, heights, at, width)
-    return Curve(at, height, outset, diverged)
+    return SmoothCurve(at, height, outset, diverged)
 
 
 def valley(rates: Array, losses: Array) -> Valley:
@@ -86,13 +86,13 @@ def valley(rates: Array, losses: Array) -> Valley:
     start = float(np.median(height[at <= x[outset - 1]]))
     lowest = int(height.argmin())
     if at[lowest] - x[0] < WIDTH:
-        raise nowhere(rates)
+        raise no_fall(rates)
     found = Valley(at, (start - height) / (start - height[lowest]), lowest, x)
     before = max(outset, int((rates < found.rate(START)).sum()))
     drop, noise, errors = significance(x[:diverged], losses[:diverged], before, at[lowest])
     if drop <= 0.0:
-        raise nowhere(rates)
-    if errors < EVIDENCE:
+        raise no_fall(rates)
+    if errors < MIN_STANDARD_ERRORS:
         raise NoSuggestion(
             f"the loss falls by {drop:.3g}, which its noise of {noise:.3g} in each update could "
             "do alone: use larger batches, more updates or more repeats, or raise end_value"
@@ -104,7 +104,7 @@ def valley(rates: Array, losses: Array) -> Valley:
     return found
 
 
-def nowhere(rates: Array) -> NoSuggestion:
+def no_fall(rates: Array) -> NoSuggestion:
     """The refusal of a curve that only rises."""
     return NoSuggestion(
         f"the loss is nowhere lower than at the first rates, from {rates[0]:.3g}: start lower, or "
@@ -117,8 +117,8 @@ def divergence(losses: Array, outset: int, level: float, around: Windows) -> int
     finite = int(np.isfinite(losses).sum())
     losses = losses[:finite]
     depth = level - float(quantiles(losses, around, 0.5).min())
-    bound = float(np.quantile(losses[:outset], HIGH)) + depth
-    above = quantiles(losses, around, HIGH)[outset:] > bound
+    bound = float(np.quantile(losses[:outset], DIVERGENCE_QUANTILE)) + depth
+    above = quantiles(losses, around, DIVERGENCE_QUANTILE)[outset:] > bound
     return outset + int(above.argmax()) if above.any() else finite
 
 

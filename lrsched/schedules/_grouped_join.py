@@ -8,32 +8,32 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, get_args
 
-from lrsched._arrays.namespace import LARGEST_COUNT, default_dtype, is_array, look_up, table
+from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, look_up, table
 from lrsched._core.kinds import Value
 from lrsched._core.schedule import Schedule
-from lrsched._numerics.pieces import count_reached
+from lrsched._numerics.pieces import segment_index
 
 Groups = list[list[int]]
 
 _, VALUE = get_args(Value)
 
-MANY = 5  # alike schedules from which on the look-ups take less than to evaluate each
+MIN_GROUP = 5  # alike schedules from which on the look-ups take less than to evaluate each
 
 
-def alike(schedules: Sequence[Schedule]) -> Groups | None:
+def group_by_structure(schedules: Sequence[Schedule]) -> Groups | None:
     """The places of schedules that differ in numbers alone; None where there are not many."""
-    if len(schedules) < MANY:
+    if len(schedules) < MIN_GROUP:
         return None
     groups: dict[Hashable, list[int]] = {}
     for place, schedule in enumerate(schedules):
-        groups.setdefault(_outline(schedule), []).append(place)
-    return list(groups.values()) if any(len(x) >= MANY for x in groups.values()) else None
+        groups.setdefault(_structure(schedule), []).append(place)
+    return list(groups.values()) if any(len(x) >= MIN_GROUP for x in groups.values()) else None
 
 
-def _outline(schedule: Schedule) -> Hashable:
+def _structure(schedule: Schedule) -> Hashable:
     """What is the same in schedules that are alike: all but the numbers that may be looked up."""
     parts = (
-        _outline(value)
+        _structure(value)
         if isinstance(value, Schedule)
         else _type(value)
         if _is_number(schedule, name, value)
@@ -51,7 +51,9 @@ def _is_number(schedule: Schedule, name: str, value: Any) -> bool:
     if is_array(value):
         return bool(value.shape == ())
     kind = schedule._definition.kinds[name]
-    return (type(value) is int and kind.holds is int) or (type(value) is float and kind is VALUE)
+    return (type(value) is int and kind.item_type is int) or (
+        type(value) is float and kind is VALUE
+    )
 
 
 def _type(value: Any) -> str:
@@ -66,25 +68,25 @@ def _same(value: Any) -> Hashable:
     return type(value), value  # 1, 1.0 and True are equal and not the same
 
 
-def in_turn(
+def grouped_piecewise(
     xp: Any, count: Any, boundaries: Sequence[Any], schedules: Sequence[Schedule], groups: Groups
 ) -> Any:
     """`piecewise` at a single count, each group of alike schedules being evaluated once."""
-    place = count_reached(xp, count, boundaries)
-    begins, ends = [0, *boundaries], [*boundaries, LARGEST_COUNT]
+    place = segment_index(xp, count, boundaries)
+    begins, ends = [0, *boundaries], [*boundaries, MAX_COUNT]
     value: Any = 0.0
     for members in groups:
         turn_of = {each: turn for turn, each in enumerate(members)}
-        turn = _picked(xp, [turn_of.get(each, -1) for each in range(len(schedules))], place)
+        turn = _gather(xp, [turn_of.get(each, -1) for each in range(len(schedules))], place)
         at = xp.maximum(turn, 0)
-        begin, end = (_picked(xp, [of[each] for each in members], at) for of in (begins, ends))
+        begin, end = (_gather(xp, [of[each] for each in members], at) for of in (begins, ends))
         elapsed = xp.minimum(xp.maximum(count, begin), end) - begin
-        found = _merged(xp, [schedules[each] for each in members], at)(elapsed)
+        found = _gathered(xp, [schedules[each] for each in members], at)(elapsed)
         value = xp.where(turn < 0, value, found)
     return value
 
 
-def _merged(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
+def _gathered(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
     """The schedule at a place, as one with arrays for hyperparameters."""
     first = schedules[0]
     if len(schedules) == 1:
@@ -95,9 +97,9 @@ def _merged(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
     return Schedule(
         first._definition,
         tuple(
-            _merged(xp, column, at)
+            _gathered(xp, column, at)
             if isinstance(column[0], Schedule)
-            else _picked(xp, column, at)
+            else _gather(xp, column, at)
             if _is_number(first, name, column[0])
             else column[0]
             for name, column in columns
@@ -105,7 +107,7 @@ def _merged(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
     )
 
 
-def _picked(xp: Any, numbers: Sequence[Any], at: Any) -> Any:
+def _gather(xp: Any, numbers: Sequence[Any], at: Any) -> Any:
     whole = type(numbers[0]) is int or (
         is_array(numbers[0]) and xp.isdtype(numbers[0].dtype, "integral")
     )

@@ -8,8 +8,8 @@ from lrsched._core.checks import Real, choice, number, ordered
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Positive, Power, Steps, Value
 from lrsched._numerics import complement as _splits
-from lrsched._numerics.elementary import exponential, is_plainly, progress, share
-from lrsched._numerics.shapes import Shape, between
+from lrsched._numerics.elementary import exponential, fraction, is_literal, progress
+from lrsched._numerics.shapes import Shape, interpolate
 
 
 @schedule
@@ -49,7 +49,7 @@ def anneal(
     0.5
     """
     done, left = progress(xp, count, steps)
-    return between(xp, init_value, end_value, done, left, steps, shape)
+    return interpolate(xp, init_value, end_value, done, left, steps, shape)
 
 
 @schedule
@@ -83,7 +83,7 @@ def rex(
     0.6666666666666666
     """
     done, left = progress(xp, count, steps)
-    p, q = share(xp, done, steps), share(xp, left, steps)
+    p, q = fraction(xp, done, steps), fraction(xp, left, steps)
     whole = beta * p + q  # beta + (1 - beta) (1 - p)
     return init_value * (q / whole) + end_value * (beta * p / whole)
 
@@ -125,8 +125,8 @@ def k_decay(
     [0.19715, 0.5, 0.853553]
     """
     done, left = progress(xp, count, steps)
-    if is_plainly(k, 1.0) and is_plainly(power, 1.0):
-        return between(xp, init_value, end_value, done, left, steps, shape)
+    if is_literal(k, 1.0) and is_literal(power, 1.0):
+        return interpolate(xp, init_value, end_value, done, left, steps, shape)
     parts = _splits.power(xp, _splits.split(xp, done, left, steps), k)
     if shape == "cosine":
         parts = _splits.sine(xp, parts)

@@ -19,8 +19,8 @@ def _power_of_2(value: Any) -> Any:
     return value
 
 
-_wanted = f"a power of 2 from 1 to {2**_BITS} (steps)"
-PowerOf2 = Annotated[Whole, dataclasses.replace(STEPS, wanted=_wanted, convert=_power_of_2)]
+_expected = f"a power of 2 from 1 to {2**_BITS} (steps)"
+PowerOf2 = Annotated[Whole, dataclasses.replace(STEPS, expected=_expected, convert=_power_of_2)]
 
 
 @schedule(check=ordered("lowest_value", "peak_value"))

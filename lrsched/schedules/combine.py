@@ -7,10 +7,10 @@ from lrsched._arrays.scalars import is_scalar
 from lrsched._core.checks import Refusal
 from lrsched._core.decorator import Inner, Inners, schedule
 from lrsched._core.kinds import Boundaries, Phase, Value
-from lrsched._numerics.elementary import LARGEST, progress
-from lrsched._numerics.pieces import piecewise, sorted_out
-from lrsched._numerics.shapes import Shape, between
-from lrsched.schedules._grouped_join import alike, in_turn
+from lrsched._numerics.elementary import MAX_PRODUCT, progress
+from lrsched._numerics.pieces import piecewise, piecewise_numpy
+from lrsched._numerics.shapes import Shape, interpolate
+from lrsched.schedules._grouped_join import group_by_structure, grouped_piecewise
 
 
 @schedule
@@ -56,7 +56,7 @@ def warmup(
         nothing = 1 * (warmup_steps == 0)
         at, steps = xp.maximum(count, nothing), warmup_steps + nothing
     done, left = progress(xp, at, steps)
-    return between(xp, following, init_value, left, done, steps, shape)
+    return interpolate(xp, following, init_value, left, done, steps, shape)
 
 
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -90,11 +90,11 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     """
     if is_scalar(xp) or any(getattr(each, "ndim", 0) for each in boundaries):
         return piecewise(xp, count, boundaries, schedules)
-    if count.ndim == 0 and (groups := alike(schedules)):
-        return in_turn(xp, count, boundaries, schedules, groups)
+    if count.ndim == 0 and (groups := group_by_structure(schedules)):
+        return grouped_piecewise(xp, count, boundaries, schedules, groups)
     plain = not any(map(is_array, boundaries)) and all(each.is_plain for each in schedules)
     if plain and xp.__name__ == "numpy":
-        return sorted_out(count, boundaries, schedules)
+        return piecewise_numpy(count, boundaries, schedules)
     return piecewise(xp, count, boundaries, schedules)
 
 
@@ -124,7 +124,7 @@ def then_scale(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner
     [1.0, 0.5, 0.25, 0.0]
     """
     value = schedule(xp.minimum(count, begin)) * factor(xp.maximum(count - begin, 0))
-    return xp.clip(xp.where(count < begin, schedule(count), value), -LARGEST, LARGEST)
+    return xp.clip(xp.where(count < begin, schedule(count), value), -MAX_PRODUCT, MAX_PRODUCT)
 
 
 @schedule
@@ -146,7 +146,7 @@ def scale(xp: Any, count: Any, schedule: Inner, factor: Value) -> Any:
     >>> (linear(1.0, 0.0, 10) * 0.5)(5)
     0.25
     """
-    return xp.clip(factor * schedule(count), -LARGEST, LARGEST)
+    return xp.clip(factor * schedule(count), -MAX_PRODUCT, MAX_PRODUCT)
 
 
 @schedule
@@ -169,4 +169,4 @@ def product(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
     >>> (linear(1.0, 0.0, 10) * linear(0.0, 1.0, 10))(5)
     0.25
     """
-    return xp.clip(first(count) * second(count), -LARGEST, LARGEST)
+    return xp.clip(first(count) * second(count), -MAX_PRODUCT, MAX_PRODUCT)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from lrsched._arrays.compiler import call
-from lrsched._arrays.namespace import LARGEST_COUNT, is_array, is_integral, real
+from lrsched._arrays.compiler import defer
+from lrsched._arrays.namespace import MAX_COUNT, is_array, is_integral, real
 from lrsched._arrays.scalars import SCALARS
 from lrsched._core.checks import Kind, Refusal, Whole, choice, integer, is_traced
 from lrsched._core.decorator import schedule
@@ -19,8 +19,8 @@ from lrsched._core.kinds import (
     Value,
     or_duration,
 )
-from lrsched._numerics.elementary import geometric, lost
-from lrsched._numerics.shapes import SHAPES, between
+from lrsched._numerics.elementary import geometric, one_minus_power
+from lrsched._numerics.shapes import SHAPES, interpolate
 
 MODES = ("triangular", "triangular2", "exp_range")
 
@@ -47,8 +47,8 @@ CycleSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
 def _one_period(refuse: Refusal, params: dict[str, Any]) -> None:
     up, down, rate = params["up_steps"], params["down_steps"], params["decay_rate"]
     down_or_up = up if down is None else down
-    if not (is_traced(up) or is_traced(down_or_up)) and up + down_or_up > LARGEST_COUNT:
-        refuse("up_steps + down_steps", f"<= {LARGEST_COUNT} (steps)", up + down_or_up)
+    if not (is_traced(up) or is_traced(down_or_up)) and up + down_or_up > MAX_COUNT:
+        refuse("up_steps + down_steps", f"<= {MAX_COUNT} (steps)", up + down_or_up)
     if params["mode"] != "exp_range" and not is_traced(rate) and rate != 1:
         refuse("decay_rate", "1.0 unless mode is 'exp_range'", rate)
 
@@ -111,21 +111,27 @@ def cyclic(
     from_init = xp.where(rising, position, up_steps + down_steps - position)
     from_peak = xp.where(rising, up_steps - position, position - up_steps)
     length = from_init + from_peak  # U or D
-    home, away = (weight(xp, from_init, from_peak, length) for weight in SHAPES[shape])
+    init_weight, peak_weight = (
+        weight(xp, from_init, from_peak, length) for weight in SHAPES[shape]
+    )
     if mode == "triangular":
-        return init_value * home + peak_value * away
+        return init_value * init_weight + peak_value * peak_weight
     if callable(mode):
-        scale = call(mode, real(xp, cycle))
-        return init_value * (home + away * (1.0 - scale)) + peak_value * (away * scale)
+        scale = defer(mode, real(xp, cycle))
+        return init_value * (init_weight + peak_weight * (1.0 - scale)) + peak_value * (
+            peak_weight * scale
+        )
     if mode == "triangular2":
-        kept = geometric(xp, peak_value * away, 0.5, cycle)
-        return init_value * (home + away * lost(xp, 0.5, cycle)) + kept
+        peak_term = geometric(xp, peak_value * peak_weight, 0.5, cycle)
+        return (
+            init_value * (init_weight + peak_weight * one_minus_power(xp, 0.5, cycle)) + peak_term
+        )
     # What decays moves weight to `init_value`; what grows adds to the difference.
-    of_rate = xp if is_array(decay_rate) else SCALARS
-    decay, growth = of_rate.minimum(decay_rate, 1.0), of_rate.maximum(decay_rate, 1.0)
-    value = geometric(xp, peak_value * away, decay, count)
-    value = value + init_value * (home + away * lost(xp, decay, count))
-    return value + (init_value - peak_value) * away * lost(xp, growth, count)
+    rate_xp = xp if is_array(decay_rate) else SCALARS
+    decay, growth = rate_xp.minimum(decay_rate, 1.0), rate_xp.maximum(decay_rate, 1.0)
+    value = geometric(xp, peak_value * peak_weight, decay, count)
+    value = value + init_value * (init_weight + peak_weight * one_minus_power(xp, decay, count))
+    return value + (init_value - peak_value) * peak_weight * one_minus_power(xp, growth, count)
 
 
 def _phases_in_order(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -184,18 +190,18 @@ def one_cycle(
     final = initial / final_div_factor
     ends = (top, 2.0 * top, last) if three_phase else (top, last)
     values = (initial, peak_value, initial, final) if three_phase else (initial, peak_value, final)
-    moments = (0, *ends)
+    edges = (0, *ends)
     value: Any = final
     for phase in reversed(range(len(ends))):  # the first that it lies in has the last word
-        begin, end = moments[phase : phase + 2]
+        begin, end = edges[phase : phase + 2]
         length = end - begin
-        meant = length > 0
-        to_end = -_since(xp, count, end)
-        inside = (to_end >= 0) & meant
-        length = (xp if is_array(length) else SCALARS).where(meant, length, 1.0)
-        left = xp.clip(to_end, 0.0, length)
+        nonempty = length > 0
+        remaining = -_since(xp, count, end)
+        inside = (remaining >= 0) & nonempty
+        length = (xp if is_array(length) else SCALARS).where(nonempty, length, 1.0)
+        left = xp.clip(remaining, 0.0, length)
         done = xp.clip(_since(xp, count, begin), 0.0, length)
-        here = between(xp, values[phase], values[phase + 1], done, left, length, anneal)
+        here = interpolate(xp, values[phase], values[phase + 1], done, left, length, anneal)
         value = xp.where(inside, here, value)
     return value
 

@@ -8,8 +8,8 @@ from lrsched._core.checks import Refusal
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Boundaries, Flag, Milestones, Rate, Steps, Value, Values
 from lrsched._numerics.elementary import geometric, progress
-from lrsched._numerics.pieces import count_reached, pick
-from lrsched._numerics.shapes import between
+from lrsched._numerics.pieces import pick, segment_index
+from lrsched._numerics.shapes import interpolate
 
 
 @schedule
@@ -99,7 +99,7 @@ def multi_step_decay(
     >>> [multi_step_decay(1.0, 0.1, (2, 4))(count) for count in (1, 2, 3)]
     [1.0, 0.1, 0.1]
     """
-    reached = count_reached(xp, count, boundaries)
+    reached = segment_index(xp, count, boundaries)
     if is_scalar(xp) or is_array(init_value) or is_array(decay_rate):
         return geometric(xp, init_value, decay_rate, reached)
     stairs = [geometric(SCALARS, init_value, decay_rate, n) for n in range(len(boundaries) + 1)]
@@ -134,7 +134,7 @@ def piecewise_constant(xp: Any, count: Any, values: Values, boundaries: Boundari
     >>> [stairs(count) for count in (99, 100, 150)]
     [1.0, 0.3, 0.1]
     """
-    return pick(xp, values, count_reached(xp, count, boundaries))
+    return pick(xp, values, segment_index(xp, count, boundaries))
 
 
 @schedule
@@ -168,4 +168,4 @@ def cosine_decay(
     ['0.00975528', '0.00500000', '0.00024472', '0.00000000', '0.00000000']
     """
     done, left = progress(xp, count, decay_steps)
-    return between(xp, init_value, end_value, done, left, decay_steps, "cosine")
+    return interpolate(xp, init_value, end_value, done, left, decay_steps, "cosine")

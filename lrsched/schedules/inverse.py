@@ -6,7 +6,7 @@ from lrsched._arrays.namespace import real
 from lrsched._core.checks import Real, number
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Flag, Phase, Positive, Rate, Steps, Value
-from lrsched._numerics.elementary import exponential, power_of_many, share
+from lrsched._numerics.elementary import exponential, fraction, power_of_product
 
 
 @schedule
@@ -80,7 +80,7 @@ def inverse_time(
     >>> inverse_time(0.1, decay_rate=1.0, decay_steps=10)(30)
     0.025
     """
-    passed = real(xp, count // decay_steps) if staircase else share(xp, count, decay_steps)
+    passed = real(xp, count // decay_steps) if staircase else fraction(xp, count, decay_steps)
     return init_value / (1.0 + decay_rate * passed)
 
 
@@ -156,4 +156,6 @@ def power_law(
     >>> f"{law(0):.4g} {law(1000):.4g} {law(4000):.4g}"
     '0.02 0.02 0.01037'
     """
-    return xp.minimum(power_of_many(xp, coefficient, count, tokens_per_step, exponent), peak_value)
+    return xp.minimum(
+        power_of_product(xp, coefficient, count, tokens_per_step, exponent), peak_value
+    )

@@ -6,7 +6,7 @@ from lrsched._arrays.namespace import real, whole
 from lrsched._core.checks import Whole, integer
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.kinds import Fraction, OptionalPhase, Phase, Steps
-from lrsched._numerics.elementary import LARGEST
+from lrsched._numerics.elementary import MAX_PRODUCT
 
 Key = Annotated[Whole, integer(0, "a key of the noise")]
 
@@ -65,7 +65,7 @@ def noise(
     noisy = count >= begin
     if end is not None:
         noisy = noisy & (count < end)
-    return xp.clip(schedule(count) * xp.where(noisy, factor, 1.0), -LARGEST, LARGEST)
+    return xp.clip(schedule(count) * xp.where(noisy, factor, 1.0), -MAX_PRODUCT, MAX_PRODUCT)
 
 
 def _draw(n: Any, key: Any) -> Any:

@@ -6,7 +6,7 @@ from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Flag, Positive, Power, Steps, Value
 from lrsched._numerics.complement import split, weigh_power
 from lrsched._numerics.elementary import geometric, progress
-from lrsched._numerics.shapes import between
+from lrsched._numerics.shapes import interpolate
 
 
 @schedule
@@ -57,7 +57,7 @@ def linear(xp: Any, count: Any, init_value: Value, end_value: Value, steps: Step
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
     done, left = progress(xp, count, steps)
-    return between(xp, init_value, end_value, done, left, steps)
+    return interpolate(xp, init_value, end_value, done, left, steps)
 
 
 @schedule

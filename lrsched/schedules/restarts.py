@@ -3,15 +3,15 @@
 import functools
 from typing import Any
 
-from lrsched._arrays.namespace import LARGEST_COUNT, is_array, real
+from lrsched._arrays.namespace import MAX_COUNT, is_array, real
 from lrsched._arrays.scalars import SCALARS, is_scalar
 from lrsched._core.checks import Refusal, Whole, integer, number
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Multiple, Rate, Steps, Value
 from lrsched._core.schedule import Schedule
-from lrsched._numerics.elementary import geometric, is_plainly
-from lrsched._numerics.pieces import count_reached, pick
-from lrsched._numerics.shapes import between
+from lrsched._numerics.elementary import geometric, is_literal
+from lrsched._numerics.pieces import pick, segment_index
+from lrsched._numerics.shapes import interpolate
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.stretch import stretch
 
@@ -57,12 +57,12 @@ def cosine_restarts(
     [1.0, 0.5, 0.0245, 1.0, 0.5, 1.0]
     """
     cycle, done, left, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
-    equal = is_plainly(peak_mult, 1.0)
+    equal = is_literal(peak_mult, 1.0)
     peak = init_value if equal else geometric(xp, init_value, peak_mult, cycle)
     ways = done, left, done + left
-    if not is_plainly(beyond, 0.0):
+    if not is_literal(beyond, 0.0):
         ways = (done, 0.0), (left, beyond), (done + left, beyond)
-    return between(xp, peak, end_value, *ways, "cosine")
+    return interpolate(xp, peak, end_value, *ways, "cosine")
 
 
 def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, ...]:
@@ -78,8 +78,8 @@ def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, .
         starts, ends, beyond = _cycles(SCALARS, first, mult)
     else:
         starts, ends, beyond = _cycles(xp, first, mult)
-        count = xp.minimum(count, LARGEST_COUNT - 1)  # traced starts saturate one above
-    cycle = count_reached(xp, count, starts[1:])
+        count = xp.minimum(count, MAX_COUNT - 1)  # traced starts saturate one above
+    cycle = segment_index(xp, count, starts[1:])
     done = count - pick(xp, starts, cycle, like=count)
     left = pick(xp, ends, cycle, like=count) - count
     growing = cycle, done, left, pick(xp, beyond, cycle)
@@ -96,16 +96,16 @@ def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
     start, length, exact_length = 0 * first, real(xp, first) * 1.0, first
     starts, ends, beyond = [], [], []
     for _ in range(32):
-        room = LARGEST_COUNT - start
+        room = MAX_COUNT - start
         fits = exact_length <= room
-        end = xp.where(fits, start + xp.minimum(exact_length, room), LARGEST_COUNT)
+        end = xp.where(fits, start + xp.minimum(exact_length, room), MAX_COUNT)
         starts.append(start)
         ends.append(end)
         beyond.append(xp.where(fits, 0.0, length - real(xp, room)))
         if xp is SCALARS and not fits:
             break
-        too_long = exact_length > LARGEST_COUNT // mult
-        exact_length = xp.where(too_long, LARGEST_COUNT, exact_length * mult)
+        too_long = exact_length > MAX_COUNT // mult
+        exact_length = xp.where(too_long, MAX_COUNT, exact_length * mult)
         start, length = end, xp.minimum(length * real(xp, mult), 1e19)
     return starts, ends, beyond
 

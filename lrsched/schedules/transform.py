@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from lrsched._arrays.namespace import LARGEST_COUNT
+from lrsched._arrays.namespace import MAX_COUNT
 from lrsched._core.checks import ordered
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.kinds import Phase, Steps, Value
-from lrsched._numerics.elementary import LARGEST, progress
-from lrsched._numerics.shapes import Shape, between
+from lrsched._numerics.elementary import MAX_PRODUCT, progress
+from lrsched._numerics.shapes import Shape, interpolate
 
 
 @schedule(check=ordered("low", "high"))
@@ -50,7 +50,7 @@ def add(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
     >>> (linear(1.0, 0.0, 10) + constant(0.5))(5)
     1.0
     """
-    return xp.clip(first(count) + second(count), -LARGEST, LARGEST)
+    return xp.clip(first(count) + second(count), -MAX_PRODUCT, MAX_PRODUCT)
 
 
 @schedule
@@ -126,7 +126,7 @@ def advance(xp: Any, count: Any, schedule: Inner, steps: Phase) -> Any:
     >>> advance(linear(1.0, 0.0, 10), 5)(0)
     0.5
     """
-    return schedule(xp.minimum(count, LARGEST_COUNT - steps) + steps)
+    return schedule(xp.minimum(count, MAX_COUNT - steps) + steps)
 
 
 @schedule
@@ -233,4 +233,4 @@ def cooldown(
     0.5
     """
     done, left = progress(xp, xp.maximum(count - begin, 0), steps)
-    return between(xp, schedule(xp.minimum(count, begin)), end_value, done, left, steps, shape)
+    return interpolate(xp, schedule(xp.minimum(count, begin)), end_value, done, left, steps, shape)

@@ -12,7 +12,7 @@ from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Rate, RealSteps, Steps, or_duration
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.double_float import natural_log
-from lrsched._numerics.elementary import gaussian, langevin, lost_exponential, progress
+from lrsched._numerics.elementary import gaussian, langevin, one_minus_exp, progress
 from lrsched.schedules.ramp import constant, linear
 
 LogSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
@@ -38,7 +38,7 @@ def exponential_warmup(xp: Any, count: Any, time_constant: RealSteps) -> Any:
     >>> round(exponential_warmup(1 / (1 - 0.999))(999), 6)
     0.632121
     """
-    return lost_exponential(xp, count, time_constant)
+    return one_minus_exp(xp, count, time_constant)
 
 
 @schedule

@@ -10,22 +10,22 @@ from lrsched._core import Refusal
 _refuse = Refusal("range_test")
 
 
-class Feed:
-    """Gives the batches of one update after the other, beginning anew where that can be done.
+class Batches:
+    """The batches of one update after the other, beginning anew where that can be done.
 
-    It ends where they do: at the end of an iterator, which cannot be restarted.
+    They end at the end of an iterator, which cannot be restarted.
 
     Args:
         batches: any iterable.
-        each: how many batches an update takes.
-        remembered: of how many updates, from the first on, to keep the batches in `first`.
+        per_update: how many batches an update takes.
+        keep: of how many updates, from the first on, to keep the batches in `kept`.
     """
 
-    def __init__(self, batches: Iterable[Any], each: int, remembered: int = 0) -> None:
-        self.first: list[list[Any]] = []
+    def __init__(self, batches: Iterable[Any], per_update: int, keep: int = 0) -> None:
+        self.kept: list[list[Any]] = []
         self._batches = batches
-        self._each = each
-        self._remembered = remembered
+        self._per_update = per_update
+        self._keep = keep
 
     def updates(self) -> Generator[list[Any]]:
         """The batches of each update, a list.
@@ -39,9 +39,9 @@ class Feed:
             batch = _NONE
             for batch in self._batches:
                 drawn.append(batch)
-                if len(drawn) == self._each:
-                    if len(self.first) < self._remembered:
-                        self.first.append(drawn)
+                if len(drawn) == self._per_update:
+                    if len(self.kept) < self._keep:
+                        self.kept.append(drawn)
                     yield drawn
                     drawn = []
             if batch is _NONE and not epochs:

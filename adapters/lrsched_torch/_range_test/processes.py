@@ -4,50 +4,65 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
 
 from lrsched._core import Refusal
-from lrsched_torch._range_test.batches import Feed
+from lrsched_torch._range_test.batches import Batches
 
 _refuse = Refusal("range_test")
 
 
-class Alone:
-    """A run of one process, which agrees with itself."""
+class Processes(Protocol):
+    """The processes that test together, each of which calls the same methods in the same order."""
 
-    shows = True
+    is_main: bool  # whether this one shows the progress
 
-    def draws(self, feed: Feed, count: int) -> Generator[list[Any]]:
-        """The batches of each update; processes together agree on `count` of them at a time."""
-        return feed.updates()
+    def batches(self, source: Batches, count: int) -> Generator[list[Any]]:
+        """The batches of each update; the processes agree on `count` updates at a time."""
 
     def mean(self, values: list[float]) -> list[float]:
         """The mean of each value over the processes."""
-        return values
 
     def any(self, flag: bool) -> bool:
         """Whether it is so in any process."""
+
+
+class SingleProcess:
+    """A run of one process, which agrees with itself."""
+
+    is_main = True
+
+    def batches(self, source: Batches, count: int) -> Generator[list[Any]]:
+        """The batches of each update."""
+        return source.updates()
+
+    def mean(self, values: list[float]) -> list[float]:
+        """The values as they are."""
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """The flag as it is."""
         return flag
 
 
-class Together(Alone):
-    """The processes of a group, each of which calls the same methods in the same order."""
+class ProcessGroup:
+    """The processes of a group of torch.distributed."""
 
     def __init__(self, group: dist.ProcessGroup | None, device: torch.device) -> None:
         self._group = group
         # Only a CUDA backend needs tensors on the device; the numbers are on the host.
         self._device = device if dist.get_backend(group) != "gloo" else torch.device("cpu")
-        self.shows = dist.get_rank(group) == 0
+        self.is_main = dist.get_rank(group) == 0
 
-    def draws(self, feed: Feed, count: int) -> Generator[list[Any]]:
+    def batches(self, source: Batches, count: int) -> Generator[list[Any]]:
         """The batches of each update, while every process has some.
 
         An exception in drawing them ends the test in every process.
         """
-        updates = feed.updates()
+        updates = source.updates()
         while True:
             drawn: list[list[Any]] = []
             failed: BaseException | None = None
@@ -55,10 +70,10 @@ class Together(Alone):
                 drawn.extend(itertools.islice(updates, count))
             except Exception as error:
                 failed = error
-            least, whole = self._reduce([len(drawn), failed is None], dist.ReduceOp.MIN)
+            least, none_failed = self._reduce([len(drawn), failed is None], dist.ReduceOp.MIN)
             if failed is not None:
                 raise failed
-            if not whole:
+            if not none_failed:
                 raise RuntimeError("range_test: another process could not draw its batches")
             yield from drawn[: int(least)]
             if least < count:
@@ -80,16 +95,18 @@ class Together(Alone):
         return found
 
 
-def ranks(distributed: bool | dist.ProcessGroup | None, device: torch.device) -> Alone:
+def processes_of(distributed: bool | dist.ProcessGroup | None, device: torch.device) -> Processes:
     """The processes that test together: those of a group, by default of the run."""
     running = dist.is_available() and dist.is_initialized()
     if distributed is None or distributed is True:
         if distributed and not running:
             _refuse("distributed", "None or False where torch.distributed is not initialised", True)
-        return Together(None, device) if running and dist.get_world_size() > 1 else Alone()
+        if running and dist.get_world_size() > 1:
+            return ProcessGroup(None, device)
+        return SingleProcess()
     if distributed is False:
-        return Alone()
+        return SingleProcess()
     if not running or not isinstance(distributed, dist.ProcessGroup):
-        wanted = "True, False, None or a process group"
-        _refuse("distributed", wanted, distributed, TypeError)
-    return Together(distributed, device)
+        expected = "True, False, None or a process group"
+        _refuse("distributed", expected, distributed, TypeError)
+    return ProcessGroup(distributed, device)

@@ -11,12 +11,12 @@ from torch import nn
 from lrsched import Schedule
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
 from lrsched_torch._range_test import checks as _checks
-from lrsched_torch._range_test.batches import Feed
-from lrsched_torch._range_test.processes import ranks
+from lrsched_torch._range_test.batches import Batches
+from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.runner import Metrics, Runner
 from lrsched_torch._range_test.updates import Rates, Step, Updates
 from lrsched_torch._snapshot import training_state as _state
-from lrsched_torch._snapshot.storage import Place
+from lrsched_torch._snapshot.storage import Location
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -36,7 +36,7 @@ def range_test(
     closure: bool | None = None,
     divergence: float | None = DIVERGENCE,
     keep_ratios: bool = True,
-    memory: Place = "device",
+    memory: Location = "device",
     metrics: Metrics | None = None,
     every: int = 10,
     refine: bool = False,
@@ -138,15 +138,15 @@ def range_test(
     closure = _checks.closure_of(optimizer, closure, scaler)
     schedules = _checks.schedules_of(schedule, optimizer, steps, refine)
     rates = Rates(optimizer, schedules, keep_ratios and len(schedules) == 1, steps)
-    together = ranks(distributed, weights[0].device)
+    processes = processes_of(distributed, weights[0].device)
 
     found = _state.found(modules, step, optimizer, batches, metrics)
     extra = [*restore, *([] if scaler is None else [scaler])]
     inside = _state.modules_in([*found, *extra])
     others = _state.trained_elsewhere(inside, weights)
     updates = Updates(step, optimizer, rates, others, scaler, closure)
-    feed = Feed(batches, accumulate, probe_steps * probe_repeats if refine else 0)
-    runner = Runner(updates, feed, together, metrics, every, progress, inside)
+    source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
+    runner = Runner(updates, source, processes, metrics, every, progress, inside)
 
     kept = _state.snapshot([optimizer, *found], extra, memory)
     try:

@@ -14,9 +14,9 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import MOST, NoSuggestion, Probe, RangeTest, Recorder, orders, search
-from lrsched_torch._range_test.batches import Feed
-from lrsched_torch._range_test.processes import Alone
+from lrsched.range_test import MAX_RATES, NoSuggestion, Probe, RangeTest, Recorder, orders, search
+from lrsched_torch._range_test.batches import Batches
+from lrsched_torch._range_test.processes import Processes
 from lrsched_torch._range_test.updates import Updates, means
 from lrsched_torch._snapshot.restore import random_state
 
@@ -35,7 +35,7 @@ class Runner:
     Args:
         updates: makes an update.
         feed: has the batches.
-        ranks: the processes that test together.
+        processes: the processes that test together.
         metrics: the user's function, or None.
         every: how many updates there are from one call of it to the next.
         progress: whether to show a bar.
@@ -45,24 +45,24 @@ class Runner:
     def __init__(
         self,
         updates: Updates,
-        feed: Feed,
-        ranks: Alone,
+        source: Batches,
+        processes: Processes,
         metrics: Metrics | None,
         every: int,
         progress: bool,
         modules: Sequence[nn.Module],
     ) -> None:
         self._updates = updates
-        self._feed = feed
-        self._ranks = ranks
+        self._source = source
+        self._processes = processes
         self._metrics = metrics
         self._every = every
         self._rows: dict[str, list[tuple[int, float]]] = {}
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._modules = modules
-        self._progress = progress and ranks.shows
+        self._progress = progress and processes.is_main
         self._bar: Any = None
-        self._draws: Generator[list[Any]] | None = None
+        self._batches: Generator[list[Any]] | None = None
         self._skips = 0
 
     def sweep(
@@ -91,11 +91,13 @@ class Runner:
         of: Callable[[float], Row],
     ) -> RangeTest:
         """The same test with a probe of the rates around its suggestion, if it has one."""
-        first = self._feed.first
+        kept = self._source.kept
 
         def train(rate: float, order: list[int]) -> list[float]:
             rewind()
-            self._feed = Feed([batch for update in order for batch in first[update]], len(first[0]))
+            self._source = Batches(
+                [batch for update in order for batch in kept[update]], len(kept[0])
+            )
             recorder = Recorder(None)
             self._run([of(rate)] * len(order), recorder, None)
             return recorder.losses
@@ -105,13 +107,13 @@ class Runner:
         except NoSuggestion:
             return swept
         several = orders(len(swept.losses), steps, repeats)
-        self._begin("probe", MOST * several.size)
+        self._begin("probe", MAX_RATES * several.size)
         return replace(swept, probe=Probe(*search(suggestion, several, train)))
 
     def close(self) -> None:
         """Let go of the data, and take the bar away."""
-        if self._draws is not None:
-            self._draws.close()
+        if self._batches is not None:
+            self._batches.close()
         if self._bar is not None:
             self._bar.close()
 
@@ -126,13 +128,13 @@ class Runner:
         make, scaled, last = self._updates.make, self._updates.scaler is not None, len(rows) - 1
         pending: list[list[Any]] = []  # losses that nobody has looked at
         update, measured = 0, -1
-        self._draws = self._ranks.draws(self._feed, self._look_every)
-        for batches in self._draws:
+        self._batches = self._processes.batches(self._source, self._look_every)
+        for batches in self._batches:
             if metrics is not None and update % self._every == 0 and update > measured:
                 self._measure(metrics, update)
                 measured = update
             losses, applied = make(rows[update], batches)
-            if scaled and self._ranks.any(not applied):
+            if scaled and self._processes.any(not applied):
                 if self._gives_up(losses):
                     recorder.stopped = "nonfinite"
                     break
@@ -149,14 +151,14 @@ class Runner:
         else:
             if pending:
                 self._look(pending, recorder)
-        self._draws.close()
+        self._batches.close()
         if self._bar is not None and recorder.stopped != "finished":
             self._bar.total = self._bar.n  # full: it ended early, but did not fail
             self._bar.refresh()
 
     def _look(self, pending: list[list[Any]], recorder: Recorder) -> bool:
         """Look at the losses, and say whether to go on."""
-        values = self._ranks.mean(means(pending))
+        values = self._processes.mean(means(pending))
         pending.clear()
         if self._bar is not None:
             self._bar.update(len(values))
@@ -165,7 +167,7 @@ class Runner:
     def _gives_up(self, losses: list[Any]) -> bool:
         """Whether not to make an update again that the scaler has skipped."""
         self._skips += 1
-        (loss,) = self._ranks.mean(means([losses]))
+        (loss,) = self._processes.mean(means([losses]))
         return self._skips > MOST_SKIPS or not math.isfinite(loss)
 
     def _measure(self, metrics: Metrics, update: int) -> None:

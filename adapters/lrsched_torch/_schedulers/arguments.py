@@ -32,7 +32,7 @@ def check_one_for_each(
         refuse(parameter, f"a list of {len(groups)}, one for each param group", entries)
 
 
-def rates_of(
+def schedules_of(
     refuse: Refusal, schedule: Any, groups: Sequence[Group], keep_ratios: bool
 ) -> tuple[Schedule, ...]:
     """The schedule of all groups, or one for each."""
@@ -61,7 +61,7 @@ def refuse_unresolved(schedules: Iterable[Schedule]) -> None:
             schedule(0)  # names what is missing
 
 
-def remember_rates(groups: Iterable[Group]) -> None:
+def set_initial_lr(groups: Iterable[Group]) -> None:
     """Keep the lr that each group was made with where torch does, who asks for it on resuming.
 
     Here it only tells the groups' proportions.
@@ -77,7 +77,7 @@ def ratios_of(rates: Sequence[float | torch.Tensor]) -> list[float]:
     return [1.0, *(float(rate) / first for rate in rates[1:])]
 
 
-def part_tensors(groups: Iterable[Group], key: str) -> None:
+def unshare_tensors(groups: Iterable[Group], key: str) -> None:
     """Give groups a tensor each: an optimizer puts its default, one tensor, into all of them."""
     seen: set[int] = set()
     for group in groups:

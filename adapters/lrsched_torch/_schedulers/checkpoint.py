@@ -10,7 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched._core import Kind, Refusal, integer
-from lrsched_torch._schedulers.arguments import remember_rates
+from lrsched_torch._schedulers.arguments import set_initial_lr
 
 _STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)
 
@@ -42,7 +42,7 @@ def _listed(recipes: Any) -> str:
     return ", ".join(map(str, recipes)) if isinstance(recipes, list) else str(recipes)
 
 
-class RestartableLR(LRScheduler):
+class ScheduledLR(LRScheduler):
     """A scheduler of torch whose values are functions of its step, which is all it restores."""
 
     recipe: list[str]  # the schedules in the code, as a checkpoint names them
@@ -63,7 +63,7 @@ class RestartableLR(LRScheduler):
         A state dict of another of torch's schedulers is accepted for its step. Warns where the
         checkpoint was written with another recipe or with none, and keeps the code's.
         """
-        self._take_in_added_groups()
+        self._adopt_new_groups()
         self.last_epoch, self._step_count = restored_step(state_dict, self.recipe)
         if self.last_epoch >= 0:
             self._set_learning_rates()
@@ -72,12 +72,12 @@ class RestartableLR(LRScheduler):
         """Refuse param groups that there is no schedule for."""
         raise NotImplementedError
 
-    def _take_in_added_groups(self) -> None:
+    def _adopt_new_groups(self) -> None:
         """Called wherever the values are made."""
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self._check_groups()
-            remember_rates(added)
+            set_initial_lr(added)
             self.base_lrs += [group["initial_lr"] for group in added]
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -94,17 +94,17 @@ class RestartableLR(LRScheduler):
     def _set_learning_rates(self) -> None:
         last: list[Any] = []
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            new: Any = lr if type(group["lr"]) is float else put(group["lr"], lr)
+            new: Any = lr if type(group["lr"]) is float else assign(group["lr"], lr)
             group["lr"] = new
             is_tensor = type(new) is not float and isinstance(new, torch.Tensor)
             last.append(new.clone() if is_tensor else new)
         self._last_lr = last
 
 
-def put(old: Any, new: Any) -> Any:
+def assign(old: Any, new: Any) -> Any:
     """What replaces a group's value: a tensor is filled in place, None leaves a value as it is."""
     if new is None:
         return old
     if isinstance(new, tuple):
-        return tuple(map(put, old, new))
+        return tuple(map(assign, old, new))
     return old.fill_(new) if isinstance(old, torch.Tensor) else new

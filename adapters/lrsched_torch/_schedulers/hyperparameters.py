@@ -15,12 +15,12 @@ from lrsched_torch._schedulers.arguments import (
     check_optimizer,
     check_ratios,
     is_plain_schedule,
-    part_tensors,
     ratios_of,
     refuse_unresolved,
-    remember_rates,
+    set_initial_lr,
+    unshare_tensors,
 )
-from lrsched_torch._schedulers.checkpoint import RestartableLR, put
+from lrsched_torch._schedulers.checkpoint import ScheduledLR, assign
 
 Elements = tuple[Schedule | None, ...]
 Entry = Schedule | Elements | None
@@ -134,7 +134,7 @@ def _parts(entries: Sequence[Any]) -> Iterator[Any]:
         yield from entry if isinstance(entry, tuple) else (entry,)
 
 
-class HyperparameterLR(RestartableLR):
+class HyperparameterLR(ScheduledLR):
     """What `schedule_hyperparameters` returns."""
 
     def __init__(
@@ -150,10 +150,10 @@ class HyperparameterLR(RestartableLR):
             for key, entries in schedules.items()
         ]
         self.keep_ratios = keep_ratios
-        remember_rates(optimizer.param_groups)
+        set_initial_lr(optimizer.param_groups)
         for key, entries in schedules.items():
             if len(entries) > 1 or (key == "lr" and keep_ratios):
-                part_tensors(optimizer.param_groups, key)
+                unshare_tensors(optimizer.param_groups, key)
         super().__init__(optimizer, last_step)
 
     def get_lr(self) -> list[float | torch.Tensor]:
@@ -162,13 +162,13 @@ class HyperparameterLR(RestartableLR):
         What else has a schedule is set in the groups here, as torch's `CyclicLR` sets the momentum,
         so that it follows whatever makes torch set the rates.
         """
-        self._take_in_added_groups()
+        self._adopt_new_groups()
         groups = self.optimizer.param_groups
         values = {key: self._values(key) for key in self.schedules}
         rates = values.pop("lr", [None] * len(groups))
         for key, new in values.items():
             for group, value in zip(groups, new, strict=True):
-                group[key] = put(group[key], value)
+                group[key] = assign(group[key], value)
         return [
             group["lr"] if rate is None else rate for group, rate in zip(groups, rates, strict=True)
         ]

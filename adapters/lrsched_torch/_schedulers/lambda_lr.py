@@ -13,13 +13,13 @@ from lrsched._core import Refusal, integer
 from lrsched_torch._schedulers.arguments import (
     check_one_for_each,
     check_optimizer,
-    part_tensors,
-    rates_of,
     ratios_of,
     refuse_unresolved,
-    remember_rates,
+    schedules_of,
+    set_initial_lr,
+    unshare_tensors,
 )
-from lrsched_torch._schedulers.checkpoint import RestartableLR
+from lrsched_torch._schedulers.checkpoint import ScheduledLR
 
 
 def lambda_lr(
@@ -74,13 +74,13 @@ def lambda_lr(
     """
     refuse = Refusal("lambda_lr")
     check_optimizer(refuse, optimizer)
-    schedules = rates_of(refuse, schedule, optimizer.param_groups, keep_ratios)
+    schedules = schedules_of(refuse, schedule, optimizer.param_groups, keep_ratios)
     last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
     refuse_unresolved(schedules)
     return ScheduleLR(optimizer, schedules, last_step, keep_ratios)
 
 
-class ScheduleLR(RestartableLR, LambdaLR):
+class ScheduleLR(ScheduledLR, LambdaLR):
     """What `lambda_lr` returns."""
 
     def __init__(
@@ -94,14 +94,14 @@ class ScheduleLR(RestartableLR, LambdaLR):
         self.recipe = [repr(schedule) for schedule in schedules]
         self.keep_ratios = keep_ratios
         if keep_ratios or len(schedules) > 1:
-            part_tensors(optimizer.param_groups, "lr")
-        remember_rates(optimizer.param_groups)
+            unshare_tensors(optimizer.param_groups, "lr")
+        set_initial_lr(optimizer.param_groups)
         lambdas: list[Any] = [*schedules] * (len(optimizer.param_groups) // len(schedules))
         super().__init__(optimizer, lambdas, last_step)
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The learning rate of each group at `last_epoch`."""
-        self._take_in_added_groups()
+        self._adopt_new_groups()
         count, groups = self.last_epoch, self.optimizer.param_groups
         if len(self.schedules) > 1:
             return [schedule(count) for schedule in self.schedules]

@@ -12,11 +12,11 @@ from lrsched._core import Refusal, integer
 from lrsched_torch._schedulers.arguments import (
     Group,
     check_optimizer,
-    part_tensors,
-    rates_of,
     ratios_of,
     refuse_unresolved,
-    remember_rates,
+    schedules_of,
+    set_initial_lr,
+    unshare_tensors,
 )
 from lrsched_torch._schedulers.checkpoint import restored_step
 
@@ -77,7 +77,7 @@ def on_device(
             refuse("the optimizer's lr", wanted, lr, TypeError)
         if lr.device != groups[0]["lr"].device:
             refuse("the optimizer's lr", f"on {groups[0]['lr'].device} in every group", lr.device)
-    schedules = rates_of(refuse, schedule, groups, keep_ratios)
+    schedules = schedules_of(refuse, schedule, groups, keep_ratios)
     last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
     refuse_unresolved(schedules)
     return DeviceLR(optimizer, schedules, last_step, keep_ratios)
@@ -98,7 +98,7 @@ class DeviceLR:
     ) -> None:
         self.optimizer = optimizer
         self.schedules = schedules
-        remember_rates(optimizer.param_groups)
+        set_initial_lr(optimizer.param_groups)
         rates = [group["initial_lr"] for group in optimizer.param_groups]
         self._ratios = ratios_of(rates) if keep_ratios else [1.0] * len(rates)
         device = optimizer.param_groups[0]["lr"].device
@@ -148,7 +148,7 @@ class DeviceLR:
         groups: list[Group] = self.optimizer.param_groups
         for group in groups:  # a checkpoint may have brought a float, or a tensor of the host
             group["lr"] = torch.as_tensor(group["lr"], device=self.count.device)
-        part_tensors(groups, "lr")
+        unshare_tensors(groups, "lr")
         self._write()
 
     @torch.no_grad()

@@ -25,7 +25,7 @@ _MOST_OBJECTS = 10_000
 _DEEPEST = 8
 
 
-def stateful(*roots: object) -> list[Any]:
+def reachable_state(*roots: object) -> list[Any]:
     """Modules, parameters, optimizers, schedulers, scalers, loaders and generators in reach.
 
     A function reaches what it closes over, its defaults, the object it is bound to, and the
@@ -127,7 +127,7 @@ def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def unheld(optimizer: torch.optim.Optimizer, found: Iterable[object]) -> bool:
+def has_unfound_parameters(optimizer: torch.optim.Optimizer, found: Iterable[object]) -> bool:
     """Whether some of the optimizer's parameters are neither among these nor in their modules."""
     found = list(found)
     held = {id(p) for x in found if isinstance(x, nn.Module) for p in x.parameters()}

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-Way = Callable[[], object]
+Restore = Callable[[], object]
 
 GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
-def random_state() -> Way:
+def random_state() -> Restore:
     """The way back to the present state of the global generators."""
-    ways: list[Way] = [
+    ways: list[Restore] = [
         functools.partial(torch.set_rng_state, torch.get_rng_state()),
         functools.partial(random.setstate, random.getstate()),
         functools.partial(np.random.set_state, np.random.get_state()),
@@ -34,7 +34,7 @@ def random_state() -> Way:
     return lambda: [way() for way in ways]
 
 
-def generator(generator: Any) -> Way:
+def generator(generator: Any) -> Restore:
     """The way back to the present state of a generator."""
     if isinstance(generator, torch.Generator):
         return functools.partial(generator.set_state, generator.get_state())
@@ -46,7 +46,7 @@ def generator(generator: Any) -> Way:
     return functools.partial(generator.setstate, generator.getstate())
 
 
-def items(container: Any) -> Way:
+def items(container: Any) -> Restore:
     """The way back to the present items of a dict or set, in their order."""
     saved: Any = dict(container) if isinstance(container, dict) else set(container)
 
@@ -62,7 +62,7 @@ def items(container: Any) -> Way:
     return restore
 
 
-def sequence(container: MutableSequence[Any]) -> Way:
+def sequence(container: MutableSequence[Any]) -> Restore:
     """The way back to the present items of a list or deque."""
     saved = list(container)
 

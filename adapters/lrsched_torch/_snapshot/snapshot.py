@@ -18,13 +18,13 @@ from torch.utils.data import DataLoader, Sampler
 
 from lrsched_torch._snapshot.restore import (
     GENERATORS,
-    Way,
+    Restore,
     generator,
     items,
     random_state,
     sequence,
 )
-from lrsched_torch._snapshot.storage import Memory, Place, memory
+from lrsched_torch._snapshot.storage import Location, Storage, memory
 
 # Objects whose attributes are their state.
 STATEFUL = (nn.Module, torch.optim.Optimizer, LRScheduler, torch.amp.GradScaler)
@@ -44,10 +44,10 @@ class Snapshot:
     them stays as it is.
     """
 
-    def __init__(self, place: Place = "device") -> None:
+    def __init__(self, place: Location = "device") -> None:
         self._seen: dict[int, object] = {}  # the values too: an id is one as long as they live
-        self._records: list[Way] = []
-        self._memory: Memory = memory(place)
+        self._records: list[Restore] = []
+        self._memory: Storage = memory(place)
 
     def keep(self, *values: object) -> None:
         """Keep values and what they contain."""
@@ -74,7 +74,7 @@ class Snapshot:
             RuntimeError: some could not be; the rest is as it was.
         """
         failed: list[Exception] = []
-        shards: Way = functools.partial(reshard, self._seen.values())
+        shards: Restore = functools.partial(reshard, self._seen.values())
         with torch.no_grad():
             for restore in (shards, *self._records):
                 try:
@@ -153,7 +153,7 @@ class Snapshot:
 
     def _record_tensor(self, tensor: torch.Tensor) -> Iterable[object]:
         here = _writable(tensor)
-        read = self._memory.put(here)
+        read = self._memory.store(here)
         movable = here.layout == torch.strided and not hasattr(tensor, "to_local")
         address = tensor.data_ptr() if movable else 0
         leaf = tensor.is_leaf

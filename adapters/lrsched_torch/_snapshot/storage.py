@@ -8,31 +8,31 @@ from typing import Literal, Protocol
 
 import torch
 
-Place = Literal["device", "cpu", "disk"]
+Location = Literal["device", "cpu", "disk"]
 
 
-class Memory(Protocol):
+class Storage(Protocol):
     """Keeps copies of tensors."""
 
-    def put(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    def store(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
         """Copy a tensor, and return the way to read the copy."""
 
     def close(self) -> None:
         """Forget all copies."""
 
 
-def memory(place: Place) -> Memory:
+def memory(place: Location) -> Storage:
     """Copies on the tensors' own devices, in the host's memory, or in a temporary file."""
-    return OnDisk() if place == "disk" else InMemory("cpu" if place == "cpu" else None)
+    return DiskStorage() if place == "disk" else MemoryStorage("cpu" if place == "cpu" else None)
 
 
-class InMemory:
+class MemoryStorage:
     """Copies in memory: on a device, or each on that of its tensor."""
 
     def __init__(self, device: str | None) -> None:
         self._device = device
 
-    def put(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    def store(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
         """Copy a tensor."""
         tensor = tensor.detach()
         copy = tensor.clone() if self._device is None else tensor.to(self._device, copy=True)
@@ -42,7 +42,7 @@ class InMemory:
         """Nothing to do: the copies live as long as the ways to read them."""
 
 
-class OnDisk:
+class DiskStorage:
     """Copies in a private temporary file, one tensor at a time in memory.
 
     The file has no name where the system allows it (Linux, macOS), so that not even a killed
@@ -51,12 +51,12 @@ class OnDisk:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="lrsched-")  # noqa: SIM115  # see `close`
-        self._host = InMemory("cpu")
+        self._host = MemoryStorage("cpu")
 
-    def put(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    def store(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
         """Append a tensor's bytes to the file."""
         if tensor.layout != torch.strided or not tensor.numel():
-            return self._host.put(tensor)
+            return self._host.store(tensor)
         here = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
         content = here.view(torch.uint8).numpy()
         start, size, shape, dtype = self._file.tell(), content.size, tensor.shape, tensor.dtype

@@ -12,7 +12,7 @@ from lrsched._core import Refusal
 from lrsched_torch._snapshot import reachable as _reach
 from lrsched_torch._snapshot.restore import GENERATORS
 from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL, Snapshot, reshard
-from lrsched_torch._snapshot.storage import Place
+from lrsched_torch._snapshot.storage import Location
 
 _refuse = Refusal("range_test")
 _KNOWN = (*STATEFUL, *LOADERS, *GENERATORS, torch.Tensor)
@@ -26,15 +26,15 @@ def found(
     Sharded modules among them are as between updates after that.
     """
     if modules is None:
-        objects = _reach.stateful(step, metrics, batches)
+        objects = _reach.reachable_state(step, metrics, batches)
     else:
         several = [modules] if isinstance(modules, nn.Module) else modules
         several = list(several) if isinstance(several, Iterable) else [several]
         if not all(isinstance(module, nn.Module) for module in several):
             _refuse("modules", "a module, several, or None", modules, TypeError)
-        objects = [*several, *_reach.stateful(batches)]
+        objects = [*several, *_reach.reachable_state(batches)]
     reshard(modules_in(objects))
-    if modules is None and _reach.unheld(optimizer, objects):
+    if modules is None and _reach.has_unfound_parameters(optimizer, objects):
         objects += _reach.holders(optimizer)
         reshard(modules_in(objects))
     return objects
@@ -55,7 +55,7 @@ def trained_elsewhere(
     return [p for key, p in inside.items() if key not in own and p.requires_grad]
 
 
-def snapshot(objects: list[Any], extra: list[Any], memory: Place) -> Snapshot:
+def snapshot(objects: list[Any], extra: list[Any], memory: Location) -> Snapshot:
     """The present state of these, and of the global generators."""
     for each in extra:
         if not isinstance(each, _KNOWN) and not _has_state_dict(each):
