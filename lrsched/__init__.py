@@ -1,9 +1,12 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
+from lrsched import _old_paths
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.durations import Duration, epochs, examples, run_fraction, tokens
 from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value
 from lrsched._core.schedule import Schedule
+from lrsched._set_module import set_module
 from lrsched.diff import Diff, diff
 from lrsched.formats.config import from_config
 from lrsched.formats.parse import from_repr
@@ -64,10 +67,12 @@ from lrsched.schedules.warmup_factors import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Array",
     "Diff",
     "Duration",
     "Fraction",
     "Inner",
+    "Namespace",
     "Plateau",
     "PlateauState",
     "Positive",
@@ -142,3 +147,10 @@ __all__ = [
     "warmup_stable_decay",
     "with_restarts",
 ]
+
+set_module(__name__, __all__, globals())
+_old_paths.install()
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "range_test"]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from lrsched._arrays.namespace import default_dtype, device_of, is_array, namespace_of
 from lrsched._arrays.scalars import SCALARS
+from lrsched._arrays.types import Namespace
 from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
 from lrsched._core.definition import kinds_of
 from lrsched._core.kinds import Rate
@@ -211,7 +212,7 @@ def reduce_on_plateau(
 KINDS = kinds_of(reduce_on_plateau, inspect.signature(reduce_on_plateau).parameters)
 
 
-def _observe(xp: Any, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
+def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
     """The rule, on Python numbers or on arrays: torch's, in its order, with `where` for `if`."""
     value, best, bad_steps, cooldown_left = state
     sign = -1 if plateau.mode == "min" else 1
@@ -234,7 +235,7 @@ def _observe(xp: Any, state: PlateauState, metric: Any, plateau: Plateau) -> Pla
     return PlateauState(value, best, bad_steps, cooldown_left)
 
 
-def _as_arrays(xp: Any, state: PlateauState, like: Any) -> PlateauState:
+def _as_arrays(xp: Namespace, state: PlateauState, like: Any) -> PlateauState:
     """The state in the default dtypes, where `like` is."""
     real, integral = default_dtype(xp, "real floating"), default_dtype(xp, "integral")
     dtypes = real, real, integral, integral

@@ -83,7 +83,12 @@ def test_rex(peak: float, low: float, steps: int) -> None:
 @many
 @given(lr=rates, up=warmups, stable=st.integers(0, 30), down=phases, kind=st.data())
 def test_wsd(lr: float, up: int, stable: int, down: int, kind: st.DataObject) -> None:
-    shapes = {"linear": "linear", "cosine": "cosine", "1-sqrt": "1-sqrt", "1-square": "square"}
+    shapes: dict[str, Any] = {
+        "linear": "linear",
+        "cosine": "cosine",
+        "1-sqrt": "1-sqrt",
+        "1-square": "square",
+    }
     theirs: Any = kind.draw(st.sampled_from(sorted(shapes)))
     optimizer = sgd(lr)
     scheduler = get_wsd_schedule(optimizer, up, stable, down, cooldown_type=theirs)

@@ -63,7 +63,7 @@ def test_copies_begin_anew() -> None:
 
 
 def test_the_formulas_of_others_may_branch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lrsched._define.REGISTRY", {})  # which other tests print
+    monkeypatch.setattr("lrsched._core.decorator.REGISTRY", {})  # which other tests print
 
     @lrsched.schedule
     def branching(xp: Any, count: Any, value: lrsched.Value) -> Any:

@@ -284,7 +284,7 @@ def test_one_cycle_lr(
 ) -> None:
     if fraction * steps == 1.0:  # where torch divides by zero
         fraction /= 2
-    shape = "cosine" if anneal == "cos" else "linear"
+    shape: Any = "cosine" if anneal == "cos" else "linear"
     check(
         lambda optimizer: OneCycleLR(
             optimizer,

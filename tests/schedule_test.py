@@ -157,7 +157,7 @@ def test_definitions_that_are_refused() -> None:
         def lone(xp, count, value):  # type: ignore[no-untyped-def]
             return value
 
-    with pytest.raises(ValueError, match=r"the name linear is taken by lrsched\.ramp"):
+    with pytest.raises(ValueError, match=r"the name linear is taken by lrsched\.schedules\.ramp"):
 
         @lrsched.schedule
         def linear(xp, count, value: lrsched.Value):  # type: ignore[no-untyped-def]

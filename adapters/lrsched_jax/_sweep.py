@@ -109,7 +109,7 @@ def _schedules(given: Any) -> tuple[Schedule, ...]:
     wanted = "a sequence of schedules or learning rates"
     if isinstance(given, (str, bytes, Mapping, Schedule)) or not hasattr(given, "__iter__"):
         REFUSE("schedules", wanted, given, TypeError)
-    rate = number("a Schedule or a finite number")
+    rate = replace(number(), expected="a Schedule or a finite number")
     kept = tuple(
         each
         if isinstance(each, Schedule)

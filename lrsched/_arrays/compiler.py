@@ -1,9 +1,9 @@
 """Formulas over Python numbers, compiled into one function of the count.
 
-A formula that is written against an array namespace runs on Python numbers as written
-(`_scalars.SCALARS`), but slowly: every operation is a Python call. `compiled` runs it once on an
-unknown count, a `Expr`, which records what is done to it, and makes one expression of the record,
-which takes a third of the time.
+A formula that is written against an array namespace runs on Python numbers as written (`SCALARS`),
+but slowly: every operation is a Python call. `compiled` runs it once on an unknown count, an
+`Expr`, which records what is done to it, and makes source code of the record, which takes a third
+of the time.
 """
 
 from __future__ import annotations
@@ -13,26 +13,32 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from lrsched._arrays.scalars import SCALARS, ScalarNamespace
+from lrsched._arrays.types import Array
 
-# What stands in an expression for a call, to which parts are not evaluated that are not chosen.
+# Calls written inline, as conditional expressions, so that only the chosen branch is evaluated.
 _INLINE = {
     "minimum": "({1} if {1} < {0} else {0})",
     "maximum": "({1} if {1} > {0} else {0})",
     "clip": "({1} if {0} < {1} else {2} if {0} > {2} else {0})",
     "where": "({1} if {0} else {2})",
+    "take": "{0}[{1}]",
 }
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%"}
 _OPERATORS |= {"pow": "**", "and": "&", "or": "|", "xor": "^"}
 _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 
-DEEPEST = 20  # parts inside of parts of an expression, of which Python's parser takes 200
+MAX_DEPTH = 20  # of nested parentheses in an expression, of which Python's parser takes 200
+
+
+class TracingError(Exception):
+    """A formula that does with the count what no record can hold, such as a branch on it."""
 
 
 class Expr:
-    """A number that is not known yet: how its expression is made of those of its parts."""
+    """A number that is not known yet: the form of its expression, and the parts that fill it."""
 
     __slots__ = ("form", "parts", "serial")
 
@@ -43,10 +49,11 @@ class Expr:
         self.parts = parts
         self.serial = next(self._serials)  # no part is made after the whole
 
-    def __bool__(self) -> bool:
-        raise TypeError("a formula that branches on a number cannot be recorded")
+    def _refuse(self) -> NoReturn:
+        raise TracingError
 
-    __hash__ = None  # type: ignore[assignment]
+    # What would need the number itself.
+    __bool__ = __int__ = __float__ = __index__ = __iter__ = __hash__ = _refuse
 
     def __neg__(self) -> Expr:
         return Expr("(-{0})", (self,))
@@ -63,110 +70,110 @@ for _name, _sign in (_OPERATORS | _COMPARISONS).items():
         setattr(Expr, f"__r{_name}__", _traced_op(_form, backwards=True))
 
 
-def defer(function: Callable[..., Any], *args: Any) -> Any:
-    """A function's value. It need not be a formula: numbers are given to it when they are known."""
-    if not _terms(args):
+def defer(function: Callable[..., Any], *args: Array) -> Array:
+    """Call a function that need not be a formula; on unknown numbers, once they are known."""
+    if not _expressions(args):
         return function(*args)
     places = ", ".join(f"{{{place + 1}}}" for place in range(len(args)))
     return Expr(f"{{0}}({places})", (function, *args))
 
 
 def _lift(name: str, value: Any) -> Any:
-    """A function of `SCALARS` for terms too."""
+    """A function of `SCALARS` for unknown numbers too."""
     if name not in _INLINE:
         return functools.partial(defer, value) if callable(value) else value
-    return lambda *args: Expr(_INLINE[name], args) if _terms(args) else value(*args)
+    return lambda *args: Expr(_INLINE[name], args) if _expressions(args) else value(*args)
 
 
+# The namespace of unknown numbers.
 TRACING = ScalarNamespace(**{name: _lift(name, value) for name, value in vars(SCALARS).items()})
 
 
-def entry(values: Any, index: Any) -> Any:
-    """The value at a place."""
-    return Expr("{0}[{1}]", (values, index)) if type(index) is Expr else values[index]
-
-
 def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any], Any] | None:
-    """A formula with these hyperparameters as a function of the count, of Python numbers all.
+    """A formula with these hyperparameters, Python numbers, as a function of the count.
 
-    None for one that branches on a number, or is too deep to be recorded.
+    None for one that branches on the count, or is too deep to be recorded.
     """
     try:
         result = body(TRACING, Expr("count", ()), *values)
-    except (TypeError, RecursionError):
+    except (TracingError, RecursionError):
         return None
-    known: dict[str, Any] = {}
-    source = "\n".join(["def compiled(count):", *_block(result, known, {}, " ")])
-    exec(compile(source, f"<lrsched.{body.__name__}>", "exec"), known)
-    return known["compiled"]  # type: ignore[no-any-return]
+    names: dict[str, Any] = {}
+    source = "\n".join(["def compiled(count):", *_block(result, names, {}, " ")])
+    exec(compile(source, f"<lrsched.{body.__name__}>", "exec"), names)
+    return names["compiled"]  # type: ignore[no-any-return]
 
 
-def _block(result: Any, known: dict[str, Any], named: dict[int, str], margin: str) -> list[str]:
-    """The lines that return a result. Of a choice, each side is evaluated where it is chosen."""
+def _block(result: Any, constants: dict[str, Any], named: dict[int, str], margin: str) -> list[str]:
+    """The lines that return a result. A choice becomes a branch, each side of it a block.
+
+    `constants` are the objects that the code names, `named` the variables it has, by serial number.
+    """
     if type(result) is not Expr or result.form != _INLINE["where"] or result.serial in named:
-        *lines, text = _lines(result, known, named)
+        *lines, text = _lines(result, constants, named)
         return [*(margin + line for line in lines), f"{margin}return {text}"]
     condition, chosen, other = result.parts
-    *lines, text = _lines(condition, known, named)
+    *lines, text = _lines(condition, constants, named)
     return [
         *(margin + line for line in (*lines, f"if {text}:")),
-        *_block(chosen, known, dict(named), margin + " "),
-        *_block(other, known, named, margin),
+        *_block(chosen, constants, dict(named), margin + " "),
+        *_block(other, constants, named, margin),
     ]
 
 
-def _lines(result: Any, known: dict[str, Any], named: dict[int, str]) -> list[str]:
+def _lines(result: Any, constants: dict[str, Any], named: dict[int, str]) -> list[str]:
     """Assignments of what is used more than once and not named yet; last, the expression."""
-    terms = _unnamed_parts(result, named)
+    expressions = _unnamed_parts(result, named)
     uses = Counter(
         part.serial
-        for term in terms
-        for place, part in enumerate(term.parts)
+        for expression in expressions
+        for place, part in enumerate(expression.parts)
         if type(part) is Expr
-        for _ in range(term.form.count(f"{{{place}}}"))
+        for _ in range(expression.form.count(f"{{{place}}}"))
     )
     lines: list[str] = []
-    text = dict(named)
+    texts = dict(named)
     depth: dict[int, int] = Counter()
-    for term in terms:
-        parts = [_text(part, text, known) for part in term.parts]
-        expression = term.form.format(*parts)
-        depth[term.serial] = 1 + max((depth[part.serial] for part in _terms(term.parts)), default=0)
-        if term.parts and (uses[term.serial] > 1 or depth[term.serial] == DEEPEST):
-            name = named[term.serial] = f"x{len(named)}"
-            lines.append(f"{name} = {expression}")
-            depth[term.serial], expression = 1, name
-        text[term.serial] = expression
-    return [*lines, _text(result, text, known)]
+    for expression in expressions:
+        serial = expression.serial
+        text = expression.form.format(*(_text(x, texts, constants) for x in expression.parts))
+        inside = (depth[part.serial] for part in _expressions(expression.parts))
+        depth[serial] = 1 + max(inside, default=0)
+        if expression.parts and (uses[serial] > 1 or depth[serial] == MAX_DEPTH):
+            name = named[serial] = f"x{len(named)}"
+            lines.append(f"{name} = {text}")
+            depth[serial], text = 1, name
+        texts[serial] = text
+    return [*lines, _text(result, texts, constants)]
 
 
 def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Expr]:
-    """The terms that a result is made of, none before its own parts."""
+    """The expressions that a result is made of, each after its own parts."""
     found: dict[int, Expr] = {}
-    unseen = _terms((result,))
+    unseen = _expressions((result,))
     while unseen:
-        term = unseen.pop()
-        if term.serial not in found and term.serial not in named:
-            found[term.serial] = term
-            unseen.extend(_terms(term.parts))
+        expression = unseen.pop()
+        if expression.serial not in found and expression.serial not in named:
+            found[expression.serial] = expression
+            unseen.extend(_expressions(expression.parts))
     return [found[serial] for serial in sorted(found)]
 
 
-def _text(part: Any, text: dict[int, str], known: dict[str, Any]) -> str:
-    return text[part.serial] if type(part) is Expr else _constant(part, known)
-
-
-def _terms(parts: Iterable[Any]) -> list[Expr]:
+def _expressions(parts: Iterable[Any]) -> list[Expr]:
     return [part for part in parts if type(part) is Expr]
 
 
-def _constant(value: Any, known: dict[str, Any]) -> str:
-    """The text of a number, or the name under which something else is known."""
+def _text(part: Any, texts: dict[int, str], constants: dict[str, Any]) -> str:
+    return texts[part.serial] if type(part) is Expr else _constant(part, constants)
+
+
+def _constant(value: Any, constants: dict[str, Any]) -> str:
+    """The text of a number, or the name that the code has for another object."""
     if type(value) in (int, float, bool) and math.isfinite(value):
         text = repr(value)
         return f"({text})" if text.startswith("-") else text
-    for name, other in known.items():
+    for name, other in constants.items():
         if other is value:
             return name
-    known[f"k{len(known)}"] = value
-    return f"k{len(known) - 1}"
+    constants[f"k{len(constants)}"] = value
+    return f"k{len(constants) - 1}"

@@ -3,9 +3,9 @@
 import numbers
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from lrsched._arrays.scalars import is_scalar
+from lrsched._arrays.types import Array, Device, DType, Namespace
 
 MAX_COUNT = 2**31 - 1  # the largest int32, where optax's counters saturate
 
@@ -20,13 +20,13 @@ def is_array(x: object) -> bool:
 
 
 def _is_tensor(library: str, x: object) -> bool:
-    """Whether `x` is a tensor of that library, which is loaded then."""
+    """Whether `x` is a tensor of that library; where it is not loaded, nothing is."""
     tensor = getattr(sys.modules.get(library), "Tensor", None)
     return tensor is not None and isinstance(x, tensor)
 
 
-def namespace_of(arrays: Iterable[Any]) -> Any:
-    """The array namespace of the first that is not NumPy's, of NumPy where all are."""
+def namespace_of(arrays: Iterable[Array]) -> Namespace:
+    """The namespace of the first array that is not NumPy's, or NumPy's."""
     numpy = None
     for array in arrays:
         if _is_tensor("torch", array):
@@ -44,13 +44,13 @@ def namespace_of(arrays: Iterable[Any]) -> Any:
     return numpy
 
 
-def default_dtype(xp: Any, kind: str) -> Any:
+def default_dtype(xp: Namespace, kind: str) -> DType:
     """The namespace's default dtype of a kind, "real floating" or "integral"."""
     return xp.__array_namespace_info__().default_dtypes()[kind]
 
 
-def as_count(xp: Any, count: Any, like: Any) -> Any:
-    """`count` as an array of the default integer or a real type, from 0 to the largest count.
+def as_count(xp: Namespace, count: Array, like: Array) -> Array:
+    """`count` as an array of the default integer or real dtype, clipped to 0 and `MAX_COUNT`.
 
     Narrow integers are widened, so that `steps - count` cannot overflow in them.
     """
@@ -68,17 +68,17 @@ def as_count(xp: Any, count: Any, like: Any) -> Any:
     return xp.astype(count, default_dtype(xp, "integral"), copy=False)
 
 
-def as_python(count: Any) -> int | float:
-    """A count that is no array as an int or a float, from 0 to the largest count."""
+def as_python(count: object) -> int | float:
+    """A count that is not an array as an int or a float, clipped to 0 and `MAX_COUNT`."""
     if not isinstance(count, numbers.Real) or isinstance(count, bool):
         raise TypeError(f"count must be a number or an array of numbers, got {count!r}")
     if count != count:
         raise ValueError(f"count must be a number of steps, got {count!r}")
-    count = int(count) if isinstance(count, numbers.Integral) else float(count)
-    return 0 if count < 0 else MAX_COUNT if count > MAX_COUNT else count
+    number = int(count) if isinstance(count, numbers.Integral) else float(count)
+    return 0 if number < 0 else MAX_COUNT if number > MAX_COUNT else number
 
 
-def as_result(xp: Any, value: Any, count: Any) -> Any:
+def as_result(xp: Namespace, value: Array, count: Array) -> Array:
     """`value` in the default real dtype (strong, in JAX), with the shape of `count`."""
     dtype = default_dtype(xp, "real floating")
     if not is_array(value):
@@ -87,14 +87,14 @@ def as_result(xp: Any, value: Any, count: Any) -> Any:
     return value if value.ndim >= count.ndim else xp.broadcast_to(value, count.shape)
 
 
-def real(xp: Any, x: Any) -> Any:
+def real(xp: Namespace, x: Array) -> Array:
     """`x`, an integer array made real; Python numbers join any dtype as they are."""
     if is_scalar(xp) or not is_array(x) or not is_integral(xp, x):
         return x
     return xp.astype(x, default_dtype(xp, "real floating"))
 
 
-def whole(xp: Any, x: Any) -> Any:
+def whole(xp: Namespace, x: Array) -> Array:
     """`x` without its fraction, as an integer."""
     if is_scalar(xp):
         return xp.trunc(x)
@@ -103,8 +103,8 @@ def whole(xp: Any, x: Any) -> Any:
     return xp.astype(xp.floor(x), default_dtype(xp, "integral"))
 
 
-def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
-    """Python numbers or scalar arrays as one array, where `like` is."""
+def table(xp: Namespace, values: Sequence[Array], dtype: DType, like: Array) -> Array:
+    """Python numbers or scalar arrays stacked into one array, on the device of `like`."""
     if any(map(is_array, values)):
         return xp.stack([xp.asarray(value, dtype=dtype) for value in values], axis=-1)
     device = device_of(like)
@@ -115,25 +115,34 @@ def table(xp: Any, values: Sequence[Any], dtype: Any, like: Any) -> Any:
     return xp.asarray(values, dtype=dtype, device=device)
 
 
-def look_up(xp: Any, table: Any, index: Any) -> Any:
-    """The entries of a table at an integer index of any shape, none of it outside."""
-    if xp.__name__ == "jax.numpy":  # it checks what is not promised
-        return table.at[index].get(mode="promise_in_bounds")
-    return xp.reshape(xp.take(table, xp.reshape(index, (-1,))), index.shape)
+def take(xp: Namespace, values: Sequence[Array], index: Array, dtype: DType = None) -> Array:
+    """The values at an integer index of any shape, which must be inside.
+
+    The result is an array of `dtype`, by default the default real one; a Python number where the
+    index is one.
+    """
+    if is_scalar(xp):
+        return xp.take(values, index)
+    if dtype is None:
+        dtype = default_dtype(xp, "real floating")
+    array = table(xp, values, dtype, like=index)
+    if xp.__name__ == "jax.numpy":  # it checks an index that it is not promised to be inside
+        return array.at[index].get(mode="promise_in_bounds")
+    return xp.reshape(xp.take(array, xp.reshape(index, (-1,))), index.shape)
 
 
-def is_integral(xp: Any, x: Any) -> bool:
+def is_integral(xp: Namespace, x: Array) -> bool:
     """Whether an array holds integers."""
     return bool(xp.isdtype(x.dtype, "integral"))
 
 
-def is_single(xp: Any, x: Any) -> bool:
+def is_single(xp: Namespace, x: Array) -> bool:
     """Whether an array, made real, has the precision of float32 and not of float64."""
     dtype = default_dtype(xp, "real floating") if is_integral(xp, x) else x.dtype
     return int(xp.finfo(dtype).bits) < 64
 
 
-def device_of(array: Any) -> Any:
-    """The device of a tensor, None for what has no say in it."""
+def device_of(array: Array) -> Device:
+    """The device of a torch tensor; None for other arrays, which are placed by their library."""
     # JAX's tracers have no device to name: under a trace the compiler places the arrays.
     return array.device if _is_tensor("torch", array) else None

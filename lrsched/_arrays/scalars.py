@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 import operator
 from types import SimpleNamespace
-from typing import Any
+
+from lrsched._arrays.types import Namespace
 
 
 class ScalarNamespace(SimpleNamespace):
     """A namespace whose functions take Python numbers."""
 
 
-def is_scalar(xp: Any) -> bool:
-    """Whether a namespace is of Python numbers, known or not."""
+def is_scalar(xp: Namespace) -> bool:
+    """Whether a namespace is that of Python numbers, known or traced."""
     return type(xp) is ScalarNamespace
 
 
+_FROM_MATH = (
+    *("ceil", "floor", "trunc", "sqrt", "exp", "expm1", "log", "log1p", "log2"),
+    *("sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "hypot"),
+)
+
 SCALARS = ScalarNamespace(
-    # The array API's elementwise functions.
-    **{name: getattr(math, name) for name in ("ceil", "floor", "sqrt", "exp", "expm1", "log")},
-    **{name: getattr(math, name) for name in ("log1p", "log2", "sin", "cos", "tan", "tanh")},
-    **{name: getattr(math, name) for name in ("atan", "sinh", "cosh", "trunc", "hypot")},
+    **{name: getattr(math, name) for name in _FROM_MATH},
     abs=abs,
     pow=operator.pow,
     round=round,
@@ -30,6 +33,7 @@ SCALARS = ScalarNamespace(
     maximum=max,
     clip=lambda x, low, high: low if x < low else high if x > high else x,
     where=lambda condition, x, y: x if condition else y,
+    take=lambda values, index: values[index],
     logical_and=operator.and_,
     logical_or=operator.or_,
     logical_not=operator.not_,

@@ -57,12 +57,11 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
     def factory(*args: Any, **kwargs: Any) -> Schedule:
         return Schedule(definition, definition.bind(*args, **kwargs))
 
-    definition.signature = definition.signature.replace(return_annotation=Schedule)
-    del factory.__wrapped__  # its signature has xp and count
-    factory.__signature__ = definition.signature  # type: ignore[attr-defined]
-    factory.__annotations__ = {
-        name: parameter.annotation for name, parameter in definition.signature.parameters.items()
-    } | {"return": Schedule}
+    signature = definition.signature.replace(return_annotation=Schedule)
+    parameters = signature.parameters.values()
+    factory.__signature__ = signature  # type: ignore[attr-defined]  # before `__wrapped__`'s
+    factory.__annotations__ = {each.name: each.annotation for each in parameters}
+    factory.__annotations__["return"] = Schedule
     factory._definition = definition  # type: ignore[attr-defined]
     definition.factory = factory
     REGISTRY[definition.name] = definition

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
+import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from lrsched._core.checks import Kind, Refusal
+from lrsched._core.checks import Kind, Real, Refusal, Whole
 from lrsched._core.durations import durations_in
 
 Check = Callable[[Refusal, dict[str, Any]], None]
@@ -23,10 +26,13 @@ class Definition:
         self.name = body.__name__
         self.check = check
         self.refuse = Refusal(self.name)
-        parameters = list(inspect.signature(body).parameters.values())[2:]
-        self.signature = inspect.Signature(parameters)
+        parameters = list(inspect.signature(body).parameters.values())[2:]  # without xp and count
         self.parameters = tuple(parameter.name for parameter in parameters)
         self.kinds = kinds_of(body, self.parameters)
+        hints = typing.get_type_hints(body)
+        self.signature = inspect.Signature(
+            [each.replace(annotation=_plain_type(hints[each.name])) for each in parameters]
+        )
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
         # Only the library's own formulas are compiled: others may branch on the count.
         self.is_own = str(body.__module__).startswith("lrsched.")
@@ -64,6 +70,18 @@ def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, K
             )
         kinds[name] = kind
     return kinds
+
+
+def _plain_type(hint: Any) -> Any:
+    """A type as `help` shows it: int and float for the numbers of any library."""
+    if hint in (Real, Whole):
+        return float if hint is Real else int
+    if isinstance(hint, types.UnionType):
+        return functools.reduce(operator.or_, map(_plain_type, typing.get_args(hint)))
+    if typing.get_origin(hint) is Sequence:
+        (item,) = typing.get_args(hint)
+        return Sequence[_plain_type(item)]  # type: ignore[misc]  # made at run time
+    return hint
 
 
 REGISTRY: dict[str, Definition] = {}

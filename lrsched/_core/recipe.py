@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar, cast
 
@@ -155,17 +156,19 @@ class Recipe:
         return hash((self._definition.name, self._values))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._definition.factory, self._values)
+        # Names nothing but public things: the type and the factory.
+        make = copyreg.__newobj__  # type: ignore[attr-defined]  # not in typeshed
+        return make, (type(self),), (self._definition.factory, self._values)
+
+    def __setstate__(self, state: tuple[Any, tuple[Any, ...]]) -> None:
+        factory, values = state
+        type(self).__init__(self, factory._definition, values)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.name}: a schedule does not change; use .replace({name}=...)")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{self.name}: a schedule does not change")
-
-
-def _restore(kind: type[Recipe], factory: Any, values: tuple[Any, ...]) -> Recipe:
-    return kind(factory._definition, values)
 
 
 def _equal(first: Any, second: Any) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NoReturn, overload
 
 from lrsched import _plotting
-from lrsched._arrays.compiler import TRACING, Expr, compiled, defer
+from lrsched._arrays.compiler import TRACING, Expr, TracingError, compiled, defer
 from lrsched._arrays.namespace import (
     MAX_COUNT,
     as_count,
@@ -97,7 +97,7 @@ class Schedule(Recipe):
     def _traced(self, count: Expr) -> Any:
         """The value at a count that is not known yet, as part of a formula that is compiled."""
         if self._definition.is_own:
-            with suppress(TypeError):
+            with suppress(TracingError):
                 return self._definition.body(TRACING, count, *self._values)
         return defer(self, count)
 
@@ -200,6 +200,11 @@ class Schedule(Recipe):
 
     def __add__(self, other: Any) -> Schedule:
         return _made("add", self, other) if isinstance(other, Schedule) else NotImplemented
+
+
+def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
+    """What pickles written before 2026-11 call."""
+    return Schedule(factory._definition, values)
 
 
 def _made(name: str, *args: Any) -> Schedule:

@@ -1,78 +1,103 @@
 """Building blocks that stay exact in float32 at any count: progress, half cosines, powers.
 
-A count has 31 bits and a float32 24, so phases and what is left of them are formed as integers
-and made real last.
+A count has 31 bits and a float32 24, so phases and remaining steps are formed as integers and made
+real last.
 """
 
 import math
-from typing import Any
 
-from lrsched._arrays.namespace import (
-    is_array,
-    is_single,
-    real,
-)
-from lrsched._arrays.scalars import is_scalar
+from lrsched._arrays.namespace import is_array, is_integral, real
+from lrsched._arrays.scalars import SCALARS
+from lrsched._arrays.types import Array, Namespace
 from lrsched._numerics import double_float as pairs
+from lrsched._numerics.double_float import Pair, needs_pairs
 
 MAX_PRODUCT = 1e38  # where a product of schedules saturates: just below the largest float32
 
+Length = Array | tuple[Array, Array]  # a number, or an integer and a real that add up to it
 
-def is_literal(value: Any, number: float) -> bool:
-    """Whether a value is that Python number, so that what it would leave out can be left out."""
+
+def is_literal(value: object, number: float) -> bool:
+    """Whether `value` is exactly this Python float, so that its term can be skipped."""
     return type(value) is float and value == number
 
 
-def progress(xp: Any, count: Any, steps: Any) -> tuple[Any, Any]:
-    """How many of `steps` are done and how many are left, from (0, steps) to (steps, 0)."""
+def progress(xp: Namespace, count: Array, steps: Array) -> tuple[Array, Array]:
+    """How many of `steps` are done and how many remain, from (0, steps) to (steps, 0)."""
     done = xp.minimum(count, steps)
     return done, steps - done
 
 
-def fraction(xp: Any, part: Any, whole: Any) -> Any:
-    """part / whole, from 0 to 1. What is left has a share of its own: `1 - done` would cancel."""
-    return real(xp, part) / real(xp, whole)
+def phase_progress(xp: Namespace, count: Array, steps: Array) -> tuple[Array, Array, Array]:
+    """`progress` through a phase that may have no steps, and the length to divide by.
+
+    A phase of 0 steps is one of length 1 that is done.
+    """
+    if is_array(steps) or steps == 0:
+        empty = 1 * (steps == 0)
+        count, steps = xp.maximum(count, empty), steps + empty
+    return *progress(xp, count, steps), steps
 
 
+def steps_since(xp: Namespace, count: Array, moment: Array) -> Array:
+    """The real number of steps from `moment`, itself a real number, to `count`.
+
+    The whole part of a moment is subtracted as an integer: float32 has no place for the fraction of
+    a late one.
+    """
+    if isinstance(moment, int) or (is_array(moment) and is_integral(xp, moment)):
+        return real(xp, count - moment)
+    if is_array(moment):
+        integer = xp.floor(moment)
+        return real(xp, count - xp.astype(integer, count.dtype)) - (moment - integer)
+    integer = math.floor(moment)
+    return real(xp, count - integer) - (moment - integer)
+
+
+def fraction(xp: Namespace, part: Array, total: Array) -> Array:
+    """part / total, from 0 to 1. For the rest use `total - part`: `1 - fraction` would cancel."""
+    return real(xp, part) / real(xp, total)
+
+
+# Coefficients of x**(2 k) in (1 - cos(pi x)) / 2. With seven, the first term left out is 3.2e-9 at
+# x = 1/2, 0.05 ulp of float32; with six it would be 4 ulp.
 HALF_COSINE = [-((-1) ** k) * math.pi ** (2 * k) / (2 * math.factorial(2 * k)) for k in range(7)]
 
 
-def half_cosine(xp: Any, part: Any, rest: Any, whole: Any) -> Any:
-    """(1 - cos(pi part / whole)) / 2, from 0 to 1, for what adds up to the whole.
-
-    Each of the three is a number, or an integer and a real that add up to it.
-    """
-    if is_scalar(xp) or not is_single(xp, part[0] if type(part) is tuple else part):
-        root = xp.sin(math.pi / 2 * (_as_single(xp, part) / _as_single(xp, whole)))
+def half_cosine(xp: Namespace, part: Length, rest: Length, total: Length) -> Array:
+    """(1 - cos(pi part / total)) / 2, from 0 to 1, where part + rest = total."""
+    if not needs_pairs(xp, part[0] if type(part) is tuple else part):
+        root = xp.sin(math.pi / 2 * (_as_single(xp, part) / _as_single(xp, total)))
         return root * root
-    # A sine's error would be doubled by squaring. The series of 1 - cos as far as a quarter turn,
-    # of which the other half is the mirror image, is right to a unit, and alike on every device.
-    first = _as_single(xp, part) < _as_single(xp, rest)
-    x, low = pairs.ratio(xp, _as_pair(xp, _where(xp, first, part, rest)), _as_pair(xp, whole))
+    # Squaring a sine would double its error. The series up to a quarter turn, mirrored beyond it,
+    # is right to a unit in the last place, and the same on every device.
+    first_half = _as_single(xp, part) < _as_single(xp, rest)
+    nearer = _where(xp, first_half, part, rest)
+    x, low = pairs.ratio(xp, _as_pair(xp, nearer), _as_pair(xp, total))
     square, series = x * x, HALF_COSINE[-1]
     for coefficient in HALF_COSINE[-2:0:-1]:
         series = coefficient + square * series
     risen = square * series + 2.0 * low * (x * series)
-    return xp.where(first, risen, 1.0 - risen)
+    return xp.where(first_half, risen, 1.0 - risen)
 
 
-def _where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+def _where(xp: Namespace, condition: Array, x: Length, y: Length) -> Length:
     if type(x) is tuple:
-        return tuple(_where(xp, condition, *each) for each in zip(x, y, strict=True))
+        return tuple(xp.where(condition, *each) for each in zip(x, y, strict=True))
     return xp.where(condition, x, y)
 
 
-def _as_single(xp: Any, n: Any) -> Any:
+def _as_single(xp: Namespace, n: Length) -> Array:
     return real(xp, n[0]) + n[1] if type(n) is tuple else real(xp, n)
 
 
-def _as_pair(xp: Any, n: Any) -> pairs.Pair:
+def _as_pair(xp: Namespace, n: Length) -> Pair:
     return pairs.plus(pairs.pair(xp, n[0]), n[1]) if type(n) is tuple else pairs.pair(xp, n)
 
 
-def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
+def geometric(xp: Namespace, value: Array, rate: Array, n: Array, steps: Array = 1) -> Array:
     """value * rate ** (n / steps), the growth by a rate above 1 saturating at 2**64."""
-    if is_scalar(xp) or not is_single(xp, n):
+    if not needs_pairs(xp, n):
         exponent = fraction(xp, n, steps)
         if is_array(rate) or rate > 1:
             exponent = xp.minimum(exponent, _saturating_exponent(xp, rate))
@@ -84,61 +109,74 @@ def geometric(xp: Any, value: Any, rate: Any, n: Any, steps: Any = 1) -> Any:
     return pairs.times_power_of_2(xp, value, exponent, log2)
 
 
-def exponential(xp: Any, value: Any, exponent: Any, n: Any, steps: Any = 1) -> Any:
+def _saturating_exponent(xp: Namespace, rate: Array) -> Array:
+    """The exponent at which `rate` has grown by 2**64."""
+    if not is_array(rate):
+        return pairs.SATURATION / math.log2(rate)
+    growing = rate > 1
+    return xp.where(growing, pairs.SATURATION / xp.log2(xp.where(growing, rate, 2.0)), math.inf)
+
+
+def decay_and_growth(xp: Namespace, rate: Array) -> tuple[Array, Array]:
+    """A rate as the product of a decay, at most 1, and a growth, at least 1."""
+    if not is_array(rate):
+        xp = SCALARS
+    return xp.minimum(rate, 1.0), xp.maximum(rate, 1.0)
+
+
+def exponential(xp: Namespace, value: Array, exponent: Array, n: Array, steps: Array = 1) -> Array:
     """value * e ** (exponent * n / steps), for what grows no further than 2**64."""
-    if is_scalar(xp) or not is_single(xp, n):
+    if not needs_pairs(xp, n):
         return value * xp.exp(exponent * (real(xp, n) / real(xp, steps)))
     log2 = pairs.pair(xp, exponent / math.log(2))
     return pairs.times_power_of_2(xp, value, pairs.ratio(xp, n, steps), log2)
 
 
-def gaussian(xp: Any, exponent: Any, n: Any, steps: Any) -> Any:
+def gaussian(xp: Namespace, exponent: Array, n: Array, steps: Array) -> Array:
     """e ** (-exponent * (n / steps) ** 2)."""
-    if is_scalar(xp) or not is_single(xp, n):
+    if not needs_pairs(xp, n):
         return xp.exp(-1.0 * exponent * fraction(xp, n, steps) ** 2)
     ratio = pairs.ratio(xp, n, steps)
     log2 = pairs.pair(xp, -1.0 * exponent / math.log(2))
     return pairs.times_power_of_2(xp, 1.0, pairs.product(xp, ratio, ratio), log2)
 
 
-def power_of_product(xp: Any, value: Any, count: Any, each: Any, exponent: Any) -> Any:
-    """value * n ** exponent for an exponent <= 0, where n is count * each and at least 1."""
-    if is_scalar(xp) or not is_single(xp, count):
-        return value * xp.maximum(real(xp, count) * each, 1.0) ** exponent
-    many = pairs.product(xp, pairs.pair(xp, count), pairs.pair(xp, each))
-    few = many[0] < 1
-    log = pairs.log2(xp, (xp.where(few, 1.0, many[0]), xp.where(few, 0.0, many[1])))
+def power_of_product(
+    xp: Namespace, value: Array, count: Array, factor: Array, exponent: Array
+) -> Array:
+    """value * n ** exponent for an exponent <= 0, where n is count * factor and at least 1."""
+    if not needs_pairs(xp, count):
+        return value * xp.maximum(real(xp, count) * factor, 1.0) ** exponent
+    n = pairs.product(xp, pairs.pair(xp, count), pairs.pair(xp, factor))
+    below_1 = n[0] < 1
+    log = pairs.log2(xp, (xp.where(below_1, 1.0, n[0]), xp.where(below_1, 0.0, n[1])))
     return pairs.times_power_of_2(xp, value, log, pairs.pair(xp, exponent))
 
 
-def langevin(xp: Any, x: Any) -> Any:
-    """coth(x) - 1 / x for x from 0 to 1, by its continued fraction: the difference cancels."""
+def langevin(xp: Namespace, x: Array) -> Array:
+    """coth(x) - 1 / x for x from 0 to 1, by its continued fraction: the difference cancels.
+
+    It is off by at most 3e-19 of its value, at x = 1; without the 19 it would be 1.1e-16, half a
+    unit in the last place of float64.
+    """
     square, divisor = x * x, 19.0
     for odd in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         divisor = odd + square / divisor
     return x / divisor
 
 
-def one_minus_exp(xp: Any, count: Any, time_constant: Any) -> Any:
+def one_minus_exp(xp: Namespace, count: Array, time_constant: Array) -> Array:
     """1 - e ** (-(count + 1) / time_constant)."""
-    if is_scalar(xp) or not is_single(xp, count):
+    if not needs_pairs(xp, count):
         return -xp.expm1(-(real(xp, count) + 1.0) / time_constant)
-    high, low = pairs.pair(xp, count)  # of which the low part has room for one more
+    high, low = pairs.pair(xp, count)  # the low part has room for one more
     x = pairs.ratio(xp, pairs.normal(high, low + 1.0), time_constant)
     return pairs.one_minus_exp2(xp, pairs.product(xp, x, pairs.pair(xp, -1 / math.log(2))))[0]
 
 
-def one_minus_power(xp: Any, rate: Any, n: Any) -> Any:
-    """1 - rate ** n, which near n = 0 or a rate of 1 keeps its digits."""
+def one_minus_power(xp: Namespace, rate: Array, n: Array) -> Array:
+    """1 - rate ** n, which keeps its digits near n = 0 and near a rate of 1."""
     if is_literal(rate, 1.0):
         return 0.0
     log = pairs.natural_log(xp, rate)
     return -xp.expm1(xp.minimum(log * real(xp, n), pairs.SATURATION * math.log(2)))
-
-
-def _saturating_exponent(xp: Any, rate: Any) -> Any:
-    """The exponent at which `rate` has grown by 2**64."""
-    if not is_array(rate):
-        return pairs.SATURATION / math.log2(rate)
-    growing = rate > 1
-    return xp.where(growing, pairs.SATURATION / xp.log2(xp.where(growing, rate, 2.0)), math.inf)

@@ -2,14 +2,16 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from lrsched._arrays.compiler import defer, entry
-from lrsched._arrays.namespace import default_dtype, is_array, look_up, table
+from lrsched._arrays.compiler import defer
+from lrsched._arrays.namespace import default_dtype, is_array, table
 from lrsched._arrays.scalars import is_scalar
+from lrsched._arrays.types import Array, Namespace
+
+Piece = Callable[[Array], Array]
 
 
-def segment_index(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
+def segment_index(xp: Namespace, count: Array, boundaries: Sequence[Array]) -> Array:
     """How many of the ascending `boundaries` are at or before `count`."""
     if is_scalar(xp):
         return defer(bisect_right, boundaries, count)
@@ -20,24 +22,17 @@ def segment_index(xp: Any, count: Any, boundaries: Sequence[Any]) -> Any:
     return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)
 
 
-def pick(xp: Any, values: Sequence[Any], index: Any, like: Any = None) -> Any:
-    """The values at an integer `index` of any shape, in the dtype of `like` or the default real."""
-    if is_scalar(xp):
-        return entry(values, index)
-    dtype = default_dtype(xp, "real floating") if like is None else like.dtype
-    return look_up(xp, table(xp, values, dtype, like=index), index)
-
-
 def piecewise(
-    xp: Any, count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[Any], Any]]
-) -> Any:
+    xp: Namespace, count: Array, boundaries: Sequence[Array], pieces: Sequence[Piece]
+) -> Array:
     """The piece that `count` lies in, as a function of the count since the piece began.
 
-    A piece that is not chosen is evaluated, where it must be, inside its own stretch, so that it
-    can neither overflow nor divide by zero there: a masked infinity would make gradients NaN.
+    There is one piece more than boundaries. Where all pieces must be evaluated, one that is not
+    chosen gets a count inside its own segment, so that it can neither overflow nor divide by zero:
+    a masked infinity would make gradients NaN.
     """
     if is_scalar(xp):
-        return defer(_piece_at, count, boundaries, pieces)
+        return defer(_piecewise_scalar, count, boundaries, pieces)
     if not boundaries:
         return pieces[0](count)
     value = pieces[0](xp.minimum(count, boundaries[0]))
@@ -49,20 +44,19 @@ def piecewise(
     return value
 
 
-def _piece_at(count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[Any], Any]]) -> Any:
+def _piecewise_scalar(count: float, boundaries: Sequence[float], pieces: Sequence[Piece]) -> float:
     index = bisect_right(boundaries, count)
-    return pieces[index](count - boundaries[index - 1] if index else count)
+    value: float = pieces[index](count - boundaries[index - 1] if index else count)
+    return value
 
 
-def piecewise_numpy(
-    count: Any, boundaries: Sequence[Any], pieces: Sequence[Callable[[Any], Any]]
-) -> Any:
+def piecewise_numpy(count: Array, boundaries: Sequence[Array], pieces: Sequence[Piece]) -> Array:
     """`piecewise` for a NumPy array: each piece is evaluated at its own counts alone."""
     xp = count.__array_namespace__()
     flat = count.reshape(-1)
-    place = segment_index(xp, flat, boundaries)
-    order = xp.argsort(place, kind="stable")
-    ends = xp.searchsorted(place[order], xp.arange(len(pieces)), side="right")
+    segment = segment_index(xp, flat, boundaries)
+    order = xp.argsort(segment, kind="stable")
+    ends = xp.searchsorted(segment[order], xp.arange(len(pieces)), side="right")
     value, done = xp.empty(flat.shape), 0
     for piece, begin, end in zip(pieces, (0, *boundaries), ends, strict=True):
         if end > done:

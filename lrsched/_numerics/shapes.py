@@ -1,104 +1,155 @@
-"""The shapes of a way from one value to another, each as the weights of its two ends.
+"""Shapes of a transition from one value to another, each as the weights of its two ends.
 
-A weight is a function of the steps that are done, those that are left and the length. The two of a
-shape add up to 1, and each is formed so that it keeps its digits where it goes to 0.
+A weight is a function of the steps that are done, of those that remain, and of the length. The two
+weights of a shape add up to 1, and each is formed so that it keeps its digits where it goes to 0.
 """
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 
+from lrsched._arrays.namespace import is_array
+from lrsched._arrays.scalars import SCALARS
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import choice
-from lrsched._numerics.elementary import fraction, half_cosine, is_literal
+from lrsched._numerics.elementary import fraction, half_cosine, is_literal, steps_since
 
-Weight = Callable[[Any, Any, Any, Any], Any]
+Weight = Callable[[Namespace, Array, Array, Array], Array]
+
+
+def weights(
+    xp: Namespace, done: Array, remaining: Array, steps: Array, shape: str
+) -> tuple[Array, Array]:
+    """The weights of the two ends, from (1, 0) at done = 0 to (0, 1) at remaining = 0."""
+    first, second = SHAPES[shape]
+    return first(xp, done, remaining, steps), second(xp, done, remaining, steps)
 
 
 def interpolate(
-    xp: Any, first: Any, second: Any, done: Any, left: Any, steps: Any, shape: str = "linear"
-) -> Any:
-    """From `first`, where nothing is done, to `second`, where nothing is left.
+    xp: Namespace,
+    first: Array,
+    second: Array,
+    done: Array,
+    remaining: Array,
+    steps: Array,
+    shape: str = "linear",
+) -> Array:
+    """From `first`, at done = 0, to `second`, at remaining = 0.
 
-    What is 0 for certain is left out with its weight, which costs as much as the other.
+    An end that is the literal 0.0 is skipped, and its weight never computed.
     """
-    of_first, of_second = SHAPES[shape]
+    first_weight, second_weight = SHAPES[shape]
     if is_literal(second, 0.0):
-        return first * of_first(xp, done, left, steps)
+        return first * first_weight(xp, done, remaining, steps)
     if is_literal(first, 0.0):
-        return second * of_second(xp, done, left, steps)
-    return first * of_first(xp, done, left, steps) + second * of_second(xp, done, left, steps)
+        return second * second_weight(xp, done, remaining, steps)
+    first_weight, second_weight = weights(xp, done, remaining, steps, shape)
+    return first * first_weight + second * second_weight
 
 
-def _left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def piecewise_interpolate(
+    xp: Namespace,
+    count: Array,
+    values: Sequence[Array],
+    edges: Sequence[Array],
+    shape: str = "linear",
+) -> Array:
+    """Through one value at each edge, in the same shape from each to the next; the last is held.
+
+    Edges are real numbers of steps. A segment that ends before it begins is passed over, and of two
+    that a count lies in, the first counts.
+    """
+    count = xp.minimum(count, edges[-1])
+    value = values[-1]
+    for begin, end, first, second in reversed(
+        list(zip(edges, edges[1:], values, values[1:], strict=False))
+    ):
+        length = end - begin
+        nonempty = length > 0
+        until_end = -steps_since(xp, count, end)
+        inside = (until_end >= 0) & nonempty
+        length = (xp if is_array(length) else SCALARS).where(nonempty, length, 1.0)
+        remaining = xp.clip(until_end, 0.0, length)
+        done = xp.clip(steps_since(xp, count, begin), 0.0, length)
+        here = interpolate(xp, first, second, done, remaining, length, shape)
+        value = xp.where(inside, here, value)
+    return value
+
+
+# In what follows p is the fraction that is done: "first" falls from 1 to 0, "second" rises.
+
+
+def _linear_first(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """1 - p."""
-    return fraction(xp, left, steps)
+    return fraction(xp, remaining, steps)
 
 
-def _done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
-    """p, the share that is done."""
+def _linear_second(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
+    """p."""
     return fraction(xp, done, steps)
 
 
-def _cosine_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _cosine_first(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """(1 + cos pi p) / 2."""
-    return half_cosine(xp, left, done, steps)
+    return half_cosine(xp, remaining, done, steps)
 
 
-def _cosine_done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _cosine_second(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """(1 - cos pi p) / 2."""
-    return half_cosine(xp, done, left, steps)
+    return half_cosine(xp, done, remaining, steps)
 
 
-def _sqrt_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _sqrt_first(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """1 - sqrt(p) = (1 - p) / (1 + sqrt(p))."""
-    return fraction(xp, left, steps) / (1.0 + _sqrt_done(xp, done, left, steps))
+    return fraction(xp, remaining, steps) / (1.0 + _sqrt_second(xp, done, remaining, steps))
 
 
-def _sqrt_done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _sqrt_second(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """sqrt(p)."""
-    # The root has no slope at 0, where this weight is 0: its gradient there is left out.
-    some = xp.where(done > 0, fraction(xp, done, steps), 1.0)
-    return xp.where(done > 0, xp.sqrt(some), 0.0 * some)
+    # The root has an infinite slope at 0, where this weight is 0: its gradient there is 0 instead.
+    positive = xp.where(done > 0, fraction(xp, done, steps), 1.0)
+    return xp.where(done > 0, xp.sqrt(positive), 0.0 * positive)
 
 
-def _square_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _square_first(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """1 - p**2 = (1 - p) (1 + p)."""
-    return fraction(xp, left, steps) * (1.0 + fraction(xp, done, steps))
+    return fraction(xp, remaining, steps) * (1.0 + fraction(xp, done, steps))
 
 
-def _square_done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _square_second(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """p**2."""
     p = fraction(xp, done, steps)
     return p * p
 
 
-def _exponential_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _exponential_first(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """2 * 0.5**p - 1 = 2**(1 - p) - 1."""
-    return xp.expm1(math.log(2) * fraction(xp, left, steps))
+    return xp.expm1(math.log(2) * fraction(xp, remaining, steps))
 
 
-def _exponential_done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _exponential_second(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """2 - 2 * 0.5**p."""
     return -2.0 * xp.expm1(-math.log(2) * fraction(xp, done, steps))
 
 
-def _lowered_left(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _lowered_first(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """0.7 (1 - p), and 1 at p = 0."""
-    return xp.where(done > 0, 0.7 * fraction(xp, left, steps), 1.0)
+    return xp.where(done > 0, 0.7 * fraction(xp, remaining, steps), 1.0)
 
 
-def _lowered_done(xp: Any, done: Any, left: Any, steps: Any) -> Any:
+def _lowered_second(xp: Namespace, done: Array, remaining: Array, steps: Array) -> Array:
     """0.3 + 0.7 p, and 0 at p = 0."""
     return xp.where(done > 0, 0.3 + 0.7 * fraction(xp, done, steps), 0.0)
 
 
 SHAPES: dict[str, tuple[Weight, Weight]] = {
-    "linear": (_left, _done),
-    "cosine": (_cosine_left, _cosine_done),
-    "1-sqrt": (_sqrt_left, _sqrt_done),
-    "square": (_square_left, _square_done),
-    "exponential": (_exponential_left, _exponential_done),
-    "lowered-linear": (_lowered_left, _lowered_done),
+    "linear": (_linear_first, _linear_second),
+    "cosine": (_cosine_first, _cosine_second),
+    "1-sqrt": (_sqrt_first, _sqrt_second),
+    "square": (_square_first, _square_second),
+    "exponential": (_exponential_first, _exponential_second),
+    "lowered-linear": (_lowered_first, _lowered_second),
 }
 
-Shape = Annotated[str, choice(*SHAPES)]
+ShapeName = Literal["linear", "cosine", "1-sqrt", "square", "exponential", "lowered-linear"]
+Shape = Annotated[ShapeName, choice(*SHAPES)]

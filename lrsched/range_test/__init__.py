@@ -5,6 +5,7 @@ A range test raises the learning rate over a few hundred updates and records the
 `lrsched_torch.range_test` make one; what is here is the same for both.
 """
 
+from lrsched._set_module import set_module
 from lrsched.range_test.probe import MAX_RATES, PROBE_REPEATS, PROBE_STEPS, orders, search
 from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
 from lrsched.range_test.result import Probe, RangeTest
@@ -26,3 +27,5 @@ __all__ = [
     "orders",
     "search",
 ]
+
+set_module(__name__, __all__, globals())

@@ -8,16 +8,32 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, get_args
 
-from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, look_up, table
+from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, take
+from lrsched._arrays.scalars import is_scalar
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.kinds import Value
 from lrsched._core.schedule import Schedule
-from lrsched._numerics.pieces import segment_index
+from lrsched._numerics.pieces import piecewise, piecewise_numpy, segment_index
 
 Groups = list[list[int]]
 
 _, VALUE = get_args(Value)
 
 MIN_GROUP = 5  # alike schedules from which on the look-ups take less than to evaluate each
+
+
+def piecewise_schedules(
+    xp: Namespace, count: Array, boundaries: Sequence[Array], schedules: Sequence[Schedule]
+) -> Array:
+    """`piecewise` for schedules, evaluating as few of them as the array library allows."""
+    if is_scalar(xp) or any(getattr(each, "ndim", 0) for each in boundaries):
+        return piecewise(xp, count, boundaries, schedules)
+    if count.ndim == 0 and (groups := group_by_structure(schedules)):
+        return grouped_piecewise(xp, count, boundaries, schedules, groups)
+    plain = not any(map(is_array, boundaries)) and all(each.is_plain for each in schedules)
+    if plain and xp.__name__ == "numpy":
+        return piecewise_numpy(count, boundaries, schedules)
+    return piecewise(xp, count, boundaries, schedules)
 
 
 def group_by_structure(schedules: Sequence[Schedule]) -> Groups | None:
@@ -69,8 +85,12 @@ def _same(value: Any) -> Hashable:
 
 
 def grouped_piecewise(
-    xp: Any, count: Any, boundaries: Sequence[Any], schedules: Sequence[Schedule], groups: Groups
-) -> Any:
+    xp: Namespace,
+    count: Array,
+    boundaries: Sequence[Any],
+    schedules: Sequence[Schedule],
+    groups: Groups,
+) -> Array:
     """`piecewise` at a single count, each group of alike schedules being evaluated once."""
     place = segment_index(xp, count, boundaries)
     begins, ends = [0, *boundaries], [*boundaries, MAX_COUNT]
@@ -86,7 +106,7 @@ def grouped_piecewise(
     return value
 
 
-def _gathered(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
+def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Any) -> Schedule:
     """The schedule at a place, as one with arrays for hyperparameters."""
     first = schedules[0]
     if len(schedules) == 1:
@@ -107,11 +127,11 @@ def _gathered(xp: Any, schedules: Sequence[Schedule], at: Any) -> Schedule:
     )
 
 
-def _gather(xp: Any, numbers: Sequence[Any], at: Any) -> Any:
+def _gather(xp: Namespace, numbers: Sequence[Any], at: Any) -> Array:
     whole = type(numbers[0]) is int or (
         is_array(numbers[0]) and xp.isdtype(numbers[0].dtype, "integral")
     )
     if all(each is numbers[0] for each in numbers):
         return numbers[0]
     dtype = default_dtype(xp, "integral" if whole else "real floating")
-    return look_up(xp, table(xp, numbers, dtype, like=at), at)
+    return take(xp, numbers, at, dtype)

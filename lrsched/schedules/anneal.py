@@ -1,26 +1,33 @@
 """Ways from one value to another, held at the end, in the shapes that papers recommend."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from lrsched._arrays.namespace import is_array
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Real, choice, number, ordered
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Positive, Power, Steps, Value
-from lrsched._numerics import complement as _splits
+from lrsched._numerics.complement import (
+    Complement,
+    complement_of,
+    complement_power,
+    half_cosines,
+    interpolate_power,
+)
 from lrsched._numerics.elementary import exponential, fraction, is_literal, progress
 from lrsched._numerics.shapes import Shape, interpolate
 
 
 @schedule
 def anneal(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     end_value: Value,
     steps: Steps,
     shape: Shape = "1-sqrt",
-) -> Any:
+) -> Array:
     r"""From one value to another in a given shape, held at the end.
 
     .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p), \quad p = \min(t, T) / T
@@ -48,19 +55,19 @@ def anneal(
     >>> anneal(1.0, 0.0, 100)(25)
     0.5
     """
-    done, left = progress(xp, count, steps)
-    return interpolate(xp, init_value, end_value, done, left, steps, shape)
+    done, remaining = progress(xp, count, steps)
+    return interpolate(xp, init_value, end_value, done, remaining, steps, shape)
 
 
 @schedule
 def rex(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     steps: Steps,
     end_value: Value = 0.0,
     beta: Positive = 0.5,
-) -> Any:
+) -> Array:
     r"""Slowly down at first and steeply at the end, held there: reflected exponential.
 
     .. math:: \eta(t) = v_1 + (v_0 - v_1) \frac{1 - p}{\beta + (1 - \beta)(1 - p)},
@@ -82,23 +89,23 @@ def rex(
     >>> rex(1.0, 100)(50)
     0.6666666666666666
     """
-    done, left = progress(xp, count, steps)
-    p, q = fraction(xp, done, steps), fraction(xp, left, steps)
+    done, remaining = progress(xp, count, steps)
+    p, q = fraction(xp, done, steps), fraction(xp, remaining, steps)
     whole = beta * p + q  # beta + (1 - beta) (1 - p)
     return init_value * (q / whole) + end_value * (beta * p / whole)
 
 
 @schedule
 def k_decay(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     steps: Steps,
     k: Power = 1.0,
     power: Power = 1.0,
     end_value: Value = 0.0,
-    shape: Annotated[str, choice("cosine", "linear")] = "cosine",
-) -> Any:
+    shape: Annotated[Literal["cosine", "linear"], choice("cosine", "linear")] = "cosine",
+) -> Array:
     r"""Down along a cosine or a line whose time, or value, is taken to a power; held at the end.
 
     .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p^k)^q, \quad p = \min(t, T) / T
@@ -124,14 +131,14 @@ def k_decay(
     >>> [round(k_decay(1.0, 100, k=k)(50), 6) for k in (0.5, 1.0, 2.0)]
     [0.19715, 0.5, 0.853553]
     """
-    done, left = progress(xp, count, steps)
+    done, remaining = progress(xp, count, steps)
     if is_literal(k, 1.0) and is_literal(power, 1.0):
-        return interpolate(xp, init_value, end_value, done, left, steps, shape)
-    parts = _splits.power(xp, _splits.split(xp, done, left, steps), k)
+        return interpolate(xp, init_value, end_value, done, remaining, steps, shape)
+    elapsed = complement_power(xp, complement_of(xp, done, remaining, steps), k)
     if shape == "cosine":
-        parts = _splits.sine(xp, parts)
-    part, rest = parts
-    return _splits.weigh_power(xp, init_value, end_value, (rest, part), power)
+        elapsed = half_cosines(xp, elapsed)
+    remaining = Complement(elapsed.q, elapsed.p)
+    return interpolate_power(xp, init_value, end_value, remaining, power)
 
 
 Bound = Annotated[Real, number(">= -20", "<= 20")]
@@ -139,14 +146,14 @@ Bound = Annotated[Real, number(">= -20", "<= 20")]
 
 @schedule(check=ordered("lower", "upper", strictly=True))
 def tanh_decay(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     steps: Steps,
     end_value: Value = 0.0,
     lower: Bound = -6.0,
     upper: Bound = 3.0,
-) -> Any:
+) -> Array:
     r"""Down along a hyperbolic tangent: flat, then steep, then flat; held at the end.
 
     .. math:: \eta(t) = v_1 + \frac{v_0 - v_1}{2} \left(1 - \tanh(L (1 - p) + U p)\right),

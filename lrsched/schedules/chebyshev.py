@@ -4,6 +4,7 @@ import dataclasses
 from typing import Annotated, Any
 
 from lrsched._arrays.namespace import is_array, whole
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Whole, ordered
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import STEPS, Positive
@@ -25,8 +26,8 @@ PowerOf2 = Annotated[Whole, dataclasses.replace(STEPS, expected=_expected, conve
 
 @schedule(check=ordered("lowest_value", "peak_value"))
 def fractal_chebyshev(
-    xp: Any, count: Any, peak_value: Positive, lowest_value: Positive, steps: PowerOf2
-) -> Any:
+    xp: Namespace, count: Array, peak_value: Positive, lowest_value: Positive, steps: PowerOf2
+) -> Array:
     r"""Chebyshev's step sizes in fractal order, again and again: high ones among low ones.
 
     .. math:: \eta(t) = \left(\frac{\cos^2 \theta}{v_{max}} + \frac{\sin^2 \theta}{v_{min}}

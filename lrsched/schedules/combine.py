@@ -2,26 +2,26 @@
 
 from typing import Any
 
-from lrsched._arrays.namespace import is_array
-from lrsched._arrays.scalars import is_scalar
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Refusal
 from lrsched._core.decorator import Inner, Inners, schedule
 from lrsched._core.kinds import Boundaries, Phase, Value
-from lrsched._numerics.elementary import MAX_PRODUCT, progress
-from lrsched._numerics.pieces import piecewise, piecewise_numpy
+from lrsched._numerics.elementary import MAX_PRODUCT, phase_progress
 from lrsched._numerics.shapes import Shape, interpolate
-from lrsched.schedules._grouped_join import group_by_structure, grouped_piecewise
+from lrsched.schedules._grouped_join import (
+    piecewise_schedules,
+)
 
 
 @schedule
 def warmup(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     schedule: Inner,
     warmup_steps: Phase,
     init_value: Value = 0.0,
     shape: Shape = "linear",
-) -> Any:
+) -> Array:
     r"""A straight line up to where a schedule begins, then that schedule on its own clock.
 
     .. math:: \eta(t) = \begin{cases}
@@ -49,14 +49,9 @@ def warmup(
     >>> [recipe(count) for count in (0, 2, 4)]
     [0.0, 0.5, 1.0]
     """
+    done, remaining, steps = phase_progress(xp, count, warmup_steps)
     following = schedule(xp.maximum(count - warmup_steps, 0))
-    at, steps = count, warmup_steps
-    if is_array(warmup_steps) or warmup_steps == 0:
-        # With no steps to warm up, stand at the end of a warmup of one.
-        nothing = 1 * (warmup_steps == 0)
-        at, steps = xp.maximum(count, nothing), warmup_steps + nothing
-    done, left = progress(xp, at, steps)
-    return interpolate(xp, following, init_value, left, done, steps, shape)
+    return interpolate(xp, following, init_value, remaining, done, steps, shape)
 
 
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -67,7 +62,7 @@ def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:
 
 
 @schedule(check=_one_schedule_more)
-def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
+def join(xp: Namespace, count: Array, schedules: Inners, boundaries: Boundaries) -> Array:
     r"""Schedules one after the other, each on its own clock.
 
     .. math:: \eta(t) = s_k(t - b_k), \quad k = \#\{b : b \le t\}, \quad b_0 = 0
@@ -88,18 +83,11 @@ def join(xp: Any, count: Any, schedules: Inners, boundaries: Boundaries) -> Any:
     >>> [trapezoid(count) for count in (2, 4, 9, 12, 14)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    if is_scalar(xp) or any(getattr(each, "ndim", 0) for each in boundaries):
-        return piecewise(xp, count, boundaries, schedules)
-    if count.ndim == 0 and (groups := group_by_structure(schedules)):
-        return grouped_piecewise(xp, count, boundaries, schedules, groups)
-    plain = not any(map(is_array, boundaries)) and all(each.is_plain for each in schedules)
-    if plain and xp.__name__ == "numpy":
-        return piecewise_numpy(count, boundaries, schedules)
-    return piecewise(xp, count, boundaries, schedules)
+    return piecewise_schedules(xp, count, boundaries, schedules)
 
 
 @schedule
-def then_scale(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner) -> Any:
+def then_scale(xp: Namespace, count: Array, schedule: Inner, begin: Phase, factor: Inner) -> Array:
     r"""A schedule up to a step, and from its value there on by a factor with a curve of its own.
 
     .. math:: \eta(t) = \begin{cases} s(t) & t < b \\ s(b)\, f(t - b) & t \ge b \end{cases}
@@ -128,7 +116,7 @@ def then_scale(xp: Any, count: Any, schedule: Inner, begin: Phase, factor: Inner
 
 
 @schedule
-def scale(xp: Any, count: Any, schedule: Inner, factor: Value) -> Any:
+def scale(xp: Namespace, count: Array, schedule: Inner, factor: Value) -> Array:
     r"""A schedule times a number: `schedule * factor`.
 
     .. math:: \eta(t) = f\, s(t)
@@ -150,7 +138,7 @@ def scale(xp: Any, count: Any, schedule: Inner, factor: Value) -> Any:
 
 
 @schedule
-def product(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
+def product(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     r"""Two schedules multiplied, both on the same clock: `first * second`.
 
     .. math:: \eta(t) = s_1(t)\, s_2(t)

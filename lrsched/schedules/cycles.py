@@ -1,12 +1,11 @@
 """Schedules that go up and down: cyclical rates, one cycle."""
 
-import math
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from lrsched._arrays.compiler import defer
-from lrsched._arrays.namespace import MAX_COUNT, is_array, is_integral, real
-from lrsched._arrays.scalars import SCALARS
+from lrsched._arrays.namespace import MAX_COUNT, real
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Kind, Refusal, Whole, choice, integer, is_traced
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import (
@@ -19,10 +18,11 @@ from lrsched._core.kinds import (
     Value,
     or_duration,
 )
-from lrsched._numerics.elementary import geometric, one_minus_power
-from lrsched._numerics.shapes import SHAPES, interpolate
+from lrsched._numerics.elementary import decay_and_growth, geometric, one_minus_power
+from lrsched._numerics.shapes import piecewise_interpolate, weights
 
-MODES = ("triangular", "triangular2", "exp_range")
+ModeName = Literal["triangular", "triangular2", "exp_range"]
+MODES = get_args(ModeName)
 
 
 def _mode(value: Any) -> Any:
@@ -37,10 +37,11 @@ def _mode(value: Any) -> Any:
 
 _wanted = f"{', '.join(map(repr, MODES))} or a function of the cycle"
 Mode = Annotated[
-    str | Callable[[Any], Any], Kind(_wanted, _mode, traced=False, schema={"enum": list(MODES)})
+    ModeName | Callable[[Array], Array],
+    Kind(_wanted, _mode, traced=False, schema={"enum": list(MODES)}),
 ]
-Shape = Annotated[str, choice("linear", "cosine")]
-Anneal = Annotated[str, choice("cosine", "linear")]
+Shape = Annotated[Literal["linear", "cosine"], choice("linear", "cosine")]
+Anneal = Annotated[Literal["cosine", "linear"], choice("cosine", "linear")]
 CycleSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
 
 
@@ -55,8 +56,8 @@ def _one_period(refuse: Refusal, params: dict[str, Any]) -> None:
 
 @schedule(check=_one_period)
 def cyclic(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     peak_value: Value,
     up_steps: Steps = 2000,
@@ -64,7 +65,7 @@ def cyclic(
     mode: Mode = "triangular",
     decay_rate: RatePerStep = 1.0,
     shape: Shape = "linear",
-) -> Any:
+) -> Array:
     r"""Up and down between two values, again and again: cyclical learning rates.
 
     .. math:: \eta(t) = v_0 + (v_1 - v_0)\, w\, s(c, t), \quad
@@ -105,33 +106,30 @@ def cyclic(
     0.5
     """
     down_steps = up_steps if down_steps is None else down_steps
-    cycle = count // (up_steps + down_steps)
-    position = count - cycle * (up_steps + down_steps)
+    period = up_steps + down_steps
+    cycle = count // period
+    position = count - cycle * period
     rising = position < up_steps
-    from_init = xp.where(rising, position, up_steps + down_steps - position)
+    from_init = xp.where(rising, position, period - position)
     from_peak = xp.where(rising, up_steps - position, position - up_steps)
-    length = from_init + from_peak  # U or D
-    init_weight, peak_weight = (
-        weight(xp, from_init, from_peak, length) for weight in SHAPES[shape]
-    )
+    init_weight, peak_weight = weights(xp, from_init, from_peak, from_init + from_peak, shape)
+
+    def scaled(rate: Array, n: Array) -> Array:
+        """The amplitude times rate**n, for a rate of at most 1."""
+        peak_term = geometric(xp, peak_value * peak_weight, rate, n)
+        return init_value * (init_weight + peak_weight * one_minus_power(xp, rate, n)) + peak_term
+
     if mode == "triangular":
         return init_value * init_weight + peak_value * peak_weight
+    if mode == "triangular2":
+        return scaled(0.5, cycle)
     if callable(mode):
         scale = defer(mode, real(xp, cycle))
-        return init_value * (init_weight + peak_weight * (1.0 - scale)) + peak_value * (
-            peak_weight * scale
-        )
-    if mode == "triangular2":
-        peak_term = geometric(xp, peak_value * peak_weight, 0.5, cycle)
-        return (
-            init_value * (init_weight + peak_weight * one_minus_power(xp, 0.5, cycle)) + peak_term
-        )
-    # What decays moves weight to `init_value`; what grows adds to the difference.
-    rate_xp = xp if is_array(decay_rate) else SCALARS
-    decay, growth = rate_xp.minimum(decay_rate, 1.0), rate_xp.maximum(decay_rate, 1.0)
-    value = geometric(xp, peak_value * peak_weight, decay, count)
-    value = value + init_value * (init_weight + peak_weight * one_minus_power(xp, decay, count))
-    return value + (init_value - peak_value) * peak_weight * one_minus_power(xp, growth, count)
+        init_term = init_value * (init_weight + peak_weight * (1.0 - scale))
+        return init_term + peak_value * (peak_weight * scale)
+    decay, growth = decay_and_growth(xp, decay_rate)
+    grown = (init_value - peak_value) * peak_weight * one_minus_power(xp, growth, count)
+    return scaled(decay, count) + grown
 
 
 def _phases_in_order(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -142,8 +140,8 @@ def _phases_in_order(refuse: Refusal, params: dict[str, Any]) -> None:
 
 @schedule(check=_phases_in_order)
 def one_cycle(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     peak_value: Value,
     total_steps: CycleSteps,
     up_fraction: Fraction = 0.3,
@@ -151,7 +149,7 @@ def one_cycle(
     final_div_factor: Positive = 1e4,
     anneal: Anneal = "cosine",
     three_phase: Flag = False,
-) -> Any:
+) -> Array:
     r"""Once up to a peak and down to far below the start: the 1cycle policy.
 
     From :math:`v_0 = v_1 / d` to the peak :math:`v_1`, reached at :math:`e_1 = f N - 1`, and on to
@@ -184,37 +182,11 @@ def one_cycle(
     [0.04, 1.0, 4e-06, 4e-06]
     """
     last = total_steps - 1
-    count = xp.minimum(count, last)
     top = up_fraction * total_steps - 1.0
     initial = peak_value / div_factor
     final = initial / final_div_factor
-    ends = (top, 2.0 * top, last) if three_phase else (top, last)
-    values = (initial, peak_value, initial, final) if three_phase else (initial, peak_value, final)
-    edges = (0, *ends)
-    value: Any = final
-    for phase in reversed(range(len(ends))):  # the first that it lies in has the last word
-        begin, end = edges[phase : phase + 2]
-        length = end - begin
-        nonempty = length > 0
-        remaining = -_since(xp, count, end)
-        inside = (remaining >= 0) & nonempty
-        length = (xp if is_array(length) else SCALARS).where(nonempty, length, 1.0)
-        left = xp.clip(remaining, 0.0, length)
-        done = xp.clip(_since(xp, count, begin), 0.0, length)
-        here = interpolate(xp, values[phase], values[phase + 1], done, left, length, anneal)
-        value = xp.where(inside, here, value)
-    return value
-
-
-def _since(xp: Any, count: Any, moment: Any) -> Any:
-    """The real number of steps from `moment`, itself a real number, to `count`.
-
-    Its whole part is taken off as an integer: float32 has no place for the fraction of a late one.
-    """
-    if isinstance(moment, int) or (is_array(moment) and is_integral(xp, moment)):
-        return real(xp, count - moment)
-    if is_array(moment):
-        whole = xp.floor(moment)
-        return real(xp, count - xp.astype(whole, count.dtype)) - (moment - whole)
-    whole = math.floor(moment)
-    return real(xp, count - whole) - (moment - whole)
+    values: tuple[Array, ...] = (initial, peak_value, final)
+    edges: tuple[Array, ...] = (0, top, last)
+    if three_phase:
+        values, edges = (initial, peak_value, initial, final), (0, top, 2.0 * top, last)
+    return piecewise_interpolate(xp, count, values, edges, anneal)

@@ -2,25 +2,26 @@
 
 from typing import Any
 
-from lrsched._arrays.namespace import is_array
+from lrsched._arrays.namespace import is_array, take
 from lrsched._arrays.scalars import SCALARS, is_scalar
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Refusal
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Boundaries, Flag, Milestones, Rate, Steps, Value, Values
 from lrsched._numerics.elementary import geometric, progress
-from lrsched._numerics.pieces import pick, segment_index
+from lrsched._numerics.pieces import segment_index
 from lrsched._numerics.shapes import interpolate
 
 
 @schedule
 def exponential_decay(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     decay_rate: Rate,
     decay_steps: Steps = 1,
     staircase: Flag = False,
-) -> Any:
+) -> Array:
     r"""A constant rate of decay, smooth or in stairs, without an end.
 
     .. math:: \eta(t) = v_0 \gamma^{t / S}, \quad
@@ -51,7 +52,9 @@ def exponential_decay(
 
 
 @schedule
-def step_decay(xp: Any, count: Any, init_value: Value, decay_rate: Rate, step_size: Steps) -> Any:
+def step_decay(
+    xp: Namespace, count: Array, init_value: Value, decay_rate: Rate, step_size: Steps
+) -> Array:
     r"""Stairs of equal length, each lower by the same factor.
 
     .. math:: \eta(t) = v_0 \gamma^{\lfloor t / S \rfloor}
@@ -76,8 +79,8 @@ def step_decay(xp: Any, count: Any, init_value: Value, decay_rate: Rate, step_si
 
 @schedule
 def multi_step_decay(
-    xp: Any, count: Any, init_value: Value, decay_rate: Rate, boundaries: Milestones
-) -> Any:
+    xp: Namespace, count: Array, init_value: Value, decay_rate: Rate, boundaries: Milestones
+) -> Array:
     r"""Stairs that begin at given steps, each lower by the same factor.
 
     .. math:: \eta(t) = v_0 \gamma^{\#\{b : b \le t\}}
@@ -103,7 +106,7 @@ def multi_step_decay(
     if is_scalar(xp) or is_array(init_value) or is_array(decay_rate):
         return geometric(xp, init_value, decay_rate, reached)
     stairs = [geometric(SCALARS, init_value, decay_rate, n) for n in range(len(boundaries) + 1)]
-    return pick(xp, stairs, reached)
+    return take(xp, stairs, reached)
 
 
 def _one_value_more(refuse: Refusal, params: dict[str, Any]) -> None:
@@ -113,7 +116,9 @@ def _one_value_more(refuse: Refusal, params: dict[str, Any]) -> None:
 
 
 @schedule(check=_one_value_more)
-def piecewise_constant(xp: Any, count: Any, values: Values, boundaries: Boundaries) -> Any:
+def piecewise_constant(
+    xp: Namespace, count: Array, values: Values, boundaries: Boundaries
+) -> Array:
     r"""A value for each stretch between given steps.
 
     .. math:: \eta(t) = v_k, \quad k = \#\{b : b \le t\}
@@ -134,13 +139,13 @@ def piecewise_constant(xp: Any, count: Any, values: Values, boundaries: Boundari
     >>> [stairs(count) for count in (99, 100, 150)]
     [1.0, 0.3, 0.1]
     """
-    return pick(xp, values, segment_index(xp, count, boundaries))
+    return take(xp, values, segment_index(xp, count, boundaries))
 
 
 @schedule
 def cosine_decay(
-    xp: Any, count: Any, init_value: Value, decay_steps: Steps, end_value: Value = 0.0
-) -> Any:
+    xp: Namespace, count: Array, init_value: Value, decay_steps: Steps, end_value: Value = 0.0
+) -> Array:
     r"""Half a cosine from one value down to another, held at the end.
 
     .. math:: \eta(t) = v_1 + (v_0 - v_1) \frac{1 + \cos(\pi t / T)}{2},
@@ -167,5 +172,5 @@ def cosine_decay(
     >>> [f"{decay(count):.8f}" for count in (1, 5, 9, 10, 11)]
     ['0.00975528', '0.00500000', '0.00024472', '0.00000000', '0.00000000']
     """
-    done, left = progress(xp, count, decay_steps)
-    return interpolate(xp, init_value, end_value, done, left, decay_steps, "cosine")
+    done, remaining = progress(xp, count, decay_steps)
+    return interpolate(xp, init_value, end_value, done, remaining, decay_steps, "cosine")

@@ -1,8 +1,9 @@
 """Decays that never end: by a power of the time, by the time, by the natural exponential."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from lrsched._arrays.namespace import real
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Real, number
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Flag, Phase, Positive, Rate, Steps, Value
@@ -11,13 +12,13 @@ from lrsched._numerics.elementary import exponential, fraction, power_of_product
 
 @schedule
 def inverse_sqrt(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     timescale: Steps,
     shift: Phase = 0,
     end_value: Value = 0.0,
-) -> Any:
+) -> Array:
     r"""Falls with the inverse square root of the time, without an end.
 
     .. math:: \eta(t) = v_1 + (v_0 - v_1) \sqrt{\frac{\tau}{\tau + s + t}}
@@ -52,13 +53,13 @@ def inverse_sqrt(
 
 @schedule
 def inverse_time(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     decay_rate: Rate,
     decay_steps: Steps = 1,
     staircase: Flag = False,
-) -> Any:
+) -> Array:
     r"""Falls with the inverse of the time, smooth or in stairs, without an end.
 
     .. math:: \eta(t) = \frac{v_0}{1 + k\, t / S}, \quad
@@ -86,13 +87,13 @@ def inverse_time(
 
 @schedule
 def natural_exponential_decay(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     decay_rate: Rate,
     decay_steps: Steps = 1,
     staircase: Flag = False,
-) -> Any:
+) -> Array:
     r"""Falls with the natural exponential of the time, smooth or in stairs, without an end.
 
     .. math:: \eta(t) = v_0 e^{-k t / S}, \quad
@@ -124,13 +125,13 @@ Tokens = Annotated[Real, number(">= 1", unit="tokens")]
 
 @schedule
 def power_law(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     peak_value: Value,
     coefficient: Positive,
     exponent: Exponent = -0.51,
     tokens_per_step: Tokens = 1.0,
-) -> Any:
+) -> Array:
     r"""Falls with a power of the tokens seen, without an end, below a ceiling.
 
     .. math:: \eta(t) = \min(v_{max}, c\, n^b), \quad n = \max(t\, q, 1)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from lrsched._arrays.namespace import real, whole
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Whole, integer
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.kinds import Fraction, OptionalPhase, Phase, Steps
@@ -23,15 +24,15 @@ _ROUNDS = (  # odd factors below 2**15, that a product with 16 bits stays below 
 
 @schedule
 def noise(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     schedule: Inner,
     amount: Fraction,
     key: Key = 0,
     every: Steps = 1,
     begin: Phase = 0,
     end: OptionalPhase = None,
-) -> Any:
+) -> Array:
     r"""A schedule times random factors about 1, the same at every call and in every framework.
 
     .. math:: \eta(t) = s(t)\, (1 + a\, u_{key}(\lfloor t / n \rfloor)), \quad

@@ -1,16 +1,15 @@
 """Schedules that go from one value to another once, and stay there."""
 
-from typing import Any
-
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Flag, Positive, Power, Steps, Value
-from lrsched._numerics.complement import split, weigh_power
+from lrsched._numerics.complement import complement_of, interpolate_power
 from lrsched._numerics.elementary import geometric, progress
 from lrsched._numerics.shapes import interpolate
 
 
 @schedule
-def constant(xp: Any, count: Any, value: Value) -> Any:
+def constant(xp: Namespace, count: Array, value: Value) -> Array:
     r"""A flat line.
 
     .. math:: \eta(t) = v
@@ -32,7 +31,7 @@ def constant(xp: Any, count: Any, value: Value) -> Any:
 
 
 @schedule
-def linear(xp: Any, count: Any, init_value: Value, end_value: Value, steps: Steps) -> Any:
+def linear(xp: Namespace, count: Array, init_value: Value, end_value: Value, steps: Steps) -> Array:
     r"""A straight line from one value to another, held at the end.
 
     .. math:: \eta(t) = v_0 \frac{T - t}{T} + v_1 \frac{t}{T}, \quad t = \min(\text{count}, T)
@@ -56,20 +55,20 @@ def linear(xp: Any, count: Any, init_value: Value, end_value: Value, steps: Step
     >>> [line(count) for count in range(6)]
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
-    done, left = progress(xp, count, steps)
-    return interpolate(xp, init_value, end_value, done, left, steps)
+    done, remaining = progress(xp, count, steps)
+    return interpolate(xp, init_value, end_value, done, remaining, steps)
 
 
 @schedule
 def polynomial(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     end_value: Value,
     steps: Steps,
     power: Power,
     cycle: Flag = False,
-) -> Any:
+) -> Array:
     r"""A power of what is left, from one value to another, held at the end.
 
     .. math:: \eta(t) = v_1 + (v_0 - v_1) \left(\frac{T - t}{T}\right)^p,
@@ -99,18 +98,18 @@ def polynomial(
     """
     if cycle:
         cycles = xp.maximum(-(-count // steps), 1)
-        left = cycles * steps - count  # the product may overflow, and then this overflows back
-        parts = split(xp, left, count, steps, cycles)
+        remaining = cycles * steps - count  # the product may overflow, and then this overflows back
+        parts = complement_of(xp, remaining, count, steps, cycles)
     else:
-        done, left = progress(xp, count, steps)
-        parts = split(xp, left, done, steps)
-    return weigh_power(xp, init_value, end_value, parts, power)
+        done, remaining = progress(xp, count, steps)
+        parts = complement_of(xp, remaining, done, steps)
+    return interpolate_power(xp, init_value, end_value, parts, power)
 
 
 @schedule
 def exponential_ramp(
-    xp: Any, count: Any, init_value: Positive, end_value: Positive, steps: Steps
-) -> Any:
+    xp: Namespace, count: Array, init_value: Positive, end_value: Positive, steps: Steps
+) -> Array:
     r"""A straight line on a logarithmic axis from one value to another, held at the end.
 
     .. math:: \eta(t) = v_0 \left(\frac{v_1}{v_0}\right)^{t / T}, \quad t = \min(\text{count}, T)
@@ -137,7 +136,9 @@ def exponential_ramp(
     >>> [float(f"{ramp(count):.6g}") for count in range(6)]
     [0.0001, 0.001, 0.01, 0.1, 1.0, 1.0]
     """
-    done, left = progress(xp, count, steps)
-    backwards = done > left
-    growth = geometric(xp, 1.0, end_value / init_value, xp.where(backwards, -left, done), steps)
+    done, remaining = progress(xp, count, steps)
+    backwards = done > remaining
+    growth = geometric(
+        xp, 1.0, end_value / init_value, xp.where(backwards, -remaining, done), steps
+    )
     return xp.where(backwards, end_value * growth, init_value * growth)

@@ -10,6 +10,7 @@ from lrsched._core.checks import Refusal, Whole, choice, integer, number
 from lrsched._core.durations import durations_in
 from lrsched._core.kinds import PHASE, STEPS
 from lrsched._core.schedule import Schedule
+from lrsched._numerics.shapes import ShapeName
 from lrsched.schedules.combine import join, scale, warmup
 from lrsched.schedules.decay import cosine_decay, piecewise_constant
 from lrsched.schedules.inverse import inverse_sqrt
@@ -36,7 +37,7 @@ def warmup_stable_decay(
     decay_steps: Whole,
     end_value: float = 0.0,
     init_value: float = 0.0,
-    shape: str = "linear",
+    shape: ShapeName = "linear",
 ) -> Schedule:
     """Up, level, and down at the end: WSD, the trapezoid, the knee.
 

@@ -3,14 +3,15 @@
 import functools
 from typing import Any
 
-from lrsched._arrays.namespace import MAX_COUNT, is_array, real
+from lrsched._arrays.namespace import MAX_COUNT, is_array, real, take
 from lrsched._arrays.scalars import SCALARS, is_scalar
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Refusal, Whole, integer, number
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Multiple, Rate, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.elementary import geometric, is_literal
-from lrsched._numerics.pieces import pick, segment_index
+from lrsched._numerics.pieces import segment_index
 from lrsched._numerics.shapes import interpolate
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.stretch import stretch
@@ -18,14 +19,14 @@ from lrsched.schedules.stretch import stretch
 
 @schedule
 def cosine_restarts(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     init_value: Value,
     first_steps: Steps,
     period_mult: Multiple = 1,
     end_value: Value = 0.0,
     peak_mult: Rate = 1.0,
-) -> Any:
+) -> Array:
     r"""Half cosines down, each starting anew from the top: warm restarts.
 
     .. math:: \eta(t) = v_1 + (v_0\, p^i - v_1) \frac{1 + \cos(\pi T_{cur} / T_i)}{2},
@@ -56,16 +57,16 @@ def cosine_restarts(
     >>> [round(sgdr(count), 4) for count in (0, 5, 9, 10, 20, 30)]
     [1.0, 0.5, 0.0245, 1.0, 0.5, 1.0]
     """
-    cycle, done, left, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
+    cycle, done, remaining, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
     equal = is_literal(peak_mult, 1.0)
     peak = init_value if equal else geometric(xp, init_value, peak_mult, cycle)
-    ways = done, left, done + left
+    ways = done, remaining, done + remaining
     if not is_literal(beyond, 0.0):
-        ways = (done, 0.0), (left, beyond), (done + left, beyond)
+        ways = (done, 0.0), (remaining, beyond), (done + remaining, beyond)
     return interpolate(xp, peak, end_value, *ways, "cosine")
 
 
-def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, ...]:
+def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tuple[Any, ...]:
     """The cycle that `count` lies in, its steps that are done, left, and left beyond any count."""
     cycle = count // first
     position = count - cycle * first
@@ -80,15 +81,16 @@ def _geometric_cycle(xp: Any, count: Any, first: Any, mult: Any) -> tuple[Any, .
         starts, ends, beyond = _cycles(xp, first, mult)
         count = xp.minimum(count, MAX_COUNT - 1)  # traced starts saturate one above
     cycle = segment_index(xp, count, starts[1:])
-    done = count - pick(xp, starts, cycle, like=count)
-    left = pick(xp, ends, cycle, like=count) - count
-    growing = cycle, done, left, pick(xp, beyond, cycle)
+    dtype = None if is_scalar(xp) else count.dtype
+    done = count - take(xp, starts, cycle, dtype)
+    remaining = take(xp, ends, cycle, dtype) - count
+    growing = cycle, done, remaining, take(xp, beyond, cycle)
     if not is_array(mult):
         return growing
     return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
 
 
-def _cycles(xp: Any, first: Any, mult: Any) -> tuple[list[Any], ...]:
+def _cycles(xp: Namespace, first: Any, mult: Any) -> tuple[list[Any], ...]:
     """Starts and ends of the cycles up to the last count, and what the ends lie beyond it.
 
     Each cycle is at least twice as long as the one before, so 32 of them pass any count.

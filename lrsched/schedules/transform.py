@@ -1,8 +1,7 @@
 """Schedules changed: in their values, in their time, at their end."""
 
-from typing import Any
-
 from lrsched._arrays.namespace import MAX_COUNT
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import ordered
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.kinds import Phase, Steps, Value
@@ -11,7 +10,7 @@ from lrsched._numerics.shapes import Shape, interpolate
 
 
 @schedule(check=ordered("low", "high"))
-def clip(xp: Any, count: Any, schedule: Inner, low: Value, high: Value) -> Any:
+def clip(xp: Namespace, count: Array, schedule: Inner, low: Value, high: Value) -> Array:
     r"""A schedule kept between two values.
 
     .. math:: \eta(t) = \min(\max(s(t), l), h)
@@ -34,7 +33,7 @@ def clip(xp: Any, count: Any, schedule: Inner, low: Value, high: Value) -> Any:
 
 
 @schedule
-def add(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
+def add(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     r"""Two schedules added, both on the same clock: `first + second`.
 
     .. math:: \eta(t) = s_1(t) + s_2(t)
@@ -54,7 +53,7 @@ def add(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
 
 
 @schedule
-def minimum(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
+def minimum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     r"""The lower of two schedules at each step, both on the same clock.
 
     .. math:: \eta(t) = \min(s_1(t), s_2(t))
@@ -70,7 +69,7 @@ def minimum(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
 
 
 @schedule
-def maximum(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
+def maximum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     r"""The higher of two schedules at each step, both on the same clock.
 
     .. math:: \eta(t) = \max(s_1(t), s_2(t))
@@ -86,7 +85,7 @@ def maximum(xp: Any, count: Any, first: Inner, second: Inner) -> Any:
 
 
 @schedule
-def delay(xp: Any, count: Any, schedule: Inner, steps: Phase) -> Any:
+def delay(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
     r"""A schedule that begins later, at its first value until then.
 
     .. math:: \eta(t) = s(\max(t - n, 0))
@@ -108,7 +107,7 @@ def delay(xp: Any, count: Any, schedule: Inner, steps: Phase) -> Any:
 
 
 @schedule
-def advance(xp: Any, count: Any, schedule: Inner, steps: Phase) -> Any:
+def advance(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
     r"""A schedule from a later step on, as if that many updates had been made.
 
     .. math:: \eta(t) = s(t + n)
@@ -130,7 +129,7 @@ def advance(xp: Any, count: Any, schedule: Inner, steps: Phase) -> Any:
 
 
 @schedule
-def repeat(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
+def repeat(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
     r"""The beginning of a schedule again and again.
 
     .. math:: \eta(t) = s(t \bmod n)
@@ -152,7 +151,7 @@ def repeat(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
 
 
 @schedule
-def reverse(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
+def reverse(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
     r"""The beginning of a schedule backwards, held at its first value.
 
     .. math:: \eta(t) = s(\max(n - t, 0))
@@ -168,12 +167,12 @@ def reverse(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
     >>> reverse(linear(1.0, 0.0, 4), 4)(1)
     0.25
     """
-    _, left = progress(xp, count, steps)
-    return schedule(left)
+    _, remaining = progress(xp, count, steps)
+    return schedule(remaining)
 
 
 @schedule
-def staircase(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
+def staircase(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
     r"""A schedule in stairs: its value changes only every so many steps.
 
     .. math:: \eta(t) = s(n \lfloor t / n \rfloor)
@@ -196,14 +195,14 @@ def staircase(xp: Any, count: Any, schedule: Inner, steps: Steps) -> Any:
 
 @schedule
 def cooldown(
-    xp: Any,
-    count: Any,
+    xp: Namespace,
+    count: Array,
     schedule: Inner,
     begin: Phase,
     steps: Steps,
     end_value: Value = 0.0,
     shape: Shape = "linear",
-) -> Any:
+) -> Array:
     r"""A schedule up to a step, and from its value there down to an end, held there.
 
     .. math:: \eta(t) = \begin{cases} s(t) & t \le b \\
@@ -232,5 +231,7 @@ def cooldown(
     >>> cooldown(constant(1.0), begin=80, steps=20)(90)
     0.5
     """
-    done, left = progress(xp, xp.maximum(count - begin, 0), steps)
-    return interpolate(xp, schedule(xp.minimum(count, begin)), end_value, done, left, steps, shape)
+    done, remaining = progress(xp, xp.maximum(count - begin, 0), steps)
+    return interpolate(
+        xp, schedule(xp.minimum(count, begin)), end_value, done, remaining, steps, shape
+    )

@@ -4,9 +4,10 @@
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 from lrsched._arrays.namespace import is_array, real
+from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Real, Refusal, Whole, integer, number
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Rate, RealSteps, Steps, or_duration
@@ -19,7 +20,7 @@ LogSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
 
 
 @schedule
-def exponential_warmup(xp: Any, count: Any, time_constant: RealSteps) -> Any:
+def exponential_warmup(xp: Namespace, count: Array, time_constant: RealSteps) -> Array:
     r"""A factor that nears 1 exponentially, for ever.
 
     .. math:: \eta(t) = 1 - e^{-(t + 1) / \tau}
@@ -42,7 +43,7 @@ def exponential_warmup(xp: Any, count: Any, time_constant: RealSteps) -> Any:
 
 
 @schedule
-def log_warmup(xp: Any, count: Any, warmup_steps: LogSteps) -> Any:
+def log_warmup(xp: Namespace, count: Array, warmup_steps: LogSteps) -> Array:
     r"""A factor that rises with the logarithm of the step, to 1.
 
     .. math:: \eta(t) = \min\left(\frac{\ln(t + 1)}{\ln W}, 1\right)
@@ -63,7 +64,7 @@ def log_warmup(xp: Any, count: Any, warmup_steps: LogSteps) -> Any:
 
 
 @schedule
-def sigmoid_ramp_up(xp: Any, count: Any, steps: Steps, steepness: Rate = 5.0) -> Any:
+def sigmoid_ramp_up(xp: Namespace, count: Array, steps: Steps, steepness: Rate = 5.0) -> Array:
     r"""A factor that rises along half a Gaussian, to 1.
 
     .. math:: \eta(t) = e^{-k (1 - p)^2}, \quad p = \min(t, T) / T
@@ -81,15 +82,15 @@ def sigmoid_ramp_up(xp: Any, count: Any, steps: Steps, steepness: Rate = 5.0) ->
     >>> [round(sigmoid_ramp_up(80)(count), 4) for count in (0, 40, 80, 81)]
     [0.0067, 0.2865, 1.0, 1.0]
     """
-    _, left = progress(xp, count, steps)
-    return gaussian(xp, steepness, left, steps)
+    _, remaining = progress(xp, count, steps)
+    return gaussian(xp, steepness, remaining, steps)
 
 
 Beta2 = Annotated[Real, number(">= 0.9", "<= 0.999999")]
 
 
 @schedule
-def radam_warmup(xp: Any, count: Any, beta2: Beta2 = 0.999) -> Any:
+def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
     r"""A factor that rises as the variance of Adam's step falls, to 1: RAdam's.
 
     .. math:: \eta(t) = \sqrt{\frac{(\rho - 4)(\rho - 2)\, \rho_\infty}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from torch.optim import lr_scheduler as torch_lr
 from torch.optim.swa_utils import SWALR
@@ -190,7 +190,7 @@ def _averaging(s: Any, group: int) -> Curve:
     if steps == 0:
         return _sets(constant(end), s, group)
     base, calls = float(s.base_lrs[group]), s._step_count - 1
-    shape = "cosine" if s._anneal_strategy == "cos" else "linear"
+    shape: Literal["cosine", "linear"] = "cosine" if s._anneal_strategy == "cos" else "linear"
     return Curve(
         lambda lr: shifted(lrsched.anneal(lr, end, steps, shape), calls - max(s.last_epoch, 0)),
         base,

@@ -1,0 +1,18 @@
+"""Public names are known by the module that users import them from."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def set_module(module: str, names: Iterable[str], namespace: Mapping[str, Any]) -> None:
+    """Make `module` the `__module__` of these functions and classes of ours.
+
+    Pickles, tracebacks and `help` then name the path that stays when files move.
+    """
+    for name in names:
+        value = namespace[name]
+        if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith("lrsched"):
+            value.__module__ = module
