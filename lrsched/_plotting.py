@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LOG_SCALE_RATIO = 30.0  # of the largest to the smallest value: a logarithmic axis shows more
 WIDTH, HEIGHT = 420, 200  # of the SVG
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 28, 34  # its margins
 
@@ -21,6 +22,12 @@ def draw(counts: Sequence[int], values: Sequence[float], ax: Any, style: Mapping
         ax.set(xlabel="step", ylabel="learning rate")
     ax.plot(counts, values, **style)
     return ax
+
+
+def axis_scale(values: Any) -> str:
+    """ "log" for an array of positive values that spread over `LOG_SCALE_RATIO`, else "linear"."""
+    wide = values.size and values.min() > 0 and values.max() > LOG_SCALE_RATIO * values.min()
+    return "log" if wide else "linear"
 
 
 def import_optional(module: str, extra: str) -> Any:

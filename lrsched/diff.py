@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched._core.checks import Refusal, integer, number
 from lrsched._evaluate import values_of
-from lrsched._plotting import import_optional
+from lrsched._plotting import axis_scale, import_optional
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CONTEXT = 2  # steps shown on either side of the first difference
 ROUNDING = 1e-12  # relative, of a difference or a product
-DECADES = 1e3  # a spread beyond which a logarithmic axis shows more
 
 _refuse = Refusal("diff")
 _tolerance = number(">= 0")
@@ -170,10 +169,10 @@ class Diff:
         curves, below = axes
         curves.plot(self.a, label="a", linewidth=2.5, alpha=0.6)
         curves.plot(self.b, label="b", linewidth=1.2)
-        curves.set(ylabel="learning rate", yscale=_scale(np.concatenate([self.a, self.b])))
+        curves.set(ylabel="learning rate", yscale=axis_scale(np.concatenate([self.a, self.b])))
         curves.legend()
         shown = np.where((self.relative > 0) & np.isfinite(self.relative), self.relative, math.nan)
-        scale = _scale(shown[~np.isnan(shown)])
+        scale = axis_scale(shown[~np.isnan(shown)])
         # Dots: on a logarithmic axis a difference between two zeros is no line.
         style = {"color": "black", "linewidth": 1, "marker": ".", "markersize": 2}
         below.plot(shown if scale == "log" else np.nan_to_num(shown), **style)
@@ -252,9 +251,3 @@ def _beyond(a: Array, b: Array, rtol: float, atol: float) -> Mask:
     with np.errstate(invalid="ignore", over="ignore"):
         apart, bound = _apart(a, b), atol + rtol * np.maximum(abs(a), abs(b))
         return np.isinf(apart) | (apart > bound)
-
-
-def _scale(values: Array) -> str:
-    """A logarithmic axis for positive values of more than three decades."""
-    wide = values.size and values.min() > 0 and values.max() > DECADES * values.min()
-    return "log" if wide else "linear"

@@ -240,7 +240,7 @@ def on_meta(schedule: Schedule, step: Callable[[DeviceLR], None]) -> None:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_a_step_neither_reads_from_the_device_nor_copies_to_it(name: str) -> None:
+def test_a_step_neither_reads_from_the_device_nor_vmapped_to_it(name: str) -> None:
     """Either would make the host wait for the device, and neither can be in a CUDA graph."""
 
     @settings(max_examples=2)

@@ -150,7 +150,7 @@ rare = st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: float | None) -> None:
     losses = np.array(sequence, np.float32)
     recorder = Recorder(divergence)
-    all(recorder.take(float(loss)) for loss in losses)
+    all(recorder.record(float(loss)) for loss in losses)
     ways: list[dict[str, Any]] = [{"compiled": False, "look_every": n} for n in (1, 5, 99)]
     for way in ({"compiled": True}, *ways):
         options: dict[str, Any] = {"loss_fn": follow, "steps": 12, "divergence": divergence, **way}

@@ -467,7 +467,7 @@ def test_keras_21772_alpha_is_a_ratio() -> None:
     assert lrsched.cosine_decay(0.1, 10, end_value=0.01)(10) == 0.01
 
 
-def test_keras_schedules_are_unequal_to_their_copies() -> None:
+def test_keras_schedules_are_unequal_to_their_vmapped() -> None:
     theirs = keras_schedules.ExponentialDecay(0.1, 10, 0.5)
     assert keras_schedules.ExponentialDecay.from_config(theirs.get_config()) != theirs
     ours = lrsched.exponential_decay(0.1, 0.5, 10)

@@ -49,7 +49,7 @@ def test_a_schedule_is_compiled_when_it_is_called_again() -> None:
     assert schedule(30) == first
 
 
-def test_copies_begin_anew() -> None:
+def test_vmapped_begin_anew() -> None:
     schedule = lrsched.warmup(lrsched.cosine_decay(0.1, 100), 10)
     values = [schedule(count) for count in range(3)]
     for other in (

@@ -92,7 +92,7 @@ def test_any_schedules(schedules: list[Any]) -> None:
         np.testing.assert_allclose(losses, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_copies_may_begin_apart() -> None:
+def test_vmapped_may_begin_apart() -> None:
     rates = [0.01, 0.01, 0.03]
     found = sweep(loss_fn, initialise, BATCHES, rates, optax.adam, STEPS, keep_params=True)
     for copy, rate in enumerate(rates):
@@ -158,7 +158,7 @@ def test_a_copy_that_is_lost_disturbs_no_other() -> None:
     assert np.isnan(found.params[1])
 
 
-def test_one_program_serves_every_sweep_of_as_many_copies() -> None:
+def test_one_program_serves_every_sweep_of_as_many_vmapped() -> None:
     traces, compilations = 0, 0
 
     def counted(weight: Any, batch: Any) -> Any:
@@ -192,7 +192,7 @@ def test_batches_may_run_out() -> None:
     assert found.model_state is None
 
 
-def test_copies_over_eight_devices() -> None:
+def test_vmapped_over_eight_devices() -> None:
     out, err = start("jax_sweep_mesh.py").communicate(timeout=120)
     assert out, err
     for name, found in json.loads(out).items():

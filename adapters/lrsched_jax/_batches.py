@@ -68,14 +68,6 @@ def _copied(leaf: Any) -> Any:
     return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
-def in_memory(batches: Any, steps: int) -> bool:
-    """Whether the batches of `steps` updates are there already, alike in structure and shapes."""
-    if not isinstance(batches, (list, tuple)):
-        return False
-    shapes = _shapes(batches[0])
-    return all(_shapes(batch) == shapes for batch in batches[:steps])
-
-
 def stacked(batches: Any, source: Batches, steps: int) -> tuple[Any, int, int]:
     """The batches of `steps` updates along a new first axis, how many are stacked and available.
 

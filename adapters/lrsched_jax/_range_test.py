@@ -12,19 +12,17 @@ import numpy as np
 import optax
 
 from lrsched import Schedule
-from lrsched._core import Real, Refusal, integer, number, optional
+from lrsched._core import Real, Refusal
 from lrsched.range_test import (
     DIVERGENCE,
     PROBE_REPEATS,
     PROBE_STEPS,
-    NoSuggestion,
-    Probe,
     RangeTest,
     default_ramp,
-    orders,
-    search,
 )
-from lrsched_jax._batches import Batches, in_memory
+from lrsched.range_test.options import check_metrics, checked_options
+from lrsched.range_test.progress_bar import ProgressBar
+from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import (
     check_functions,
@@ -33,11 +31,8 @@ from lrsched_jax._checks import (
     is_function,
     rates_array,
 )
-from lrsched_jax._cost import loop_pays
 from lrsched_jax._model import is_initialiser, model_of
-from lrsched_jax._progress import progress_bar
 from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
-from lrsched_jax._training import mesh_of
 
 REFUSE = Refusal("range_test")
 
@@ -57,7 +52,7 @@ def range_test(
     every: int = 10,
     divergence: float | None = DIVERGENCE,
     look_every: int = 10,
-    compiled: bool | None = None,
+    compiled: bool = False,
     repeats: int = 1,
     vmap: bool | None = None,
     refine: bool = False,
@@ -103,9 +98,7 @@ def range_test(
         look_every: how many updates may run before their losses are looked at; slow ones are looked
             at sooner. What ran after the stop is dropped.
         compiled: False: a loop over the compiled update. True: one `lax.while_loop` over batches
-            that are stacked on the device first, and have to be alike in shape. None: True for
-            small networks on the CPU without convolutions or loops in them, where `batches` is a
-            list or a tuple and there are no `metrics`; else False.
+            that are stacked on the device first, and have to be alike in shape.
         repeats: how often the test is run, with other initial parameters, other batches or both: at
             least one of `params` and `batches` must be a function.
         vmap: whether repeats run at once, batched by `jax.vmap`; needs `compiled=True`. None: in
@@ -128,10 +121,10 @@ def range_test(
     Notes:
         What is compiled is kept for the last few pairs of `loss_fn` and `optimizer`, and serves
         every schedule. As with `jax.jit`, what a function reads from outside is read once.
-        On a CPU, after the first run has compiled, compiled mode takes a half to a quarter of the
-        time of a loop that reads each loss where an update takes a tenth of a millisecond, and 4 to
-        8 times as long with convolutions, which XLA does not do well inside a loop. The default
-        is never slower than the loop that reads. For GPU and TPU nothing was measured: try both.
+        `compiled=True` pays for small networks: on a CPU, once it has compiled, it takes a quarter
+        to a half of the time where an update takes a tenth of a millisecond. With convolutions it
+        takes 4 to 8 times as long there, as XLA has no fast ones inside a loop. For GPU and TPU
+        nothing was measured: try both.
         Arrays that are sharded over a mesh stay where they are. Several processes need as many
         batches each.
         Each batch is an update: accumulate gradients inside `loss_fn`, for those of
@@ -145,17 +138,20 @@ def range_test(
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
     """
-    steps, every, look_every, repeats, probe_steps, probe_repeats = REFUSE.checked(
-        steps=(integer(1, "updates"), steps),
-        every=(integer(1, "updates"), every),
-        look_every=(integer(1, "updates"), look_every),
-        repeats=(integer(1, "runs"), repeats),
-        probe_steps=(integer(1, "updates"), probe_steps),
-        probe_repeats=(integer(1, "runs"), probe_repeats),
+    steps, every, look_every, repeats, probe_steps, probe_repeats = checked_options(
+        REFUSE,
+        steps=steps,
+        every=every,
+        look_every=look_every,
+        repeats=repeats,
+        probe_steps=probe_steps,
+        probe_repeats=probe_repeats,
     )
-    multiple = optional(number("> 1"))
-    divergence = REFUSE.check("divergence", multiple, divergence)
-    check_functions(REFUSE, loss_fn=loss_fn, optimizer=optimizer, metrics=metrics)
+    divergence, compiled, vmap, refine = checked_options(
+        REFUSE, divergence=divergence, compiled=compiled, vmap=vmap, refine=refine
+    )
+    check_functions(REFUSE, loss_fn, optimizer)
+    check_metrics(REFUSE, metrics, "a function of the parameters")
     check_repeats(REFUSE, repeats, params, batches)
     check_mode(REFUSE, compiled, vmap, metrics is not None)
     if schedule is None:
@@ -178,32 +174,21 @@ def range_test(
     first = next(others)
     training = training_of(first.model.loss, optimizer)
     plan = Plan(training, rates, look_every, metrics, every)
-    if compiled is None:
-        compiled = _compiled_pays(plan, first)
     if vmap is None:
         vmap = jax.default_backend() != "cpu"
-    with progress_bar(progress and not compiled, steps * repeats, label) as advance:
-        watched = dataclasses.replace(plan, advance=advance)
+    with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
+        bar.begin(f"{label} range test", steps * repeats)
+        watched = dataclasses.replace(plan, advance=bar.advance)
         if compiled and vmap and repeats > 1:
             runs = run_vmapped(watched, [first, *others], divergence)
         else:
-            way = run_compiled if compiled else run_stepwise
-            runs = [way(watched, start, divergence) for start in itertools.chain([first], others)]
+            run_one = run_compiled if compiled else run_stepwise
+            all_starts = itertools.chain([first], others)
+            runs = [run_one(watched, start, divergence) for start in all_starts]
     found = _result(runs, repeats > 1, rates, schedule, label)
-    made = len(runs[0].losses)
-    if not refine or not made:
+    if not refine:
         return found
-    return _refined(found, plan, first, compiled, orders(made, probe_steps, probe_repeats))
-
-
-def _compiled_pays(plan: Plan, start: Start) -> bool:
-    """Whether one loop on the device is surely no slower, and takes no batch in vain."""
-    model = start.model
-    if plan.metrics is not None or not in_memory(start.given, len(plan.rates)):
-        return False
-    if mesh_of((model.params, model.state, start.batches.first)) is not None:
-        return False
-    return loop_pays(plan.outline(start).program)
+    return found.with_probe(_trainer(plan, first, compiled), probe_steps, probe_repeats)
 
 
 def _result(
@@ -226,26 +211,22 @@ def _result(
     )
 
 
-def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, several: Any) -> RangeTest:
-    """The test with a probe around what it suggests, if it suggests anything."""
-    try:
-        suggestion = found.suggest()
-    except NoSuggestion:
-        return found
+def _trainer(
+    plan: Plan, start: Start, compiled: bool
+) -> Callable[[float, list[int]], Sequence[float]]:
+    """The trainings of a probe: from a start, at a constant rate, on some of its batches."""
 
-    def train(rate: float, order: list[int]) -> Sequence[float]:
+    def train(rate: float, updates: list[int]) -> Sequence[float]:
         used = plan.rates.dtype.type(rate)
         if compiled:
-            return run_compiled(plan, start, None, used, order).losses
-        constant = np.full(len(order), used)
+            return run_compiled(plan, start, None, used, updates).losses
+        constant = np.full(len(updates), used)
         probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
-        chosen = Batches([start.batches.kept[update] for update in order], REFUSE)
+        chosen = Batches([start.batches.kept[update] for update in updates], REFUSE)
         again = dataclasses.replace(start, batches=chosen)
         return run_stepwise(probe, again, None).losses
 
-    rates, losses = search(suggestion, several, train)
-    used = rates.astype(plan.rates.dtype).astype(float)
-    return dataclasses.replace(found, probe=Probe(used, losses))
+    return train
 
 
 def run(given: dict[str, Any]) -> RangeTest:

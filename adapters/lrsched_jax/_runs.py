@@ -112,7 +112,7 @@ def _unseen(seen: Any, since: int, until: int) -> list[Any]:
 def _take(recorder: Recorder, numbers: list[Any]) -> bool:
     """Give the recorder the losses that it has not had, and say whether to go on."""
     fresh = itertools.islice(numbers, len(recorder.losses), None)
-    return all(map(recorder.take, map(operator.itemgetter(0), fresh)))
+    return all(map(recorder.record, map(operator.itemgetter(0), fresh)))
 
 
 def _run(recorder: Recorder, names: list[str], numbers: Any, measured: dict[str, Rows]) -> Run:

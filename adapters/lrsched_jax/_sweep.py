@@ -12,13 +12,14 @@ import optax
 from jax.sharding import Mesh
 
 from lrsched import Schedule, constant
-from lrsched._core import Real, Refusal, integer, number
+from lrsched._core import Real, Refusal, number
+from lrsched.range_test.options import checked_options
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import check_functions, rates_array
-from lrsched_jax._copies import train
 from lrsched_jax._model import is_initialiser, model_of
 from lrsched_jax._sweep_result import Sweep
+from lrsched_jax._vmapped import train
 
 REFUSE = Refusal("sweep")
 
@@ -83,8 +84,8 @@ def sweep(
     >>> found.losses.shape, found.losses[:, -1].argmin()
     ((3, 30), np.int64(1))
     """
-    (steps,) = REFUSE.checked(steps=(integer(1, "updates"), steps))
-    check_functions(REFUSE, loss_fn=loss_fn, optimizer=optimizer)
+    (steps,) = checked_options(REFUSE, steps=steps)
+    check_functions(REFUSE, loss_fn, optimizer)
     kept = _schedules(schedules)
     table = [rates_array(REFUSE, f"schedules[{n}]", each, steps) for n, each in enumerate(kept)]
     _check_mesh(mesh)

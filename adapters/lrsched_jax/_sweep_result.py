@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched._plotting import import_optional
+from lrsched._core import axis_scale, import_optional
+from lrsched.range_test.plot import limit_losses
 
 Array = npt.NDArray[np.float64]
 
 LABELS = 12  # in a legend
-WIDE = 30.0  # a ratio between losses beyond which a logarithmic axis shows more
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,27 +70,22 @@ class Sweep:
         order = np.argsort(highest)
         finite = order[np.isfinite(losses[order])]
         ax.plot(highest[finite], losses[finite], "o-", markersize=4)
-        lost = highest[~np.isfinite(losses)]
-        if len(lost):
+        diverged = highest[~np.isfinite(losses)]
+        if len(diverged):
             top = ax.get_xaxis_transform()
-            ax.plot(lost, np.ones_like(lost), "xC3", transform=top, clip_on=False)
-        alike = all(schedule.name == "constant" for schedule in self.schedules)
-        label = "learning rate" if alike else "highest learning rate"
-        ax.set(xlabel=label, ylabel="final loss", xscale="log")
-        if len(finite) and 0 < losses[finite].min() * WIDE < losses[finite].max():
-            ax.set(yscale="log")
+            ax.plot(diverged, np.ones_like(diverged), "xC3", transform=top, clip_on=False)
+        constant = all(schedule.name == "constant" for schedule in self.schedules)
+        label = "learning rate" if constant else "highest learning rate"
+        ax.set(xlabel=label, ylabel="final loss", xscale="log", yscale=axis_scale(losses[finite]))
 
 
 def _limit(ax: Any, losses: Array) -> None:
-    """Keep copies that diverge from flattening those that train."""
+    """Show the copies that train; those that diverge may leave the figure."""
     trained = losses[losses[:, -1] < losses[:, 0]]
-    if not len(trained):
-        return
-    low, start = float(np.nanmin(trained)), float(trained[:, 0].max())
-    if 0 < low * WIDE < start:
-        ax.set(yscale="log", ylim=(low / 1.3, start * 8))
-    elif low < start:
-        ax.set_ylim(low - 0.05 * (start - low), start + 1.5 * (start - low))
+    if len(trained):
+        finite = losses[np.isfinite(losses)]
+        start = float(trained[:, 0].max())
+        limit_losses(ax, float(np.nanmin(trained)), start, float(finite.max()))
 
 
 def _label(schedule: Schedule) -> str:

@@ -12,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
 from lrsched._core import Refusal
+from lrsched.range_test.recorder import is_high
 from lrsched_jax._model import Loss
 
 Optimizer = Callable[[Any], optax.GradientTransformation]
@@ -176,7 +177,7 @@ class Training:
             row = _row(loss, numbers, seen.dtype)
             seen = seen.at[count].set(row)
             first = seen[0, 0]
-            now = (first > 0) & (row[0] > divergence * first)
+            now = is_high(row[0], first, divergence)
             return carry, seen, now, (now & above) | ~jnp.isfinite(row[0])
 
         false = jnp.bool(False)

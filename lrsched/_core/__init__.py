@@ -12,6 +12,7 @@ from lrsched._core.checks import (
     number,
     optional,
 )
+from lrsched._plotting import axis_scale, import_optional
 
 __all__ = [
     "FLAG",
@@ -19,7 +20,9 @@ __all__ = [
     "Real",
     "Refusal",
     "Whole",
+    "axis_scale",
     "choice",
+    "import_optional",
     "integer",
     "is_traced",
     "number",

@@ -6,7 +6,7 @@ A range test raises the learning rate over a few hundred updates and records the
 """
 
 from lrsched._set_module import set_module
-from lrsched.range_test.probe import MAX_RATES, PROBE_REPEATS, PROBE_STEPS, orders, search
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS
 from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
 from lrsched.range_test.result import Probe, RangeTest
 from lrsched.range_test.suggest import Suggestion
@@ -14,7 +14,6 @@ from lrsched.range_test.valley import NoSuggestion
 
 __all__ = [
     "DIVERGENCE",
-    "MAX_RATES",
     "PROBE_REPEATS",
     "PROBE_STEPS",
     "NoSuggestion",
@@ -24,8 +23,6 @@ __all__ = [
     "Stopped",
     "Suggestion",
     "default_ramp",
-    "orders",
-    "search",
 ]
 
 set_module(__name__, __all__, globals())

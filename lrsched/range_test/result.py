@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _range_files
 from lrsched.range_test import plot as _range_plot
 from lrsched.range_test.compare import Side, compare
-from lrsched.range_test.probe import read_probe
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, orders, read_probe, search
 from lrsched.range_test.recorder import Stopped
 from lrsched.range_test.suggest import NoSuggestion, Suggestion, median, smoothed, suggest
 from lrsched.schedules.cycles import cyclic, one_cycle
@@ -118,6 +118,28 @@ class RangeTest:
         if self.probe is not None and method == "default":
             return read_probe(self.probe.learning_rates, self.probe.losses, found)
         return found
+
+    def with_probe(
+        self,
+        train: Callable[[float, list[int]], Sequence[float]],
+        steps: int = PROBE_STEPS,
+        repeats: int = PROBE_REPEATS,
+    ) -> RangeTest:
+        """The test refined by short trainings at rates around its suggestion, if it has one.
+
+        Args:
+            train: `train(rate, updates)` trains from the test's start with a constant rate, on the
+                batches of these of the test's updates, and returns the losses.
+            steps: the updates of each training.
+            repeats: the trainings at each rate, on different batches.
+        """
+        try:
+            suggestion = self.suggest()
+        except NoSuggestion:
+            return self
+        made = int(np.isfinite(np.atleast_2d(self.losses)[0]).sum())
+        rates, losses = search(suggestion, orders(made, steps, repeats), train)
+        return replace(self, probe=Probe(rates, losses))
 
     def _extended(self) -> tuple[Array, Array]:
         """Rates and losses, with what a NaN or an infinity ended going on for half a decade.

@@ -10,12 +10,11 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
-from lrsched._core import FLAG, Refusal, choice, integer, number, optional
+from lrsched._core import Refusal
 from lrsched.range_test import default_ramp
 from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
-_above_one = optional(number("> 1"))
 
 
 def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
@@ -32,24 +31,6 @@ def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
     if not isinstance(batches, Iterable):
         _refuse("batches", "an iterable of batches", batches, TypeError)
     return weights
-
-
-def wholes(**values: tuple[Any, str]) -> list[int]:
-    """Integers of 1 or more, each given with what it counts."""
-    kinds = {name: (integer(1, unit), value) for name, (value, unit) in values.items()}
-    return _refuse.checked(**kinds)
-
-
-def others(divergence: Any, keep_ratios: Any, refine: Any, memory: Any, metrics: Any) -> list[Any]:
-    """The first four of these as they are kept."""
-    if metrics is not None and not callable(metrics):
-        _refuse("metrics", "a function that returns numbers by name, or None", metrics, TypeError)
-    return _refuse.checked(
-        divergence=(_above_one, divergence),
-        keep_ratios=(FLAG, keep_ratios),
-        refine=(FLAG, refine),
-        memory=(choice("device", "cpu", "disk"), memory),
-    )
 
 
 def closure_of(optimizer: torch.optim.Optimizer, closure: Any, scaler: Any) -> bool:

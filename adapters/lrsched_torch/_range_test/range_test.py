@@ -9,17 +9,27 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
+from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
-from lrsched_torch._range_test import checks as _checks
+from lrsched.range_test.options import check_metrics, checked_options
+from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.batches import Batches
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.runner import Metrics, Runner
 from lrsched_torch._range_test.updates import Rates, Step, Updates
-from lrsched_torch._snapshot import training_state as _state
 from lrsched_torch._snapshot.storage import Location
+from lrsched_torch._snapshot.training_state import (
+    modules_in,
+    snapshot,
+    state_of,
+    trained_elsewhere,
+)
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
+
+
+REFUSE = Refusal("range_test")
 
 
 def range_test(
@@ -66,10 +76,8 @@ def range_test(
         schedule: the learning rate of update 0, 1, ..., or a list with one for each param group;
             by default `exponential_ramp(1e-7, 10.0, steps - 1)`.
         steps: the number of updates.
-        modules: what to restore; by default every module, scheduler, scaler, generator and further
-            optimizer that `step` and `metrics` refer to, and, where they hold not all of the
-            optimizer's parameters, every live module that holds one, and the optimizer's
-            schedulers (found among all objects, in some tens of milliseconds).
+        modules: the modules to restore; by default every module, scheduler, scaler, generator and
+            further optimizer that `step` and `metrics` refer to.
         restore: what else to restore: modules (averaged weights), optimizers, schedulers, scalers,
             generators, tensors, or any object with `state_dict` and `load_state_dict`.
         scaler: the `torch.amp.GradScaler` that `step` scales its loss with; an update that it
@@ -124,36 +132,38 @@ def range_test(
     >>> weights.tolist(), optimizer.param_groups[0]["lr"]
     ([1.0, 1.0, 1.0], 0.1)
     """
-    weights = _checks.weights_of(step, optimizer, batches)
-    steps, accumulate, every, probe_steps, probe_repeats = _checks.wholes(
-        steps=(steps, "updates"),
-        accumulate=(accumulate, "batches"),
-        every=(every, "updates"),
-        probe_steps=(probe_steps, "updates"),
-        probe_repeats=(probe_repeats, "runs"),
+    weights = checks.weights_of(step, optimizer, batches)
+    steps, accumulate, every, probe_steps, probe_repeats = checked_options(
+        REFUSE,
+        steps=steps,
+        accumulate=accumulate,
+        every=every,
+        probe_steps=probe_steps,
+        probe_repeats=probe_repeats,
     )
-    divergence, keep_ratios, refine, memory = _checks.others(
-        divergence, keep_ratios, refine, memory, metrics
+    divergence, keep_ratios, refine, memory = checked_options(
+        REFUSE, divergence=divergence, keep_ratios=keep_ratios, refine=refine, memory=memory
     )
-    closure = _checks.closure_of(optimizer, closure, scaler)
-    schedules = _checks.schedules_of(schedule, optimizer, steps, refine)
+    check_metrics(REFUSE, metrics, "a function that returns numbers by name")
+    closure = checks.closure_of(optimizer, closure, scaler)
+    schedules = checks.schedules_of(schedule, optimizer, steps, refine)
     rates = Rates(optimizer, schedules, keep_ratios and len(schedules) == 1, steps)
     processes = processes_of(distributed, weights[0].device)
 
-    found = _state.found(modules, step, optimizer, batches, metrics)
     extra = [*restore, *([] if scaler is None else [scaler])]
-    inside = _state.modules_in([*found, *extra])
-    others = _state.trained_elsewhere(inside, weights)
+    found = state_of(modules, extra, step, optimizer, batches, metrics)
+    inside = modules_in([*found, *extra])
+    others = trained_elsewhere(inside, weights)
     updates = Updates(step, optimizer, rates, others, scaler, closure)
     source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
     runner = Runner(updates, source, processes, metrics, every, progress, inside)
 
-    kept = _state.snapshot([optimizer, *found], extra, memory)
+    kept = snapshot([optimizer, *found], extra, memory)
     try:
         with kept.restored(), torch.enable_grad():
             swept = runner.sweep(rates.rows, divergence, schedules[0], label)
             if not refine:
                 return swept
-            return runner.refine(swept, probe_steps, probe_repeats, kept.rewind, rates.of)
+            return runner.refine(swept, probe_steps, probe_repeats, kept.rewind, rates.at)
     finally:
         runner.close()

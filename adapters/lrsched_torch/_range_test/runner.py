@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,9 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import MAX_RATES, NoSuggestion, Probe, RangeTest, Recorder, orders, search
+from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test.probe import MAX_RATES
+from lrsched.range_test.progress_bar import ProgressBar
 from lrsched_torch._range_test.batches import Batches
 from lrsched_torch._range_test.processes import Processes
 from lrsched_torch._range_test.updates import Updates, means
@@ -60,8 +60,7 @@ class Runner:
         self._rows: dict[str, list[tuple[int, float]]] = {}
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._modules = modules
-        self._progress = progress and processes.is_main
-        self._bar: Any = None
+        self._bar = ProgressBar(progress and processes.is_main)
         self._batches: Generator[list[Any]] | None = None
         self._skips = 0
 
@@ -70,7 +69,7 @@ class Runner:
     ) -> RangeTest:
         """The test of a row of rates for each update."""
         recorder = Recorder(divergence)
-        self._begin("range test", len(rows))
+        self._bar.begin("range test", len(rows))
         self._run(rows, recorder, self._metrics)
         count = len(recorder.losses)
         return RangeTest(
@@ -88,34 +87,27 @@ class Runner:
         steps: int,
         repeats: int,
         rewind: Callable[[], None],
-        of: Callable[[float], Row],
+        rates_at: Callable[[float], Row],
     ) -> RangeTest:
         """The same test with a probe of the rates around its suggestion, if it has one."""
         kept = self._source.kept
 
-        def train(rate: float, order: list[int]) -> list[float]:
+        def train(rate: float, updates: list[int]) -> list[float]:
             rewind()
-            self._source = Batches(
-                [batch for update in order for batch in kept[update]], len(kept[0])
-            )
+            batches = [batch for update in updates for batch in kept[update]]
+            self._source = Batches(batches, len(kept[0]))
             recorder = Recorder(None)
-            self._run([of(rate)] * len(order), recorder, None)
+            self._run([rates_at(rate)] * len(updates), recorder, None)
             return recorder.losses
 
-        try:
-            suggestion = swept.suggest()
-        except NoSuggestion:
-            return swept
-        several = orders(len(swept.losses), steps, repeats)
-        self._begin("probe", MAX_RATES * several.size)
-        return replace(swept, probe=Probe(*search(suggestion, several, train)))
+        self._bar.begin("probe", MAX_RATES * steps * repeats)
+        return swept.with_probe(train, steps, repeats)
 
     def close(self) -> None:
         """Let go of the data, and take the bar away."""
         if self._batches is not None:
             self._batches.close()
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.close()
 
     def _waits(self) -> bool:
         """Whether to read a loss is to wait, and nothing else waits at each update."""
@@ -152,17 +144,15 @@ class Runner:
             if pending:
                 self._look(pending, recorder)
         self._batches.close()
-        if self._bar is not None and recorder.stopped != "finished":
-            self._bar.total = self._bar.n  # full: it ended early, but did not fail
-            self._bar.refresh()
+        if recorder.stopped != "finished":
+            self._bar.fill()
 
     def _look(self, pending: list[list[Any]], recorder: Recorder) -> bool:
         """Look at the losses, and say whether to go on."""
         values = self._processes.mean(means(pending))
         pending.clear()
-        if self._bar is not None:
-            self._bar.update(len(values))
-        return all(map(recorder.take, values))
+        self._bar.advance(len(values))
+        return all(map(recorder.record, values))
 
     def _gives_up(self, losses: list[Any]) -> bool:
         """Whether not to make an update again that the scaler has skipped."""
@@ -187,25 +177,6 @@ class Runner:
         for name, value in values.items():
             number = value.item() if isinstance(value, torch.Tensor) else float(value)
             self._rows.setdefault(name, []).append((update, number))
-
-    def _begin(self, name: str, total: int) -> None:
-        if self._bar is None and self._progress:
-            self._bar = _new_bar()
-        if self._bar is not None:
-            self._bar.reset(total)
-            self._bar.set_description(name)
-
-
-def _new_bar() -> Any:
-    """A bar in a terminal or notebook, if tqdm is installed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a notebook without widgets, and of tqdm.auto
-            from tqdm.auto import tqdm
-
-            return tqdm(leave=False, disable=None, unit="update")
-    except ImportError:
-        return None
 
 
 def _array(rows: list[tuple[int, float]], count: int) -> Any:

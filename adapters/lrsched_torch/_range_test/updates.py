@@ -45,7 +45,7 @@ class Rates:
             curves *= len(self._groups)
         self.rows = list(zip(*map(_as_held, curves, self._factors, self._groups), strict=True))
 
-    def of(self, rate: float) -> Sequence[float]:
+    def at(self, rate: float) -> Sequence[float]:
         """The groups' rates where that of the first is given."""
         return [
             _as_held([rate], *each)[0] for each in zip(self._factors, self._groups, strict=True)

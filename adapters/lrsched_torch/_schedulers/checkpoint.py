@@ -43,7 +43,7 @@ def _listed(recipes: Any) -> str:
 
 
 class ScheduledLR(LRScheduler):
-    """A scheduler of torch whose values are functions of its step, which is all it restores."""
+    """A torch scheduler whose values are functions of its step; a checkpoint restores the step."""
 
     recipe: list[str]  # the schedules in the code, as a checkpoint names them
 
@@ -73,22 +73,29 @@ class ScheduledLR(LRScheduler):
         raise NotImplementedError
 
     def _adopt_new_groups(self) -> None:
-        """Called wherever the values are made."""
+        """Let groups that were added to the optimizer take part; `get_lr` calls this."""
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self._check_groups()
             set_initial_lr(added)
             self.base_lrs += [group["initial_lr"] for group in added]
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        # What torch's `step` calls. Torch's own marks that `get_lr` is called from there, which
-        # ours need not know, and takes twice as long.
-        before = self.last_epoch
-        self.last_epoch = before + 1 if epoch is None else epoch
+    def step(self, epoch: int | None = None) -> None:
+        """Count an update, and set the learning rates of the next.
+
+        Raises:
+            ValueError: a param group has no schedule. Step and learning rates are as they were.
+        """
+        before = self.last_epoch, self._step_count
         try:
-            self._set_learning_rates()
+            if epoch is None and self._step_count > 1:
+                self.last_epoch += 1
+                self._step_count += 1
+                self._set_learning_rates()
+            else:  # torch's own, which warns at the first step of a wrong order
+                super().step(epoch)
         except Exception:
-            self.last_epoch, self._step_count = before, self._step_count - 1
+            self.last_epoch, self._step_count = before
             raise
 
     def _set_learning_rates(self) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lrsched._core import Refusal
-from lrsched_torch._snapshot import reachable as _reach
+from lrsched_torch._snapshot.reachable import has_unfound_parameters, reachable_state
 from lrsched_torch._snapshot.restore import GENERATORS
 from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL, Snapshot, reshard
 from lrsched_torch._snapshot.storage import Location
@@ -18,24 +18,33 @@ _refuse = Refusal("range_test")
 _KNOWN = (*STATEFUL, *LOADERS, *GENERATORS, torch.Tensor)
 
 
-def found(
-    modules: Any, step: Any, optimizer: torch.optim.Optimizer, batches: Any, metrics: Any
+def state_of(
+    modules: Any,
+    restore: Iterable[Any],
+    step: Any,
+    optimizer: torch.optim.Optimizer,
+    batches: Any,
+    metrics: Any,
 ) -> list[Any]:
-    """The stateful objects that a test may change, beside the optimizer and what is in it.
+    """The stateful objects that a test may change, besides the optimizer and what it holds.
 
-    Sharded modules among them are as between updates after that.
+    Sharded modules among them are put into the state that they have between updates.
     """
     if modules is None:
-        objects = _reach.reachable_state(step, metrics, batches)
+        objects = reachable_state(step, metrics, batches)
+        reshard(modules_in(objects))
+        if has_unfound_parameters(optimizer, [*objects, *restore]):
+            expected = (
+                "the modules that are trained (nothing that step refers to holds all of the "
+                "optimizer's parameters)"
+            )
+            _refuse("modules", expected, modules)
     else:
         several = [modules] if isinstance(modules, nn.Module) else modules
         several = list(several) if isinstance(several, Iterable) else [several]
         if not all(isinstance(module, nn.Module) for module in several):
             _refuse("modules", "a module, several, or None", modules, TypeError)
-        objects = [*several, *_reach.reachable_state(batches)]
-    reshard(modules_in(objects))
-    if modules is None and _reach.has_unfound_parameters(optimizer, objects):
-        objects += _reach.holders(optimizer)
+        objects = [*several, *reachable_state(batches)]
         reshard(modules_in(objects))
     return objects
 
