@@ -31,7 +31,7 @@ from lrsched_jax._checks import (
     is_function,
     rates_array,
 )
-from lrsched_jax._model import is_initialiser, model_of
+from lrsched_jax._model import Model, is_initialiser, model_of
 from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
 
 REFUSE = Refusal("range_test")
@@ -138,14 +138,11 @@ def range_test(
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
     """
-    steps, every, look_every, repeats, probe_steps, probe_repeats = checked_options(
-        REFUSE,
-        steps=steps,
-        every=every,
-        look_every=look_every,
-        repeats=repeats,
-        probe_steps=probe_steps,
-        probe_repeats=probe_repeats,
+    steps, every, look_every = checked_options(
+        REFUSE, steps=steps, every=every, look_every=look_every
+    )
+    repeats, probe_steps, probe_repeats = checked_options(
+        REFUSE, repeats=repeats, probe_steps=probe_steps, probe_repeats=probe_repeats
     )
     divergence, compiled, vmap, refine = checked_options(
         REFUSE, divergence=divergence, compiled=compiled, vmap=vmap, refine=refine
@@ -158,37 +155,53 @@ def range_test(
         schedule = default_ramp(steps)
     rates = rates_array(REFUSE, "schedule", schedule, steps)
 
-    def starts() -> Iterator[Start]:
-        model = None
-        for repeat in range(repeats):
-            if model is None or is_initialiser(params):
-                made = params(jax.random.key(repeat)) if is_initialiser(params) else params
-                model = model_of(loss_fn, made, model_state, has_aux, key is not None, REFUSE)
-            given: Any = batches
-            given = given(repeat) if is_function(given) else given
-            its_key = None if key is None else jax.random.fold_in(key, repeat)
-            keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
-            yield Start(model, its_key, given, Batches(given, REFUSE, keep))
+    def start_of(repeat: int, model: Model) -> Start:
+        given: Any = batches
+        given = given(repeat) if is_function(given) else given
+        its_key = None if key is None else jax.random.fold_in(key, repeat)
+        keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
+        return Start(model, its_key, given, Batches(given, REFUSE, keep))
 
-    others = starts()
-    first = next(others)
-    training = training_of(first.model.loss, optimizer)
-    plan = Plan(training, rates, look_every, metrics, every)
-    if vmap is None:
-        vmap = jax.default_backend() != "cpu"
+    options = model_state, has_aux, key is not None, REFUSE
+    models = _models(loss_fn, params, repeats, *options)
+    starts = (start_of(repeat, model) for repeat, model in enumerate(models))
+    first = next(starts)
+    plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
     with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
         bar.begin(f"{label} range test", steps * repeats)
         watched = dataclasses.replace(plan, advance=bar.advance)
-        if compiled and vmap and repeats > 1:
-            runs = run_vmapped(watched, [first, *others], divergence)
-        else:
-            run_one = run_compiled if compiled else run_stepwise
-            all_starts = itertools.chain([first], others)
-            runs = [run_one(watched, start, divergence) for start in all_starts]
+        runs = _runs(watched, itertools.chain([first], starts), divergence, compiled, vmap)
     found = _result(runs, repeats > 1, rates, schedule, label)
     if not refine:
         return found
-    return found.with_probe(_trainer(plan, first, compiled), probe_steps, probe_repeats)
+    train = _trainer(plan, first, compiled)
+    return found.with_probe(train, probe_steps, probe_repeats, rates.dtype)
+
+
+def _models(
+    loss_fn: Callable[..., Any], params: Any, repeats: int, *options: Any
+) -> Iterator[Model]:
+    """The model of each repeat: one for all, or one each where `params` makes them of a key."""
+    if is_initialiser(params):
+        for repeat in range(repeats):
+            yield model_of(loss_fn, params(jax.random.key(repeat)), *options)
+    else:
+        yield from itertools.repeat(model_of(loss_fn, params, *options), repeats)
+
+
+def _runs(
+    plan: Plan,
+    starts: Iterable[Start],
+    divergence: float | None,
+    compiled: bool,
+    vmap: bool | None,
+) -> list[Run]:
+    """The run of each repeat."""
+    if not compiled:
+        return [run_stepwise(plan, start, divergence) for start in starts]
+    if vmap or (vmap is None and jax.default_backend() != "cpu"):
+        return run_vmapped(plan, list(starts), divergence)
+    return [run_compiled(plan, start, divergence) for start in starts]
 
 
 def _result(

@@ -153,7 +153,7 @@ def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -
     """All repeats in one compiled loop, batched by `vmap`; it runs until the last has stopped."""
     steps = len(plan.rates)
     stacks, sizes, availables = zip(*(start.stacked(steps) for start in starts), strict=True)
-    if len(set(sizes)) > 1:
+    if len(starts) == 1 or len(set(sizes)) > 1:
         return [run_compiled(plan, start, divergence) for start in starts]
     arguments = [
         [start.model.params for start in starts],

@@ -6,9 +6,9 @@ A range test raises the learning rate over a few hundred updates and records the
 """
 
 from lrsched._set_module import set_module
-from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe
 from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
-from lrsched.range_test.result import Probe, RangeTest
+from lrsched.range_test.result import RangeTest
 from lrsched.range_test.suggest import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 

@@ -7,6 +7,7 @@ afresh. These functions plan the trainings and read them; who has a model trains
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,18 @@ PROBE_REPEATS = 2  # trainings at each rate, in different orders of the batches
 REFERENCE_UPDATES = 128.0  # of a training at whose length the best rate holds as it is read
 COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and at last
 MAX_RATES = 11  # rates, after which the search is given up
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A few learning rates, each trained for the same few updates from the same state.
+
+    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
+    the first that was not finite.
+    """
+
+    learning_rates: Array
+    losses: Array
 
 
 def search(

@@ -23,9 +23,16 @@ from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _range_files
 from lrsched.range_test import plot as _range_plot
 from lrsched.range_test.compare import Side, compare
-from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, orders, read_probe, search
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe, orders, read_probe, search
 from lrsched.range_test.recorder import Stopped
-from lrsched.range_test.suggest import NoSuggestion, Suggestion, median, smoothed, suggest
+from lrsched.range_test.suggest import (
+    NoSuggestion,
+    Suggestion,
+    beyond_the_stop,
+    median,
+    smoothed,
+    suggest,
+)
 from lrsched.schedules.cycles import cyclic, one_cycle
 from lrsched.schedules.recipes import warmup_cosine
 
@@ -33,18 +40,6 @@ __all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
 
 Array = npt.NDArray[np.float64]
 VERSION = 1  # of the format of files
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A few learning rates, each trained for the same few updates from the same state.
-
-    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
-    the first that was not finite.
-    """
-
-    learning_rates: Array
-    losses: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +109,7 @@ class RangeTest:
             NoSuggestion: the curve shows none; the message has the reason. It is a ValueError.
             ValueError: there is no such method.
         """
-        found = suggest(*self._extended(), method)
+        found = suggest(*self._curve(), method)
         if self.probe is not None and method == "default":
             return read_probe(self.probe.learning_rates, self.probe.losses, found)
         return found
@@ -124,6 +119,7 @@ class RangeTest:
         train: Callable[[float, list[int]], Sequence[float]],
         steps: int = PROBE_STEPS,
         repeats: int = PROBE_REPEATS,
+        dtype: npt.DTypeLike = np.float64,
     ) -> RangeTest:
         """The test refined by short trainings at rates around its suggestion, if it has one.
 
@@ -132,6 +128,7 @@ class RangeTest:
                 batches of these of the test's updates, and returns the losses.
             steps: the updates of each training.
             repeats: the trainings at each rate, on different batches.
+            dtype: in which the rates are used.
         """
         try:
             suggestion = self.suggest()
@@ -139,22 +136,12 @@ class RangeTest:
             return self
         made = int(np.isfinite(np.atleast_2d(self.losses)[0]).sum())
         rates, losses = search(suggestion, orders(made, steps, repeats), train)
-        return replace(self, probe=Probe(rates, losses))
+        used = rates.astype(dtype).astype(np.float64)
+        return replace(self, probe=Probe(used, losses))
 
-    def _extended(self) -> tuple[Array, Array]:
-        """Rates and losses, with what a NaN or an infinity ended going on for half a decade.
-
-        Where training stopped because the loss was not finite, the rates above are as bad.
-        """
-        rates, losses = self.learning_rates, self.losses
-        reasons = (self.stopped,) if isinstance(self.stopped, str) else self.stopped
-        if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
-            return rates, losses
-        growth = rates[-1] / rates[-2]
-        number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
-        beyond = rates[-1] * growth ** np.arange(1, number + 1)
-        missing = np.full((*losses.shape[:-1], number), np.nan)
-        return np.concatenate([rates, beyond]), np.concatenate([losses, missing], axis=-1)
+    def _curve(self) -> tuple[Array, Array]:
+        """Rates and losses as they are read."""
+        return beyond_the_stop(self.learning_rates, self.losses, self.stopped)
 
     def spread(self, method: str = "default") -> float:
         """How far apart the suggestions of the repeats are: their standard deviation in decades.
@@ -163,7 +150,7 @@ class RangeTest:
             NoSuggestion: fewer than two of the repeats suggest one.
         """
         found = []
-        rates, rows = self._extended()
+        rates, rows = self._curve()
         for losses in np.atleast_2d(rows):
             try:
                 found.append(math.log10(suggest(rates, losses, method).suggested))

@@ -6,6 +6,8 @@ them without the lag of a running average, and names three rates or refuses with
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -151,6 +153,23 @@ def monotone(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]
             f"than {MIN_LOSSES}: start lower, or raise the rate in more steps"
         )
     return rates[rising], np.where(finite, found, np.inf)[rising]
+
+
+def beyond_the_stop(
+    rates: Array, losses: Array, stopped: str | Sequence[str]
+) -> tuple[Array, Array]:
+    """A test that a NaN or an infinity ended, continued by half a decade of missing losses.
+
+    Where the loss was not finite, the rates above are as bad.
+    """
+    reasons = (stopped,) if isinstance(stopped, str) else stopped
+    if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
+        return rates, losses
+    growth = rates[-1] / rates[-2]
+    number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
+    beyond = rates[-1] * growth ** np.arange(1, number + 1)
+    missing = np.full((*losses.shape[:-1], number), np.nan)
+    return np.concatenate([rates, beyond]), np.concatenate([losses, missing], axis=-1)
 
 
 def median(losses: npt.ArrayLike) -> Array:

@@ -133,13 +133,11 @@ def range_test(
     ([1.0, 1.0, 1.0], 0.1)
     """
     weights = checks.weights_of(step, optimizer, batches)
-    steps, accumulate, every, probe_steps, probe_repeats = checked_options(
-        REFUSE,
-        steps=steps,
-        accumulate=accumulate,
-        every=every,
-        probe_steps=probe_steps,
-        probe_repeats=probe_repeats,
+    steps, accumulate, every = checked_options(
+        REFUSE, steps=steps, accumulate=accumulate, every=every
+    )
+    probe_steps, probe_repeats = checked_options(
+        REFUSE, probe_steps=probe_steps, probe_repeats=probe_repeats
     )
     divergence, keep_ratios, refine, memory = checked_options(
         REFUSE, divergence=divergence, keep_ratios=keep_ratios, refine=refine, memory=memory

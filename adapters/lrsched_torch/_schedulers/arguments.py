@@ -9,6 +9,7 @@ import torch
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched._core.checks import integer
 
 Group = dict[str, Any]
 
@@ -32,17 +33,31 @@ def check_one_for_each(
         refuse(parameter, f"a list of {len(groups)}, one for each param group", entries)
 
 
-def schedules_of(
-    refuse: Refusal, schedule: Any, groups: Sequence[Group], keep_ratios: bool
-) -> tuple[Schedule, ...]:
-    """The schedule of all groups, or one for each."""
+def checked_schedules(
+    refuse: Refusal,
+    optimizer: torch.optim.Optimizer,
+    schedule: Any,
+    last_step: Any,
+    keep_ratios: bool,
+) -> tuple[tuple[Schedule, ...], int]:
+    """The schedule of all param groups, or one for each; and the last step, as an int."""
+    check_optimizer(refuse, optimizer)
     schedules = (schedule,) if isinstance(schedule, Schedule) else schedule
     if not isinstance(schedules, (list, tuple)) or not all(map(is_plain_schedule, schedules)):
         refuse("schedule", "a schedule of plain numbers, or a list of them", schedule, TypeError)
+    groups = optimizer.param_groups
     if not isinstance(schedule, Schedule):
         check_one_for_each(refuse, "schedule", schedules, groups)
     check_ratios(refuse, keep_ratios, isinstance(schedule, Schedule), groups)
-    return tuple(schedules)
+    last_step = checked_last_step(refuse, last_step)
+    refuse_unresolved(schedules)
+    return tuple(schedules), last_step
+
+
+def checked_last_step(refuse: Refusal, last_step: Any) -> int:
+    """The last step already made, or -1."""
+    step: int = refuse.check("last_step", integer(-1, "steps"), last_step)
+    return step
 
 
 def check_ratios(refuse: Refusal, keep_ratios: bool, one: bool, groups: Sequence[Group]) -> None:

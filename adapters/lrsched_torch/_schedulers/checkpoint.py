@@ -88,14 +88,28 @@ class ScheduledLR(LRScheduler):
         """
         before = self.last_epoch, self._step_count
         try:
-            if epoch is None and self._step_count > 1:
+            if self._step_count == 1 or epoch is not None:
+                self._step_as_torch(epoch)
+            else:
                 self.last_epoch += 1
                 self._step_count += 1
                 self._set_learning_rates()
-            else:  # torch's own, which warns at the first step of a wrong order
-                super().step(epoch)
         except Exception:
             self.last_epoch, self._step_count = before
+            raise
+
+    def _step_as_torch(self, epoch: int | None) -> None:
+        """Make torch's own step, which may warn: of a wrong order at the first, of an epoch."""
+        before = self.last_epoch
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            super().step(epoch)
+        try:
+            for warning in caught:  # again, with the line that called `step`
+                warnings.warn(warning.message, warning.category, stacklevel=3)
+        except Warning:  # an error by the user's filters
+            self.last_epoch = before
+            self._set_learning_rates()
             raise
 
     def _set_learning_rates(self) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._core import Refusal, integer
+from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     Group,
     check_one_for_each,
     check_optimizer,
     check_ratios,
+    checked_last_step,
     is_plain_schedule,
     ratios_of,
     refuse_unresolved,
@@ -87,7 +88,7 @@ def schedule_hyperparameters(
     if not found:
         refuse("schedules", "given for at least one key of the param groups", schedules)
     check_ratios(refuse, keep_ratios, isinstance(schedules.get("lr"), Schedule), groups)
-    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
+    last_step = checked_last_step(refuse, last_step)
     refuse_unresolved(found)
     return HyperparameterLR(optimizer, driven, last_step, keep_ratios)
 

@@ -9,13 +9,11 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from lrsched import Schedule
-from lrsched._core import Refusal, integer
+from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     check_one_for_each,
-    check_optimizer,
+    checked_schedules,
     ratios_of,
-    refuse_unresolved,
-    schedules_of,
     set_initial_lr,
     unshare_tensors,
 )
@@ -73,10 +71,7 @@ def lambda_lr(
     0.09000000000000001
     """
     refuse = Refusal("lambda_lr")
-    check_optimizer(refuse, optimizer)
-    schedules = schedules_of(refuse, schedule, optimizer.param_groups, keep_ratios)
-    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
-    refuse_unresolved(schedules)
+    schedules, last_step = checked_schedules(refuse, optimizer, schedule, last_step, keep_ratios)
     return ScheduleLR(optimizer, schedules, last_step, keep_ratios)
 
 

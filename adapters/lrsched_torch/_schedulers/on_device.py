@@ -8,13 +8,12 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._core import Refusal, integer
+from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     Group,
     check_optimizer,
+    checked_schedules,
     ratios_of,
-    refuse_unresolved,
-    schedules_of,
     set_initial_lr,
     unshare_tensors,
 )
@@ -77,9 +76,7 @@ def on_device(
             refuse("the optimizer's lr", wanted, lr, TypeError)
         if lr.device != groups[0]["lr"].device:
             refuse("the optimizer's lr", f"on {groups[0]['lr'].device} in every group", lr.device)
-    schedules = schedules_of(refuse, schedule, groups, keep_ratios)
-    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
-    refuse_unresolved(schedules)
+    schedules, last_step = checked_schedules(refuse, optimizer, schedule, last_step, keep_ratios)
     return DeviceLR(optimizer, schedules, last_step, keep_ratios)
 
 
