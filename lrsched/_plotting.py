@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from lrsched._optional import import_optional
 
 LOG_SCALE_RATIO = 30.0  # of the largest to the smallest value: a logarithmic axis shows more
 WIDTH, HEIGHT = 420, 200  # of the SVG
@@ -28,16 +29,6 @@ def axis_scale(values: Any) -> str:
     """ "log" for an array of positive values that spread over `LOG_SCALE_RATIO`, else "linear"."""
     wide = values.size and values.min() > 0 and values.max() > LOG_SCALE_RATIO * values.min()
     return "log" if wide else "linear"
-
-
-def import_optional(module: str, extra: str) -> Any:
-    """A module of an optional library, or an error that says how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        library = module.partition(".")[0]
-        reason = f"plot: {library} is needed; pip install 'lrsched[{extra}]'"
-        raise ImportError(reason) from None
 
 
 def svg(counts: Sequence[int], values: Sequence[float], name: str, title: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched._core.checks import Refusal, integer, number
 from lrsched._evaluate import values_of
-from lrsched._plotting import axis_scale, import_optional
+from lrsched._optional import import_optional
+from lrsched._plotting import axis_scale
 
 if TYPE_CHECKING:
     import numpy as np

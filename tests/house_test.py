@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 # From the ground up; rooms on one line share a floor. A name with a star is a folder.
 ROOMS = (
     ("lrsched._arrays.*",),
-    ("lrsched._plotting", "lrsched._set_module", "lrsched._old_paths"),
+    ("lrsched._optional", "lrsched._set_module", "lrsched._old_paths"),
+    ("lrsched._plotting",),
     ("lrsched._core.*",),
     ("lrsched._numerics.*",),
     ("lrsched.plateau", "lrsched._evaluate", "lrsched.diff"),

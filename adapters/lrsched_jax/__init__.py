@@ -1,5 +1,11 @@
 """lrsched schedules in JAX training loops: what a schedule cannot do by itself as a function."""
 
+from lrsched._core import import_optional
+
+import_optional("jax", "jax", "lrsched_jax")
+import_optional("optax", "jax", "lrsched_jax")
+
+
 from lrsched_jax._current import current_hyperparameters, current_lr
 from lrsched_jax._plateau import scale_by_plateau_learning_rate
 from lrsched_jax._range_test import range_test

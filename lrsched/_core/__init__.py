@@ -12,7 +12,8 @@ from lrsched._core.checks import (
     number,
     optional,
 )
-from lrsched._plotting import axis_scale, import_optional
+from lrsched._optional import import_optional
+from lrsched._plotting import axis_scale
 
 __all__ = [
     "FLAG",

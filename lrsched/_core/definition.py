@@ -19,6 +19,15 @@ Check = Callable[[Refusal, dict[str, Any]], None]
 class Definition:
     """A schedule's formula with its name and the kinds of its hyperparameters."""
 
+    body: Callable[..., Any]
+    name: str
+    check: Check | None
+    refuse: Refusal
+    signature: inspect.Signature
+    parameters: tuple[str, ...]
+    kinds: dict[str, Kind]
+    traced: frozenset[str]  # the parameters that JAX may trace
+    is_own: bool  # whether the formula is the library's: others may branch, and are not compiled
     factory: Callable[..., Any]  # set by `@schedule`: makes a schedule of this definition
 
     def __init__(self, body: Callable[..., Any], check: Check | None) -> None:
@@ -34,7 +43,6 @@ class Definition:
             [each.replace(annotation=_plain_type(hints[each.name])) for each in parameters]
         )
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
-        # Only the library's own formulas are compiled: others may branch on the count.
         self.is_own = str(body.__module__).startswith("lrsched.")
 
     def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:

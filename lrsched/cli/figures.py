@@ -9,7 +9,7 @@ from shutil import get_terminal_size
 from typing import Any
 
 from lrsched._core.schedule import Schedule
-from lrsched._plotting import import_optional
+from lrsched._optional import import_optional
 
 ROWS, WIDEST = 20, 120  # of a plot in the terminal
 TICKS = 4

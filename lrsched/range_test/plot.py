@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._plotting import LOG_SCALE_RATIO, axis_scale, import_optional
+from lrsched._optional import import_optional
+from lrsched._plotting import LOG_SCALE_RATIO, axis_scale
 
 Array = npt.NDArray[np.float64]
 

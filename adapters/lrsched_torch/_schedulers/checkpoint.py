@@ -45,6 +45,7 @@ def _listed(recipes: Any) -> str:
 class ScheduledLR(LRScheduler):
     """A torch scheduler whose values are functions of its step; a checkpoint restores the step."""
 
+    last_epoch: int
     recipe: list[str]  # the schedules in the code, as a checkpoint names them
 
     def state_dict(self) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class ScheduledLR(LRScheduler):
         if added:
             self._check_groups()
             set_initial_lr(added)
-            self.base_lrs += [group["initial_lr"] for group in added]
+            self.base_lrs.extend(group["initial_lr"] for group in added)
 
     def step(self, epoch: int | None = None) -> None:
         """Count an update, and set the learning rates of the next.

@@ -146,7 +146,7 @@ class HyperparameterLR(ScheduledLR):
         keep_ratios: bool,
     ) -> None:
         self.schedules = schedules
-        self.recipe = [
+        self.recipe: list[str] = [
             f"{key}={list(entries) if len(entries) > 1 else entries[0]!r}"
             for key, entries in schedules.items()
         ]

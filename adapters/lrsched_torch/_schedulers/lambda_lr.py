@@ -86,7 +86,7 @@ class ScheduleLR(ScheduledLR, LambdaLR):
         keep_ratios: bool,
     ) -> None:
         self.schedules = schedules
-        self.recipe = [repr(schedule) for schedule in schedules]
+        self.recipe: list[str] = [repr(schedule) for schedule in schedules]
         self.keep_ratios = keep_ratios
         if keep_ratios or len(schedules) > 1:
             unshare_tensors(optimizer.param_groups, "lr")

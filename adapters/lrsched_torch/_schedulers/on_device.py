@@ -99,7 +99,7 @@ class DeviceLR:
         rates = [group["initial_lr"] for group in optimizer.param_groups]
         self._ratios = ratios_of(rates) if keep_ratios else [1.0] * len(rates)
         device = optimizer.param_groups[0]["lr"].device
-        self.count = torch.full((), last_step + 1, dtype=torch.int64, device=device)
+        self.count: torch.Tensor = torch.full((), last_step + 1, dtype=torch.int64, device=device)
         self._prepare()
 
     @torch.no_grad()

@@ -48,6 +48,11 @@ class PlateauLR(ReduceLROnPlateau):
     0.05
     """
 
+    last_epoch: int
+    best: float
+    num_bad_epochs: int
+    cooldown_counter: int
+
     def __init__(self, optimizer: torch.optim.Optimizer, plateau: Plateau) -> None:
         if not isinstance(optimizer, torch.optim.Optimizer):
             _refuse("optimizer", "a torch optimizer", optimizer, TypeError)
