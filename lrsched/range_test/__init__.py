@@ -1,8 +1,8 @@
-"""The result of a learning-rate range test: what was used, what was seen, and what it suggests.
+"""Learning-rate range tests: the result, and what it suggests.
 
 A range test raises the learning rate over a few hundred updates and records the loss of each
 (Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
-`lrsched_torch.range_test` make one; what is here is the same for both.
+`lrsched_torch.range_test` run one; this package is what they share.
 """
 
 from lrsched._set_module import set_module

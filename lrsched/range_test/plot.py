@@ -1,4 +1,4 @@
-"""Range tests as pictures."""
+"""Draw range tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lrsched._plotting import LOG_SCALE_RATIO, axis_scale
 
 Array = npt.NDArray[np.float64]
 
-ROOM = 1.5  # how far above the first loss the picture goes, in spans of the curve
+ROOM = 1.5  # above the first loss, in multiples of the fall, that a figure shows
 
 
 class Picture(NamedTuple):
@@ -51,7 +51,7 @@ def draw(tests: Sequence[Picture], ax: Any) -> Any:
 
 
 def svg(test: Picture) -> str | None:
-    """The picture of one test as SVG text; None without matplotlib, so that a notebook prints."""
+    """One test as SVG text; None without matplotlib: a notebook then shows the repr."""
     try:
         pyplot = import_optional("matplotlib.pyplot", "plot")
     except ImportError:

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._core import Refusal
-from lrsched._core.checks import integer
+from lrsched._core import Refusal, integer
 
 Group = dict[str, Any]
 
