@@ -1,4 +1,4 @@
-"""Numbers drawn: a curve with matplotlib, and as a small SVG that needs nothing."""
+"""Draw a curve: with matplotlib, or as a small SVG without any library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from lrsched._optional import import_optional
 
-LOG_SCALE_RATIO = 30.0  # of the largest to the smallest value: a logarithmic axis shows more
+LOG_SCALE_RATIO = 30.0  # of the largest to the smallest value, above which an axis is logarithmic
 WIDTH, HEIGHT = 420, 200  # of the SVG
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 28, 34  # its margins
 
@@ -32,7 +32,7 @@ def axis_scale(values: Any) -> str:
 
 
 def svg(counts: Sequence[int], values: Sequence[float], name: str, title: str) -> str:
-    """A curve as an SVG picture under a name; the title is what a browser shows for the picture."""
+    """A curve as SVG text, headed by `name`; `title` is the picture's description."""
     from html import escape
 
     low, high = min(values), max(values)

@@ -1,4 +1,4 @@
-"""An array namespace of TensorFlow tensors: as much of the array API standard as schedules use."""
+"""The array namespace of TensorFlow tensors: the part of the standard that schedules use."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +50,7 @@ def full(shape: Any, value: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
-    return tf.cast(x, dtype)  # of tensors, which nobody can change
+    return tf.cast(x, dtype)  # tensors are immutable: `copy` makes no difference
 
 
 def sum(x: Any, axis: int, dtype: Any = None) -> Any:

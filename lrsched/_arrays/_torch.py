@@ -9,7 +9,7 @@ from array_api_compat.torch import (  # type: ignore[attr-defined]  # dunders ne
 )
 
 
-# array-api-compat asks `torch.result_type` what a Python number becomes beside a tensor, which
+# array-api-compat calls `torch.result_type` with Python numbers, which
 # torch.compile(fullgraph=True) cannot trace (torch 2.13, array-api-compat 1.16).
 def minimum(x: Any, y: Any, /) -> Any:
     return torch.clamp(x, max=y)

@@ -48,7 +48,8 @@ class Definition:
     def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The hyperparameters of a call of the factory, checked, in the order of the signature.
 
-        What only numbers of steps can tell is checked when durations are resolved.
+        The check of hyperparameters together is postponed where one of them is a duration, until it
+        is resolved.
         """
         try:
             bound = self.signature.bind(*args, **kwargs)

@@ -9,7 +9,7 @@ from lrsched._core.durations import Duration
 
 
 def or_duration(kind: Kind) -> Kind:
-    """A kind of number of steps that may also be a `Duration`, to be resolved into steps later."""
+    """A number of steps, or a `Duration` that `Schedule.resolve` turns into one."""
 
     def convert(value: Any) -> Any:
         if not isinstance(value, Duration):
