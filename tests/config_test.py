@@ -17,11 +17,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import lrsched
 from lrsched import Duration, Schedule, epochs, from_config, run_fraction
-from lrsched._core.definition import REGISTRY
+from lrsched._core.definition import RECIPES, REGISTRY
 from lrsched._core.kinds import OptionalPhase
 from lrsched._numerics.shapes import SHAPES
 from lrsched.formats.lookup import find_builder
-from lrsched.schedules.recipes import RECIPES
 from tests.strategies import BY_NAME, schedules
 
 config: Any = lrsched

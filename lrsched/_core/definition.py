@@ -35,13 +35,11 @@ class Definition:
         self.name = body.__name__
         self.check = check
         self.refuse = Refusal(self.name)
-        parameters = list(inspect.signature(body).parameters.values())[2:]  # without xp and count
+        # Without xp and count.
+        parameters = list(plain_signature(body).parameters.values())[2:]
         self.parameters = tuple(parameter.name for parameter in parameters)
         self.kinds = kinds_of(body, self.parameters)
-        hints = typing.get_type_hints(body)
-        self.signature = inspect.Signature(
-            [each.replace(annotation=_plain_type(hints[each.name])) for each in parameters]
-        )
+        self.signature = inspect.Signature(parameters)
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
         self.is_own = str(body.__module__).startswith("lrsched.")
 
@@ -81,6 +79,19 @@ def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, K
     return kinds
 
 
+def plain_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A function's signature with plain types."""
+    hints = typing.get_type_hints(function)
+    signature = inspect.signature(function)
+    return signature.replace(
+        parameters=[
+            each.replace(annotation=_plain_type(hints.get(each.name, each.annotation)))
+            for each in signature.parameters.values()
+        ],
+        return_annotation=hints.get("return", signature.return_annotation),
+    )
+
+
 def _plain_type(hint: Any) -> Any:
     """A type as `help` shows it: int and float for the numbers of any library."""
     if hint in (Real, Whole):
@@ -94,3 +105,6 @@ def _plain_type(hint: Any) -> Any:
 
 
 REGISTRY: dict[str, Definition] = {}
+
+# The functions that compose schedules of the registry, by name.
+RECIPES: dict[str, Callable[..., Any]] = {}

@@ -175,7 +175,7 @@ def show(definition: Definition) -> None:
     plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
     click.echo(f"{definition.name}{inspect.Signature(plain)}\n")
     text = inspect.getdoc(definition.factory) or "No documentation."
-    click.echo(text.replace(".. math::", "Formula:"))
+    click.echo(text)
 
 
 @cli.command()

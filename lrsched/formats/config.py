@@ -1,4 +1,4 @@
-"""Recipes from configuration: Hydra and OmegaConf, YAML, argparse."""
+"""Schedules from configurations: Hydra and OmegaConf, YAML, argparse."""
 
 from __future__ import annotations
 
@@ -22,10 +22,41 @@ _refuse = Refusal("from_config")
 
 
 def from_config(config: Any, prefix: str = "") -> Schedule:
-    """The schedule that a config describes, checked like one made in code.
+    """The schedule that a configuration describes, checked like one made in code.
 
-    A mapping has the name of a schedule under `name` (or `_target_`, Hydra's key) and its
-    parameters beside it; mappings inside it are schedules too:
+    A mapping has the name of a schedule under `name` (or under `_target_`, Hydra's key) and its
+    parameters beside it. Mappings inside it are schedules too.
+
+    The name is that of a schedule, of a recipe such as `warmup_stable_decay`, or one of those of
+    transformers that `from_name` takes, with its own parameters. If several have the name, as with
+    "linear", "polynomial", "constant" and "inverse_sqrt", the first of these three takes it.
+
+    Texts and numbers are converted:
+
+    - where a parameter takes a number, text that is a number becomes one (YAML 1.1 reads `1e-4` as
+      text, argparse reads everything as text);
+    - where it takes an integer, a float with a whole value becomes one (YAML's `1.0e5`);
+    - where it takes a number or a schedule, text may also be what `repr` prints: a recipe, a
+      duration, a list. It is parsed as in `from_repr`; nothing is evaluated or imported;
+    - other text stays as it is.
+
+    None counts as not given if there is no such parameter, or if the parameter does not accept
+    None. argparse gives None for options that are left out.
+
+    Args:
+        config: a mapping (a dict, OmegaConf's DictConfig with its interpolations), the result of
+            argparse (an `argparse.Namespace`, or a `types.SimpleNamespace`; use `vars` for other
+            objects), the data of `Schedule.to_dict`, or a recipe as text.
+        prefix: only the keys of `config` that begin with it are read, without it.
+
+    Raises:
+        TypeError: `config` or `prefix` is of the wrong type, a parameter is unknown or missing, or
+            a value is of the wrong type.
+        ValueError: there is no schedule of that name, or a value is refused. The message has the
+            path to the schedule or the key: `schedules[1].init_value`.
+
+    Elsewhere: `hydra.utils.instantiate` calls the factories as they are
+    (`_target_: lrsched.cosine_decay`). It converts no text to numbers and no string to a recipe.
 
     >>> import lrsched
     >>> decay = {"name": "cosine_decay", "init_value": "1e-3", "decay_steps": 9e4}
@@ -33,7 +64,7 @@ def from_config(config: Any, prefix: str = "") -> Schedule:
     >>> recipe  # doctest: +NORMALIZE_WHITESPACE
     warmup(schedule=cosine_decay(init_value=0.001, decay_steps=90000), warmup_steps=1000)
 
-    Options of a command line, with a prefix of theirs:
+    The options of a command line, with a prefix of their own:
 
     >>> import argparse
     >>> parser = argparse.ArgumentParser()
@@ -42,30 +73,6 @@ def from_config(config: Any, prefix: str = "") -> Schedule:
     >>> words = "--lr-name cosine_decay --lr-init-value 0.1 --lr-decay-steps run_fraction(0.9)"
     >>> lrsched.from_config(parser.parse_args(words.split()), prefix="lr_")
     cosine_decay(init_value=0.1, decay_steps=run_fraction(0.9))
-
-    The name is that of a schedule, of a recipe such as `warmup_stable_decay`, or of transformers,
-    as `from_name` takes them, with its parameters. Where two of them have one name, as with
-    "linear", "polynomial", "constant" and "inverse_sqrt", it means the first of these.
-
-    Where a parameter is a number, text that is one is taken for it (YAML 1.1 reads `1e-4` as
-    text, argparse everything), and a whole float for an integer where that is wanted (YAML's
-    `1.0e5`). Where it is a number or a schedule, text may also be what `repr` prints: a recipe, a
-    duration, a list. It is parsed as in `from_repr`; nothing is evaluated or imported. Other text
-    stays what it is. None counts as not given where there is no such parameter, or it does not
-    accept None: argparse has it for options that are left out.
-
-    Args:
-        config: a mapping (a dict, OmegaConf's DictConfig with its interpolations), the result of
-            argparse (an `argparse.Namespace` or `types.SimpleNamespace`; for other objects there
-            is `vars`), the data of `Schedule.to_dict`, or a recipe as text.
-        prefix: take only the keys of `config` that begin with it, and those without it.
-
-    Raises:
-        TypeError, ValueError: there is no such schedule or parameter, or one is refused. The
-            error has the path to the schedule or the key: `schedules[1].init_value`.
-
-    Elsewhere: `hydra.utils.instantiate` calls the factories as they are
-    (`_target_: lrsched.cosine_decay`), with no number from text and no recipe from a string.
     """
     if not isinstance(prefix, str):
         _refuse("prefix", "a string", prefix, TypeError)
@@ -89,7 +96,7 @@ def _top(config: Any, prefix: str) -> Schedule:
 
 
 def _as_mapping(config: Any) -> Any:
-    argparse = sys.modules.get("argparse")  # who has a Namespace has imported it
+    argparse = sys.modules.get("argparse")  # there is no Namespace before argparse is imported
     namespaces = (types.SimpleNamespace, *([argparse.Namespace] if argparse else []))
     return vars(config) if isinstance(config, namespaces) else config
 
@@ -115,7 +122,7 @@ def _schedule(entries: dict[str, Any], path: str, prefix: str = "") -> Schedule:
 
 
 def _named(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Builder]:
-    """The name under which a mapping asks for a schedule, and what makes that."""
+    """The name of the schedule that a mapping describes, and its builder."""
     given = [key for key in NAMES if entries.get(key) is not None]
     if len(given) != 1:
         expected = " or ".join(repr(prefix + key) for key in NAMES)
@@ -142,7 +149,7 @@ def _value(value: Any, slot: ParamType, path: str) -> Any:
 
 
 def _of_text(text: str, slot: ParamType, path: str) -> Any:
-    """A number or a value as `repr` prints it, where the parameter is a number or a schedule."""
+    """Text read as a number or a `repr`, if the parameter takes numbers or schedules; else text."""
     if slot.item_type in (int, float):
         for number in (int, float):
             with contextlib.suppress(ValueError):
@@ -154,7 +161,7 @@ def _of_text(text: str, slot: ParamType, path: str) -> Any:
 
 
 def _plain(value: Any, path: str) -> Any:
-    """A config's own containers as dicts and lists."""
+    """A config's own containers, such as OmegaConf's, as dicts and lists."""
     if isinstance(value, Mapping):
         return {key: _plain(item, _at(path, key)) for key, item in _entries(value, path).items()}
     return [_plain(item, at) for at, item in _items(value, path)] if _is_list(value) else value
@@ -165,7 +172,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _entries(config: Mapping[Any, Any], path: str, prefix: str = "") -> dict[str, Any]:
-    """What a mapping holds under the keys with the prefix, the prefix taken off."""
+    """The entries of a mapping whose keys begin with the prefix, under those keys without it."""
     entries = {}
     for key in _got(path, lambda: list(config)):
         if isinstance(key, str) and key.startswith(prefix):
@@ -185,12 +192,12 @@ def _items(config: Sequence[Any], path: str) -> list[tuple[str, Any]]:
 
 
 def _got(path: str, get: Callable[[], T]) -> T:
-    """What a container gives; its own errors become one that names the key."""
+    """What `get` returns; an error of the container becomes one that names the key."""
     try:
         return get()
     except RecursionError:
         raise
-    except Exception as error:  # OmegaConf's, of an interpolation or of a value that is "???"
+    except Exception as error:  # OmegaConf's, for interpolations and "???"
         reason = str(error).partition("\n")[0]
     return _fail(path, f"the value cannot be had: {reason}")
 

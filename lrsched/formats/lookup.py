@@ -1,4 +1,4 @@
-"""What a name stands for in a config: a schedule, a recipe, one of transformers' names."""
+"""What the name in a config builds: a schedule, a recipe, or a schedule of transformers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lrsched._core.checks import Kind, Real, Whole
-from lrsched._core.definition import REGISTRY
+from lrsched._core.definition import RECIPES, REGISTRY
 from lrsched._core.schedule import Schedule
 from lrsched.formats.parse import unknown
 from lrsched.formats.transformers_names import BUILDERS, from_name
-from lrsched.schedules.recipes import RECIPES
 
 
 class ParamType(NamedTuple):
-    """What a parameter takes: int, float or Schedule (or several), or something else; or None."""
+    """The type of a parameter.
+
+    `item_type` is int, float or Schedule if the parameter, or each item of its sequence, is one;
+    None for other types. `optional` says whether the parameter may be None.
+    """
 
     item_type: type | None
     optional: bool
 
 
 class Builder(NamedTuple):
-    """What makes the schedule of a name, and its parameters."""
+    """A function that makes a schedule, with its signature and the types of its parameters."""
 
     make: Callable[..., Schedule]
     signature: inspect.Signature
@@ -32,7 +35,7 @@ class Builder(NamedTuple):
 
 
 def find_builder(name: str) -> Builder:
-    """What makes the schedule of this name; a ValueError offers the nearest name there is."""
+    """The builder for this name; the ValueError for an unknown name suggests the nearest one."""
     if name in REGISTRY:
         return _of_definition(name)
     if name in RECIPES:
@@ -73,7 +76,7 @@ def _slot(hint: Any) -> ParamType:
 
 
 def _options(hint: Any) -> Iterator[Any]:
-    """The types of a union, and what a sequence is of."""
+    """The types in a union or a sequence, nested ones included."""
     arguments = typing.get_args(hint)
     for argument in arguments:
         yield from _options(argument)
@@ -83,7 +86,7 @@ def _options(hint: Any) -> Iterator[Any]:
 
 def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Builder:
     _, signature, slots = _of_function(builder)
-    lr, *others = signature.parameters.values()  # from_name calls the first learning_rate
+    lr, *others = signature.parameters.values()  # `from_name` names the first parameter so
     learning_rate = lr.replace(name="learning_rate")
     return Builder(
         functools.partial(from_name, name),
