@@ -5,7 +5,7 @@ import math
 import numbers
 import operator
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -233,6 +233,17 @@ def choice(*options: str) -> Kind:
 
     expected = " or ".join(map(repr, options))
     return Kind(expected, convert, traced=False, schema={"enum": list(options)})
+
+
+def choice_or_function(options: Sequence[str], function: str) -> Kind:
+    """One of a few names, or a function."""
+    name = choice(*options)
+
+    def convert(value: Any) -> Any:
+        return value if callable(value) else name.convert(value)
+
+    expected = f"{', '.join(map(repr, options))} or {function}"
+    return Kind(expected, convert, traced=False, schema=name.schema)
 
 
 def optional(kind: Kind) -> Kind:

@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal, get_args
 from lrsched._arrays.compiler import defer
 from lrsched._arrays.namespace import MAX_COUNT, real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Kind, Refusal, Whole, choice, integer, is_traced
+from lrsched._core.checks import (
+    Refusal,
+    Whole,
+    choice,
+    choice_or_function,
+    integer,
+    is_traced,
+)
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import (
     Flag,
@@ -22,23 +29,9 @@ from lrsched._numerics.elementary import decay_and_growth, geometric, one_minus_
 from lrsched._numerics.shapes import piecewise_interpolate, weights
 
 ModeName = Literal["triangular", "triangular2", "exp_range"]
-MODES = get_args(ModeName)
-
-
-def _mode(value: Any) -> Any:
-    if not isinstance(value, str):
-        if not callable(value):
-            raise TypeError
-        return value
-    if value not in MODES:
-        raise ValueError
-    return str(value)
-
-
-_wanted = f"{', '.join(map(repr, MODES))} or a function of the cycle"
 Mode = Annotated[
     ModeName | Callable[[Array], Array],
-    Kind(_wanted, _mode, traced=False, schema={"enum": list(MODES)}),
+    choice_or_function(get_args(ModeName), "a function of the cycle"),
 ]
 Shape = Annotated[Literal["linear", "cosine"], choice("linear", "cosine")]
 Anneal = Annotated[Literal["cosine", "linear"], choice("cosine", "linear")]
