@@ -127,7 +127,7 @@ class Diff:
     @cached_property
     def absolute(self) -> Array:
         """The difference abs(a - b) at each step; infinite where a value is not finite."""
-        return _apart(self.a, self.b)
+        return _absolute_difference(self.a, self.b)
 
     @cached_property
     def relative(self) -> Array:
@@ -141,7 +141,7 @@ class Diff:
     @cached_property
     def differs(self) -> Mask:
         """Whether a and b differ, for each step."""
-        return _beyond(self.a, self.b, self.rtol, self.atol)
+        return _exceeds(self.a, self.b, self.rtol, self.atol)
 
     @cached_property
     def shift(self) -> int:
@@ -149,8 +149,8 @@ class Diff:
         late, early = (self.a[1:], self.b[:-1]), (self.a[:-1], self.b[1:])
         for shift, (a, b) in ((1, late), (-1, early)):
             tolerances = self.rtol, self.atol
-            moves = len(a) > 1 and _beyond(a, a[:1], *tolerances).any()
-            if not self.same and moves and not _beyond(a, b, *tolerances).any():
+            moves = len(a) > 1 and _exceeds(a, a[:1], *tolerances).any()
+            if not self.same and moves and not _exceeds(a, b, *tolerances).any():
                 return shift
         return 0
 
@@ -165,7 +165,7 @@ class Diff:
         top = abs(self.b).argmax()
         factor = float(self.a[top] / self.b[top])
         rtol = max(self.rtol, ROUNDING)
-        fits = factor and not _beyond(self.a, factor * self.b, rtol, self.atol).any()
+        fits = factor and not _exceeds(self.a, factor * self.b, rtol, self.atol).any()
         return factor if fits else None
 
     def plot(self, ax: Any = None) -> Any:
@@ -188,8 +188,8 @@ class Diff:
             ax = figure.subplots(2, sharex=True, height_ratios=(2, 1))
         axes = tuple(ax) if isinstance(ax, (Sequence, np.ndarray)) else (ax,)
         if len(axes) != 2:
-            wanted = "two axes (for the curves, for the difference) or None"
-            Refusal("plot")("ax", wanted, ax, TypeError)
+            expected = "two axes (for the curves, for the difference) or None"
+            Refusal("plot")("ax", expected, ax, TypeError)
         curves, below = axes
         curves.plot(self.a, label="a", linewidth=2.5, alpha=0.6)
         curves.plot(self.b, label="b", linewidth=1.2)
@@ -213,20 +213,20 @@ class Diff:
 
         steps, (step, largest) = len(self.a), self.largest_relative
         if self.same:
-            yield f"a and b are the same at {_counted(steps)} (rtol {self.rtol:g})" + (
+            yield f"a and b are the same at {_step_count(steps)} (rtol {self.rtol:g})" + (
                 f"; largest relative difference {largest:.3g}, at step {step}" if largest else ""
             )
             return
-        which = f"{self.number} of {_counted(steps)}"
+        which = f"{self.number} of {_step_count(steps)}"
         yield f"a and b differ at {which}, first at step {self.first} (rtol {self.rtol:g})"
         for name, values in (("a", self.a), ("b", self.b)):
             wrong = ~np.isfinite(values)
             if wrong.any():
-                where = f"{wrong.sum()} of {_counted(steps)}, first at step {wrong.argmax()}"
+                where = f"{wrong.sum()} of {_step_count(steps)}, first at step {wrong.argmax()}"
                 yield f"{name} is not finite at {where}"
         if self.shift:
-            way, sign = ("later", "-") if self.shift > 0 else ("earlier", "+")
-            yield f"a is b one step {way}: a(n) = b(n {sign} 1)"
+            direction, sign = ("later", "-") if self.shift > 0 else ("earlier", "+")
+            yield f"a is b one step {direction}: a(n) = b(n {sign} 1)"
         if self.factor is not None:
             yield f"a is a constant factor of b: a(n) = {self.factor:.8g} b(n)"
         yield from self._table()
@@ -252,7 +252,7 @@ class Diff:
         return str(step), f"{a:.8g}", f"{b:.8g}", f"{a - b:.3g}", f"{self.relative[step]:.3g}"
 
 
-def _counted(steps: int) -> str:
+def _step_count(steps: int) -> str:
     return f"{steps} step{'s' * (steps > 1)}"
 
 
@@ -262,16 +262,16 @@ def _largest(apart: Array) -> tuple[int, float]:
     return step, float(apart[step])
 
 
-def _apart(a: Array, b: Array) -> Array:
+def _absolute_difference(a: Array, b: Array) -> Array:
     import numpy as np
 
     with np.errstate(invalid="ignore", over="ignore"):
         return np.where(np.isfinite(a) & np.isfinite(b), abs(a - b), math.inf)
 
 
-def _beyond(a: Array, b: Array, rtol: float, atol: float) -> Mask:
+def _exceeds(a: Array, b: Array, rtol: float, atol: float) -> Mask:
     import numpy as np
 
     with np.errstate(invalid="ignore", over="ignore"):
-        apart, bound = _apart(a, b), atol + rtol * np.maximum(abs(a), abs(b))
+        apart, bound = _absolute_difference(a, b), atol + rtol * np.maximum(abs(a), abs(b))
         return np.isinf(apart) | (apart > bound)

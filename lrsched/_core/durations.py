@@ -226,7 +226,7 @@ def durations_in(value: Any) -> Iterator[Duration]:
             yield from durations_in(item)
 
 
-def known_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
+def unit_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes of units, by unit, from the arguments of `Schedule.resolve` that are not None."""
     sizes = {}
     for name, unit in UNITS.items():

@@ -21,7 +21,7 @@ from lrsched._arrays.namespace import (
 from lrsched._arrays.scalars import SCALARS
 from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
 from lrsched._core.definition import REGISTRY, Definition
-from lrsched._core.durations import UNITS, Duration, durations_in, known_sizes
+from lrsched._core.durations import UNITS, Duration, durations_in, unit_sizes
 from lrsched._core.pytree import register_schedules, register_waiting, when_jax_is_imported
 from lrsched._core.recipe import Recipe
 
@@ -143,7 +143,7 @@ class Schedule(Recipe):
             "batch_size": batch_size,
             "tokens_per_step": tokens_per_step,
         }
-        sizes = known_sizes(Refusal("resolve"), given)
+        sizes = unit_sizes(Refusal("resolve"), given)
 
         def in_steps(kind: Kind, value: Any) -> Any:
             return (
@@ -200,15 +200,15 @@ class Schedule(Recipe):
 
     def __mul__(self, other: Any) -> Schedule:
         if isinstance(other, Schedule):
-            return _made("product", self, other)
+            return _from_registry("product", self, other)
         if hasattr(other, "__float__"):
-            return _made("scale", self, other)
+            return _from_registry("scale", self, other)
         return NotImplemented
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Schedule:
-        return _made("add", self, other) if isinstance(other, Schedule) else NotImplemented
+        return _from_registry("add", self, other) if isinstance(other, Schedule) else NotImplemented
 
 
 def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
@@ -216,7 +216,7 @@ def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
     return Schedule(factory._definition, values)
 
 
-def _made(name: str, *args: Any) -> Schedule:
+def _from_registry(name: str, *args: Any) -> Schedule:
     made: Schedule = REGISTRY[name].factory(*args)
     return made
 

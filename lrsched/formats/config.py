@@ -77,12 +77,12 @@ def from_config(config: Any, prefix: str = "") -> Schedule:
     if not isinstance(prefix, str):
         _refuse("prefix", "a string", prefix, TypeError)
     try:
-        return _top(config, prefix)
+        return _from_any(config, prefix)
     except RecursionError:
         raise ValueError("from_config: the config must not be nested this deeply") from None
 
 
-def _top(config: Any, prefix: str) -> Schedule:
+def _from_any(config: Any, prefix: str) -> Schedule:
     if isinstance(config, str):
         if prefix:
             _refuse("prefix", "left out where the config is a recipe as text", prefix)
@@ -103,25 +103,27 @@ def _as_mapping(config: Any) -> Any:
 
 def _schedule(entries: dict[str, Any], path: str, prefix: str = "") -> Schedule:
     if "lrsched" in entries:
-        data = {key: _plain(value, _at(path, prefix + key)) for key, value in entries.items()}
-        return _located(path, lambda: from_dict(data))
-    name, maker = _named(entries, path, prefix)
+        data = {
+            key: _plain(value, _join_path(path, prefix + key)) for key, value in entries.items()
+        }
+        return _with_path(path, lambda: from_dict(data))
+    name, maker = _find(entries, path, prefix)
     params = {}
     for key, value in entries.items():
         slot = maker.slots.get(key, ParamType(None, optional=False))
         if key not in NAMES and (value is not None or slot.optional):
-            params[key] = _value(value, slot, _at(path, prefix + key))
+            params[key] = _value(value, slot, _join_path(path, prefix + key))
     try:
         maker.signature.bind(**params)
     except TypeError as error:
         known = ", ".join(maker.signature.parameters)
         reason = f"{name}: {error} (its parameters: {known})"
     else:
-        return _located(path, lambda: maker.make(**params))
+        return _with_path(path, lambda: maker.make(**params))
     return _fail(path, reason, TypeError)
 
 
-def _named(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Builder]:
+def _find(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Builder]:
     """The name of the schedule that a mapping describes, and its builder."""
     given = [key for key in NAMES if entries.get(key) is not None]
     if len(given) != 1:
@@ -130,9 +132,9 @@ def _named(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Bui
         _fail(path, f"a schedule must have one key {expected}, got {found}")
     name = entries[given[0]]
     if not isinstance(name, str):
-        _refuse(_at(path, prefix + given[0]), "the name of a schedule", name, TypeError)
+        _refuse(_join_path(path, prefix + given[0]), "the name of a schedule", name, TypeError)
     name = name.removeprefix("lrsched.")
-    return name, _located(path, lambda: find_builder(name))
+    return name, _with_path(path, lambda: find_builder(name))
 
 
 def _value(value: Any, slot: ParamType, path: str) -> Any:
@@ -140,7 +142,7 @@ def _value(value: Any, slot: ParamType, path: str) -> Any:
     if isinstance(value, Mapping):
         return _schedule(_entries(value, path), path)
     if isinstance(value, str):
-        return _of_text(value, slot, path)
+        return _from_text(value, slot, path)
     if _is_list(value):
         return tuple(_value(item, slot, at) for at, item in _items(value, path))
     if slot.item_type is int and type(value) is float and value.is_integer():
@@ -148,7 +150,7 @@ def _value(value: Any, slot: ParamType, path: str) -> Any:
     return value
 
 
-def _of_text(text: str, slot: ParamType, path: str) -> Any:
+def _from_text(text: str, slot: ParamType, path: str) -> Any:
     """Text read as a number or a `repr`, if the parameter takes numbers or schedules; else text."""
     if slot.item_type in (int, float):
         for number in (int, float):
@@ -163,7 +165,9 @@ def _of_text(text: str, slot: ParamType, path: str) -> Any:
 def _plain(value: Any, path: str) -> Any:
     """A config's own containers, such as OmegaConf's, as dicts and lists."""
     if isinstance(value, Mapping):
-        return {key: _plain(item, _at(path, key)) for key, item in _entries(value, path).items()}
+        return {
+            key: _plain(item, _join_path(path, key)) for key, item in _entries(value, path).items()
+        }
     return [_plain(item, at) for at, item in _items(value, path)] if _is_list(value) else value
 
 
@@ -174,9 +178,9 @@ def _is_list(value: Any) -> bool:
 def _entries(config: Mapping[Any, Any], path: str, prefix: str = "") -> dict[str, Any]:
     """The entries of a mapping whose keys begin with the prefix, under those keys without it."""
     entries = {}
-    for key in _got(path, lambda: list(config)):
+    for key in _get(path, lambda: list(config)):
         if isinstance(key, str) and key.startswith(prefix):
-            value = _got(_at(path, key), functools.partial(operator.getitem, config, key))
+            value = _get(_join_path(path, key), functools.partial(operator.getitem, config, key))
             entries[key.removeprefix(prefix)] = value
         elif not prefix:
             _fail(path, f"keys must be strings, got {key!r:.80}", TypeError)
@@ -186,12 +190,12 @@ def _entries(config: Mapping[Any, Any], path: str, prefix: str = "") -> dict[str
 def _items(config: Sequence[Any], path: str) -> list[tuple[str, Any]]:
     places = [f"{path}[{index}]" for index in range(len(config))]
     return [
-        (at, _got(at, functools.partial(operator.getitem, config, index)))
+        (at, _get(at, functools.partial(operator.getitem, config, index)))
         for index, at in enumerate(places)
     ]
 
 
-def _got(path: str, get: Callable[[], T]) -> T:
+def _get(path: str, get: Callable[[], T]) -> T:
     """What `get` returns; an error of the container becomes one that names the key."""
     try:
         return get()
@@ -202,11 +206,11 @@ def _got(path: str, get: Callable[[], T]) -> T:
     return _fail(path, f"the value cannot be had: {reason}")
 
 
-def _at(path: str, key: str) -> str:
+def _join_path(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _located(path: str, make: Callable[[], T]) -> T:
+def _with_path(path: str, make: Callable[[], T]) -> T:
     """What `make` returns; its refusal gets the path of the mapping."""
     try:
         return make()

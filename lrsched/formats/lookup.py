@@ -37,15 +37,15 @@ class Builder(NamedTuple):
 def find_builder(name: str) -> Builder:
     """The builder for this name; the ValueError for an unknown name suggests the nearest one."""
     if name in REGISTRY:
-        return _of_definition(name)
+        return _definition_builder(name)
     if name in RECIPES:
-        return _of_function(RECIPES[name])
+        return _function_builder(RECIPES[name])
     if name in BUILDERS:
-        return _of_transformers(name, BUILDERS[name])
+        return _transformers_builder(name, BUILDERS[name])
     raise unknown(name, {*REGISTRY, *RECIPES, *BUILDERS})
 
 
-def _of_definition(name: str) -> Builder:
+def _definition_builder(name: str) -> Builder:
     definition = REGISTRY[name]
     slots = {
         name: ParamType(kind.item_type, _takes_none(kind))
@@ -61,31 +61,33 @@ def _takes_none(kind: Kind) -> bool:
         return False
 
 
-def _of_function(function: Callable[..., Schedule]) -> Builder:
+def _function_builder(function: Callable[..., Schedule]) -> Builder:
     hints = typing.get_type_hints(function)
     signature = inspect.signature(function)
-    return Builder(function, signature, {name: _slot(hints[name]) for name in signature.parameters})
+    return Builder(
+        function, signature, {name: _param_type(hints[name]) for name in signature.parameters}
+    )
 
 
-def _slot(hint: Any) -> ParamType:
-    options = list(_options(hint))
+def _param_type(hint: Any) -> ParamType:
+    options = list(_members(hint))
     for item_type, hints in ((int, (int, Whole)), (float, (float, Real)), (Schedule, (Schedule,))):
         if any(hint in options for hint in hints):
             return ParamType(item_type, type(None) in options)
     return ParamType(None, type(None) in options)
 
 
-def _options(hint: Any) -> Iterator[Any]:
+def _members(hint: Any) -> Iterator[Any]:
     """The types in a union or a sequence, nested ones included."""
     arguments = typing.get_args(hint)
     for argument in arguments:
-        yield from _options(argument)
+        yield from _members(argument)
     if not arguments:
         yield hint
 
 
-def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Builder:
-    _, signature, slots = _of_function(builder)
+def _transformers_builder(name: str, builder: Callable[..., Schedule]) -> Builder:
+    _, signature, slots = _function_builder(builder)
     lr, *others = signature.parameters.values()  # `from_name` names the first parameter so
     learning_rate = lr.replace(name="learning_rate")
     return Builder(

@@ -111,7 +111,7 @@ class _Reader:
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
                 return self.sum(node, sign, self.value(left), self.value(right))
             case ast.Call(func=called, args=args, keywords=keywords):
-                return self.call(node, self.maker(called), args, keywords)
+                return self.call(node, self.factory_named(called), args, keywords)
         return self.refuse_node(node, f"a value must be {VALUES}, got")
 
     def product(self, node: ast.expr, left: Any, right: Any) -> Any:
@@ -131,7 +131,7 @@ class _Reader:
             self.refuse_node(node, "a sum must be of schedules, or of durations and numbers, got")
         return self.checked(node, lambda: left + right)
 
-    def maker(self, called: ast.expr) -> Callable[..., Any]:
+    def factory_named(self, called: ast.expr) -> Callable[..., Any]:
         name = ast.unparse(called).removeprefix("lrsched.")
         if name in DURATION_FACTORIES:
             return DURATION_FACTORIES[name]

@@ -87,7 +87,7 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        _with_usual_rights(name)
+        _set_default_permissions(name)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         raise
 
 
-def _with_usual_rights(name: str) -> None:
+def _set_default_permissions(name: str) -> None:
     """Give the file the permissions that `open` would give it; a temporary file is private."""
     mask = os.umask(0)
     os.umask(mask)

@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 Finder = Callable[[Array, Array], float]
 
 
-def running(losses: Array, kept: float, start: float) -> Array:
+def running_average(losses: Array, kept: float, start: float) -> Array:
     """The running average that keeps the fraction `kept` of its last value, begun at `start`."""
     values, value = np.empty(len(losses)), start
     for index, loss in enumerate(losses):
@@ -45,8 +45,8 @@ def require_losses(losses: Array, least: int) -> None:
         )
 
 
-def _first_is_seed(losses: Array) -> Array:
-    smooth = running(losses, 0.95, losses[0])
+def _average_from_first(losses: Array) -> Array:
+    smooth = running_average(losses, 0.95, losses[0])
     return smooth[: cut_where_above(smooth, 5.0)]
 
 
@@ -57,7 +57,7 @@ def torch_lr_finder(rates: Array, losses: Array) -> float:
     Known fault: nothing ties the steepest fall to the first valley, so that noise after the
     divergence wins (suggestions 100 times too high).
     """
-    smooth = _first_is_seed(losses)[10:-5]
+    smooth = _average_from_first(losses)[10:-5]
     require_losses(smooth, 2)
     return float(rates[10 + np.gradient(smooth).argmin()])
 
@@ -68,7 +68,7 @@ def ignite(rates: Array, losses: Array) -> float:
     The average is torch-lr-finder's. Known fault: by the lag, the suggestion moves by 7 times
     when the test is 4 times longer.
     """
-    smooth = _first_is_seed(losses)
+    smooth = _average_from_first(losses)
     falling = smooth[: smooth.argmin() + 1]
     require_losses(falling, 3)
     return float(rates[1 + (falling[2:] - falling[:-2]).argmin()])
@@ -83,7 +83,7 @@ def lightning(rates: Array, losses: Array) -> float:
     suggestions are 100 times too low.
     """
     counts = np.arange(1, len(losses) + 1)
-    smooth = running(losses, 0.98, 0.0) / (1.0 - 0.98 ** (counts + 1))
+    smooth = running_average(losses, 0.98, 0.0) / (1.0 - 0.98 ** (counts + 1))
     smooth = smooth[: cut_where_above(smooth, 4.0)][10:-1]
     require_losses(smooth, 2)
     found = np.gradient(smooth, rates[10 : 10 + len(smooth)])
@@ -92,7 +92,7 @@ def lightning(rates: Array, losses: Array) -> float:
 
 def _fastai(rates: Array, losses: Array) -> tuple[Array, Array]:
     """The part of the curve that fastai's four rules read."""
-    smooth = running(losses, 0.98, 0.0) / (1.0 - 0.98 ** np.arange(1, len(losses) + 1))
+    smooth = running_average(losses, 0.98, 0.0) / (1.0 - 0.98 ** np.arange(1, len(losses) + 1))
     kept = slice(len(losses) // 10, max(0, cut_where_above(smooth, 4.0, first=0) - 5))
     require_losses(smooth[kept], 2)
     return rates[kept], smooth[kept]

@@ -139,7 +139,7 @@ def read_probe(
     best = int(height.argmin())
     inside = 0 < best < len(x) - 1
     around = slice(best - 1, best + 2)
-    high = float(10.0 ** (vertex(x[around], height[around]) if inside else x[best]))
+    high = float(10.0 ** (parabola_vertex(x[around], height[around]) if inside else x[best]))
     pick = high * min(1.0, np.shape(losses)[-1] / REFERENCE_UPDATES) ** 0.5
     low = float(10.0 ** x[0]) if sweep is None else sweep.low
     return Suggestion(min(low, pick), pick, high)
@@ -165,7 +165,7 @@ def scores(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
     return np.log10(rates[order]), scaled(ends, level, depth).mean(axis=1)[order]
 
 
-def vertex(x: Array, y: Array) -> float:
+def parabola_vertex(x: Array, y: Array) -> float:
     """The lowest point of the parabola through three points, at most half-way to a neighbour."""
     left, right = np.diff(y) / np.diff(x)
     if right <= left:  # a plateau

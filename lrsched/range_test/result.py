@@ -23,7 +23,7 @@ from lrsched.range_test.recorder import Stopped
 from lrsched.range_test.suggest import (
     NoSuggestion,
     Suggestion,
-    beyond_the_stop,
+    extend_past_stop,
     median,
     smoothed,
     suggest,
@@ -139,7 +139,7 @@ class RangeTest:
 
     def _curve(self) -> tuple[Array, Array]:
         """The rates and losses that suggestions are read from."""
-        return beyond_the_stop(self.learning_rates, self.losses, self.stopped)
+        return extend_past_stop(self.learning_rates, self.losses, self.stopped)
 
     def spread(self, method: str = "default") -> float:
         """The standard deviation of the repeats' suggestions, in decades.

@@ -156,7 +156,7 @@ def monotone(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]
     return rates[rising], np.where(finite, found, np.inf)[rising]
 
 
-def beyond_the_stop(
+def extend_past_stop(
     rates: Array, losses: Array, stopped: str | Sequence[str]
 ) -> tuple[Array, Array]:
     """A test that a NaN or an infinity ended, continued by half a decade of missing losses.

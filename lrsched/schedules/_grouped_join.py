@@ -6,18 +6,16 @@ To a compiler, a join of a hundred half cosines is then one half cosine instead 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, take
 from lrsched._arrays.scalars import is_scalar
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.kinds import Value
+from lrsched._core.kinds import VALUE
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.pieces import piecewise, piecewise_numpy, segment_index
 
 Groups = list[list[int]]
-
-_, VALUE = get_args(Value)
 
 MIN_GROUP = 5  # with fewer schedules, evaluating each is cheaper than the look-ups
 

@@ -66,8 +66,8 @@ def warmup(
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:
     schedules, boundaries = params["schedules"], params["boundaries"]
     if len(schedules) != len(boundaries) + 1:
-        wanted = f"{len(boundaries) + 1} schedules (one more than boundaries)"
-        refuse("schedules", wanted, schedules)
+        expected = f"{len(boundaries) + 1} schedules (one more than boundaries)"
+        refuse("schedules", expected, schedules)
 
 
 @schedule(check=_one_schedule_more)

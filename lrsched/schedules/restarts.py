@@ -65,10 +65,10 @@ def cosine_restarts(
     cycle, done, remaining, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
     equal = is_literal(peak_mult, 1.0)
     peak = init_value if equal else geometric(xp, init_value, peak_mult, cycle)
-    ways = done, remaining, done + remaining
+    lengths = done, remaining, done + remaining
     if not is_literal(beyond, 0.0):
-        ways = (done, 0.0), (remaining, beyond), (done + remaining, beyond)
-    return interpolate(xp, peak, end_value, *ways, "cosine")
+        lengths = (done, 0.0), (remaining, beyond), (done + remaining, beyond)
+    return interpolate(xp, peak, end_value, *lengths, "cosine")
 
 
 def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=225), warmup_steps=25)
     """
     refuse = Refusal("stretch")
-    _must_be_in_steps(refuse, schedule)
+    _require_steps(refuse, schedule)
     ratio = refuse.check("ratio", _ratio, ratio)
 
     def stretched(kind: Kind, value: Any) -> Any:
@@ -73,13 +73,13 @@ def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = Fal
     multi_step_decay(init_value=0.1, decay_rate=0.1, boundaries=(15000, 30000))
     """
     refuse = Refusal("from_epochs")
-    _must_be_in_steps(refuse, schedule)
+    _require_steps(refuse, schedule)
     length = refuse.check("steps_per_epoch", integer(1, "steps"), steps_per_epoch)
     stretched = stretch(schedule, length)
     return staircase(stretched, length) if stepwise else stretched
 
 
-def _must_be_in_steps(refuse: Refusal, schedule: Any) -> None:
+def _require_steps(refuse: Refusal, schedule: Any) -> None:
     if not isinstance(schedule, Schedule):
         refuse("schedule", "a schedule", schedule, TypeError)
     if not schedule.is_resolved:

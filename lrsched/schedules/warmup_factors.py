@@ -139,7 +139,7 @@ def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
     x = n * half
     early = x < 1.0
     small = xp.where(early, x, 1.0)
-    large = xp.clip(x, 1.0, 40.0)
+    large = xp.clip(x, 1.0, 40.0)  # expm1(80) fits into float32, and its term is below rounding
     late = n / xp.maximum(x, 1.0) - 2.0 * n / xp.expm1(2.0 * large)
     over_4 = xp.where(
         early, real(xp, count) + 1.0 - (n * langevin(xp, small) - first), late + first - 4.0
