@@ -6,7 +6,6 @@ To a compiler, a join of a hundred half cosines is then one half cosine instead 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, take
 from lrsched._arrays.scalars import is_scalar
@@ -57,7 +56,7 @@ def _structure(schedule: Schedule) -> Hashable:
     return schedule.name, *parts
 
 
-def _is_number(schedule: Schedule, name: str, value: Any) -> bool:
+def _is_number(schedule: Schedule, name: str, value: Array) -> bool:
     """Whether a table of the array library holds this number without a loss that matters.
 
     It does so for an array of one number, an integer, or a float of the kind `Value`. It does not
@@ -71,11 +70,11 @@ def _is_number(schedule: Schedule, name: str, value: Any) -> bool:
     )
 
 
-def _type(value: Any) -> str:
+def _type(value: Array) -> str:
     return str(value.dtype if is_array(value) else type(value))
 
 
-def _same(value: Any) -> Hashable:
+def _same(value: Array) -> Hashable:
     try:
         hash(value)
     except TypeError:  # a traced number
@@ -86,14 +85,14 @@ def _same(value: Any) -> Hashable:
 def grouped_piecewise(
     xp: Namespace,
     count: Array,
-    boundaries: Sequence[Any],
+    boundaries: Sequence[Array],
     schedules: Sequence[Schedule],
     groups: Groups,
 ) -> Array:
     """`piecewise` at a single count, evaluating each group of similar schedules once."""
     place = segment_index(xp, count, boundaries)
     begins, ends = [0, *boundaries], [*boundaries, MAX_COUNT]
-    value: Any = 0.0
+    value: Array = 0.0
     for members in groups:
         turn_of = {each: turn for turn, each in enumerate(members)}
         turn = _gather(xp, [turn_of.get(each, -1) for each in range(len(schedules))], place)
@@ -105,7 +104,7 @@ def grouped_piecewise(
     return value
 
 
-def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Any) -> Schedule:
+def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Array) -> Schedule:
     """The schedule at index `at`, as one whose hyperparameters are taken from tables."""
     first = schedules[0]
     if len(schedules) == 1:
@@ -126,7 +125,7 @@ def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Any) -> Schedule
     )
 
 
-def _gather(xp: Namespace, numbers: Sequence[Any], at: Any) -> Array:
+def _gather(xp: Namespace, numbers: Sequence[Array], at: Array) -> Array:
     whole = type(numbers[0]) is int or (
         is_array(numbers[0]) and xp.isdtype(numbers[0].dtype, "integral")
     )

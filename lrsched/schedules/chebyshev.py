@@ -68,7 +68,7 @@ def fractal_chebyshev(
     return 1.0 / (high / peak_value + low / lowest_value)
 
 
-def _fractal_order(position: Any, steps: Any) -> Any:
+def _fractal_order(position: Array, steps: Array) -> Array:
     """The entry of the fractal order at a position.
 
     A set bit of the position mirrors the entry, k -> size - 1 - k, which inverts its low bits.

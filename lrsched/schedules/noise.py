@@ -1,6 +1,6 @@
 """Random noise on a schedule, computed from the step, so that a run can be repeated and resumed."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from lrsched._arrays.namespace import real, whole
 from lrsched._arrays.types import Array, Namespace
@@ -79,7 +79,7 @@ def noise(
     return xp.clip(schedule(count) * xp.where(noisy, factor, 1.0), -MAX_PRODUCT, MAX_PRODUCT)
 
 
-def _draw(n: Any, key: Any) -> Any:
+def _draw(n: Array, key: Array) -> Array:
     """A number of 23 bits from n and key: a Feistel network over the two 16-bit halves of n.
 
     Its integers stay below 2**31, so Python and every array library give the same number. Shifts

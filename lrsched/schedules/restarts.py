@@ -1,7 +1,6 @@
 """Warm restarts: half cosines without an end, and any schedule repeated a number of times."""
 
 import functools
-from typing import Any
 
 from lrsched._arrays.namespace import MAX_COUNT, is_array, real, take
 from lrsched._arrays.scalars import SCALARS, is_scalar
@@ -71,7 +70,7 @@ def cosine_restarts(
     return interpolate(xp, peak, end_value, *lengths, "cosine")
 
 
-def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tuple[Any, ...]:
+def _geometric_cycle(xp: Namespace, count: Array, first: Array, mult: Array) -> tuple[Array, ...]:
     """The cycle that `count` lies in: its number, and its steps done, remaining and in excess.
 
     The remaining steps stop at MAX_COUNT. The excess is the part of the cycle beyond that.
@@ -98,7 +97,7 @@ def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tupl
     return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
 
 
-def _cycles(xp: Namespace, first: Any, mult: Any) -> tuple[list[Any], ...]:
+def _cycles(xp: Namespace, first: Array, mult: Array) -> tuple[list[Array], ...]:
     """The starts and ends of all cycles up to MAX_COUNT, and how far each end would lie beyond it.
 
     Each cycle is at least twice as long as the one before, so 32 of them pass any count.
@@ -121,7 +120,7 @@ def _cycles(xp: Namespace, first: Any, mult: Any) -> tuple[list[Any], ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_cycles(first: int, mult: int) -> tuple[list[Any], ...]:
+def _cached_cycles(first: int, mult: int) -> tuple[list[Array], ...]:
     return _cycles(SCALARS, first, mult)
 
 
