@@ -3,29 +3,68 @@
 Each function returns a composition; its `repr` and its JSON show the parts.
 """
 
-from typing import Any, Literal
+from typing import Any
 
-from lrsched._core.checks import Refusal, Whole, choice, integer, number
+from lrsched._core.checks import Refusal, Whole, integer
 from lrsched._core.decorator import recipe
 from lrsched._core.durations import durations_in
-from lrsched._core.kinds import PHASE, POSITIVE, STEPS, VALUE
+from lrsched._core.kinds import PHASE, STEPS, VALUE
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.shapes import ShapeName
-from lrsched.schedules.combine import join, scale, warmup
+from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import cosine_decay, piecewise_constant
-from lrsched.schedules.inverse import inverse_sqrt
-from lrsched.schedules.ramp import constant, exponential_ramp, linear
+from lrsched.schedules.ramp import constant, exponential_ramp
 from lrsched.schedules.transform import cooldown
-
-_fraction = number("> 0", "< 1")
-_factor = number("> 0", "<= 1")
-_ratio = number(">= 1")
 
 
 def _refuse_long_warmup(refuse: Refusal, warmup_steps: Any, total_steps: Any) -> None:
     """Refuse a warmup as long as the run; a Duration is compared once it is resolved."""
     if not any(durations_in((warmup_steps, total_steps))) and warmup_steps >= total_steps:
         refuse("warmup_steps", f"below total_steps ({total_steps})", warmup_steps)
+
+
+@recipe
+def warmup_cosine(
+    peak_value: float,
+    total_steps: Whole,
+    warmup_steps: Whole,
+    end_value: float = 0.0,
+    init_value: float = 0.0,
+) -> Schedule:
+    """Up along a line, then down along half a cosine over the rest of the run, held at the end.
+
+        value(t) = init_value + (peak_value - init_value) * t / W                     for t < W
+                   end_value + (peak_value - end_value) * (1 + cos(pi * p)) / 2       for t >= W
+
+        W = warmup_steps,  p = min((t - W) / (total_steps - W), 1)
+
+    t is the count of updates made so far.
+
+    Args:
+        peak_value: the value at count `warmup_steps`.
+        total_steps: the length of the run in steps, at least 1.
+        warmup_steps: the length of the warmup in steps, at least 0, below `total_steps`.
+        end_value: the value at count `total_steps` and after.
+        init_value: the value at count 0.
+
+    Raises:
+        TypeError: a value is not a number, or a length is not an integer.
+        ValueError: a value is not finite, `total_steps` < 1, `warmup_steps` < 0, or
+            `warmup_steps` >= `total_steps`.
+
+    Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
+    decay_steps=total_steps, end_value)`; transformers' `cosine` and `cosine_with_min_lr`.
+
+    >>> recipe = warmup_cosine(1.0, total_steps=100, warmup_steps=20)
+    >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    refuse = Refusal("warmup_cosine")
+    total, before = refuse.checked(
+        total_steps=(STEPS, total_steps), warmup_steps=(PHASE, warmup_steps)
+    )
+    _refuse_long_warmup(refuse, before, total)
+    return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
 
 
 @recipe
@@ -86,50 +125,6 @@ def warmup_stable_decay(
 
 
 @recipe
-def warmup_cosine(
-    peak_value: float,
-    total_steps: Whole,
-    warmup_steps: Whole,
-    end_value: float = 0.0,
-    init_value: float = 0.0,
-) -> Schedule:
-    """Up along a line, then down along half a cosine over the rest of the run, held at the end.
-
-        value(t) = init_value + (peak_value - init_value) * t / W                     for t < W
-                   end_value + (peak_value - end_value) * (1 + cos(pi * p)) / 2       for t >= W
-
-        W = warmup_steps,  p = min((t - W) / (total_steps - W), 1)
-
-    t is the count of updates made so far.
-
-    Args:
-        peak_value: the value at count `warmup_steps`.
-        total_steps: the length of the run in steps, at least 1.
-        warmup_steps: the length of the warmup in steps, at least 0, below `total_steps`.
-        end_value: the value at count `total_steps` and after.
-        init_value: the value at count 0.
-
-    Raises:
-        TypeError: a value is not a number, or a length is not an integer.
-        ValueError: a value is not finite, `total_steps` < 1, `warmup_steps` < 0, or
-            `warmup_steps` >= `total_steps`.
-
-    Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
-    decay_steps=total_steps, end_value)`; transformers' `cosine` and `cosine_with_min_lr`.
-
-    >>> recipe = warmup_cosine(1.0, total_steps=100, warmup_steps=20)
-    >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
-    [0.0, 0.5, 1.0, 0.5, 0.0]
-    """
-    refuse = Refusal("warmup_cosine")
-    total, before = refuse.checked(
-        total_steps=(STEPS, total_steps), warmup_steps=(PHASE, warmup_steps)
-    )
-    _refuse_long_warmup(refuse, before, total)
-    return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
-
-
-@recipe
 def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) -> Schedule:
     """Up along a line, then level, lower from 80 % of the run, and lower still from 90 %.
 
@@ -170,137 +165,6 @@ def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) 
     if boundaries[0] < 1:
         refuse("warmup_steps", "below 80 % of total_steps", warmup_steps)
     return warmup(piecewise_constant(levels, boundaries), before)
-
-
-@recipe
-def tri_stage(
-    peak_value: float,
-    warmup_steps: Whole,
-    hold_steps: Whole,
-    decay_steps: Whole,
-    init_scale: float = 0.01,
-    end_scale: float = 0.01,
-) -> Schedule:
-    """Up along a line, level, and down exponentially, held at the end.
-
-        value(t) = peak_value * (init_scale + (1 - init_scale) * t / W)     for t < W
-                   peak_value                                               for W <= t < W + H
-                   peak_value * end_scale ** p                              for t >= W + H
-
-        W = warmup_steps,  H = hold_steps,  p = min((t - W - H) / decay_steps, 1)
-
-    t is the count of updates made so far.
-
-    Args:
-        peak_value: the highest value, at least 1e-18.
-        warmup_steps: the length of the warmup in steps, at least 0.
-        hold_steps: the length of the level part in steps, at least 0.
-        decay_steps: the length of the decay in steps, at least 1.
-        init_scale: the ratio of the value at count 0 to `peak_value`, at least 0.
-        end_scale: the ratio of the last value to `peak_value`, above 0 and at most 1.
-
-    Raises:
-        TypeError: a value or a scale is not a number, or a length is not an integer.
-        ValueError: `peak_value` is not finite or < 1e-18, `warmup_steps` or `hold_steps` < 0,
-            `decay_steps` < 1, `init_scale` < 0, `end_scale` is not above 0 and at most 1, or
-            `end_scale * peak_value` < 1e-18.
-
-    Source: Park et al. 2019, "SpecAugment", arXiv:1904.08779.
-
-    Elsewhere: fairseq's `tri_stage`.
-
-    >>> recipe = tri_stage(1.0, 10, 10, 20)
-    >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
-    [0.01, 1.0, 1.0, 0.1, 0.01]
-    """
-    peak, first, last, hold = Refusal("tri_stage").checked(
-        peak_value=(POSITIVE, peak_value),
-        init_scale=(number(">= 0"), init_scale),
-        end_scale=(_factor, end_scale),
-        hold_steps=(PHASE, hold_steps),
-    )
-    decay = exponential_ramp(peak, last * peak, decay_steps)
-    stable = join([constant(peak), decay], [hold]) if hold else decay
-    return warmup(stable, warmup_steps, first * peak)
-
-
-@recipe
-def slanted_triangular(
-    peak_value: float, total_steps: Whole, cut_fraction: float = 0.1, ratio: float = 32.0
-) -> Schedule:
-    """Up quickly and down slowly along two lines, held at the end.
-
-        value(t) = low + (peak_value - low) * t / cut    for t < cut
-                   low + (peak_value - low) * q          for t >= cut
-
-        low = peak_value / ratio,  cut = floor(total_steps * cut_fraction)
-        q = max(total_steps - t, 0) / (total_steps - cut)
-
-    t is the count of updates made so far.
-
-    Args:
-        peak_value: the highest value.
-        total_steps: the length of the run in steps, at least 1.
-        cut_fraction: the fraction of the run on the way up, above 0 and below 1.
-        ratio: the ratio of `peak_value` to the lowest value, at least 1.
-
-    Raises:
-        TypeError: `peak_value`, `cut_fraction` or `ratio` is not a number, or `total_steps` is not
-            an integer.
-        ValueError: a number is not finite, `total_steps` < 1, `cut_fraction` is not above 0 and
-            below 1, or `ratio` < 1.
-
-    Source: Howard and Ruder 2018, "ULMFiT", arXiv:1801.06146, equation 3. The paper's way down has
-    `cut * (1 / cut_fraction - 1)` steps, which is the rest up to the rounding of the cut.
-
-    Elsewhere: thinc's `slanted_triangular`.
-
-    >>> recipe = slanted_triangular(1.0, 100)
-    >>> [recipe(count) for count in (0, 10, 55, 100)]
-    [0.03125, 1.0, 0.515625, 0.03125]
-    """
-    peak, total, cut, divisor = Refusal("slanted_triangular").checked(
-        peak_value=(VALUE, peak_value),
-        total_steps=(integer(1, "steps"), total_steps),
-        cut_fraction=(_fraction, cut_fraction),
-        ratio=(_ratio, ratio),
-    )
-    up, edge = int(total * cut), peak / divisor
-    return warmup(linear(peak, edge, max(int(total) - up, 1)), up, edge)
-
-
-@recipe
-def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedule:
-    """Up along a line, then down with the inverse square root of the step: the Transformer's.
-
-        value(t) = factor * model_size ** -0.5 * min(n ** -0.5, n * warmup_steps ** -1.5)
-
-        n = t + 1
-
-    t is the count of updates made so far. The curve has no end.
-
-    Args:
-        model_size: the width of the model (d_model), at least 1.
-        warmup_steps: the steps of the way up, at least 1; the peak is at count `warmup_steps - 1`.
-        factor: a factor of all values, above 0.
-
-    Raises:
-        TypeError: `model_size` or `warmup_steps` is not an integer, or `factor` is not a number.
-        ValueError: `model_size` or `warmup_steps` < 1, or `factor` is not finite or <= 0.
-
-    Source: Vaswani et al. 2017, arXiv:1706.03762, equation 3.
-
-    >>> recipe = noam(512, 4000)
-    >>> f"{recipe(0):.4g} {recipe(3999):.4g} {recipe(15999):.4g}"
-    '1.747e-07 0.0006988 0.0003494'
-    """
-    size, steps, scaled = Refusal("noam").checked(
-        model_size=(integer(1, "units"), model_size),
-        warmup_steps=(integer(1, "steps"), warmup_steps),
-        factor=(number("> 0"), factor),
-    )
-    peak = scaled * size**-0.5 * steps**-0.5
-    return warmup(inverse_sqrt(peak, int(steps)), int(steps) - 1, peak / steps)
 
 
 @recipe
@@ -354,46 +218,3 @@ def infinite(
     down = cosine_decay(peak_value, cosine, hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)
     return warmup(join([down, end], [cosine + hold]), warmup_steps, init_value)
-
-
-@recipe
-def scale_for_batch_size(
-    schedule: Schedule,
-    batch_size: Whole,
-    reference_batch_size: Whole,
-    rule: Literal["linear", "sqrt"] = "linear",
-) -> Schedule:
-    """A schedule that was tuned at one batch size, scaled for another.
-
-        value(t) = schedule(t) * r          with the rule "linear", for SGD
-                   schedule(t) * sqrt(r)    with the rule "sqrt", for Adam and its kind
-
-        r = batch_size / reference_batch_size
-
-    t is the count of updates made so far.
-
-    Args:
-        schedule: the schedule tuned at `reference_batch_size`.
-        batch_size: the new batch size in examples, at least 1.
-        reference_batch_size: the old batch size in examples, at least 1.
-        rule: "linear" or "sqrt".
-
-    Raises:
-        TypeError: `schedule` is not a schedule, a batch size is not an integer, or `rule` is not a
-            string.
-        ValueError: a batch size is < 1, or `rule` is neither "linear" nor "sqrt".
-
-    Source: Goyal et al. 2017, arXiv:1706.02677 (linear); Malladi et al. 2022, arXiv:2205.10287
-    (square root).
-
-    >>> scale_for_batch_size(constant(0.1), 1024, 256)
-    scale(schedule=constant(value=0.1), factor=4.0)
-    """
-    examples = integer(1, "examples")
-    size, reference = Refusal("scale_for_batch_size").checked(
-        batch_size=(examples, batch_size),
-        reference_batch_size=(examples, reference_batch_size),
-    )
-    Refusal("scale_for_batch_size").check("rule", choice("linear", "sqrt"), rule)
-    factor = size / reference
-    return scale(schedule, factor if rule == "linear" else factor**0.5)
