@@ -9,13 +9,13 @@ also called wherever a schedule is made, and where one is called with a JAX arra
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 Register = Callable[[Any], None]
 
@@ -43,12 +43,15 @@ def register_waiting() -> None:
         sys.meta_path.remove(_FINDER)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds JAX by the other finders, and wraps its loader."""
+class _Finder:
+    """Finds JAX by the other finders, and wraps its loader.
+
+    Without the base classes of `importlib.abc`, whose import takes as long as all of lrsched.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         if name != "jax":
             return None
         for finder in sys.meta_path:
@@ -56,18 +59,19 @@ class _Finder(importlib.abc.MetaPathFinder):
                 spec = finder.find_spec(name, path, target)
                 if spec is not None:
                     if spec.loader is not None:
-                        spec.loader = _Loader(spec.loader)
+                        wrapped: Any = _Loader(spec.loader)
+                        spec.loader = wrapped
                     return spec
         return None
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     """JAX's own loader, followed by the registration. It does not stay in the module."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
         return module
 
