@@ -209,7 +209,7 @@ def reshard(values: Iterable[object]) -> None:
 
 
 def _writable(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor's own memory, without autograd: the local shard, with repeated elements once."""
+    """The tensor's own memory without autograd: its shard, and expanded dimensions only once."""
     if tensor.layout != torch.strided:
         return tensor  # sparse: a detached one has other indices
     data = tensor.detach()
