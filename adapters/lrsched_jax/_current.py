@@ -36,7 +36,9 @@ def current_lr(opt_state: OptState, schedule: ScheduleFunction) -> jax.Array: ..
 def current_lr(
     opt_state: OptState, schedule: Mapping[Any, ScheduleFunction]
 ) -> dict[Any, jax.Array]: ...
-def current_lr(opt_state: OptState, schedule: Any) -> Any:
+def current_lr(
+    opt_state: OptState, schedule: ScheduleFunction | Mapping[Any, ScheduleFunction]
+) -> jax.Array | dict[Any, jax.Array]:
     """The learning rate of the next update: the schedule at the count in the optimizer state.
 
     The count is that of optax's learning-rate schedules. It is found anywhere in the state: inside
@@ -170,7 +172,7 @@ def _below(nodes: list[Node], label: Hashable) -> list[Node]:
 
 def _rate(
     opt_state: OptState, nodes: list[Node], schedule: ScheduleFunction, name: str, where: str
-) -> Any:
+) -> jax.Array:
     """The schedule at the count of these nodes, which must all have the same."""
     refuse = Refusal("current_lr")
     if not callable(schedule):

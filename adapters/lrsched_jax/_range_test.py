@@ -97,8 +97,8 @@ def range_test(
             numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
         every: the number of updates between two calls of `metrics`.
         divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
-        look_every: the number of updates after which their losses are read, at most; losses of slow
-            updates are read earlier. Updates after the stop are dropped.
+        look_every: the losses are read after this many updates, or earlier if updates are slow.
+            Updates after the stop are dropped.
         compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
             batches that are first stacked on the device, and must have equal shapes.
         repeats: the number of runs of the test, with different initial parameters, different
@@ -107,8 +107,8 @@ def range_test(
             does so in compiled mode on GPU and TPU.
         refine: whether to add a probe, `RangeTest.probe`: trainings at about 7 rates around the
             suggestion of the test, each from the start of the first repeat for `probe_steps`
-            updates, and `probe_repeats` times on different batches of it. There is no probe if the
-            test suggests nothing.
+            updates, and `probe_repeats` times on different batches of that repeat. There is no
+            probe if the test suggests nothing.
         probe_steps: the updates of each training of the probe.
         probe_repeats: the trainings at each rate.
         progress: whether to show a progress bar, if tqdm is installed; none in compiled mode.
