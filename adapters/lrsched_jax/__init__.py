@@ -1,4 +1,4 @@
-"""lrsched schedules in JAX training loops: what a schedule cannot do by itself as a function."""
+"""lrsched in JAX training loops: range tests, sweeps, plateaus and the current learning rate."""
 
 from lrsched._core import import_optional
 

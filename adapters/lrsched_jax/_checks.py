@@ -1,4 +1,4 @@
-"""Arguments refused before training begins."""
+"""Check arguments before training starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lrsched_jax._model import is_initialiser
 
 
 def check_functions(refuse: Refusal, loss_fn: Any, optimizer: Any) -> None:
-    """Refuse a loss function or an optimizer that is not a function."""
+    """Refuse a `loss_fn` or an `optimizer` that is not a function."""
     if not callable(loss_fn):
         refuse("loss_fn", "a function loss_fn(params, batch)", loss_fn, TypeError)
     expected = (
@@ -32,7 +32,7 @@ def check_functions(refuse: Refusal, loss_fn: Any, optimizer: Any) -> None:
 
 
 def check_repeats(refuse: Refusal, repeats: int, params: Any, batches: Any) -> None:
-    """Refuse repeats that would not differ, or that have no batches."""
+    """Refuse repeats that would be equal, or would have no batches."""
     if repeats == 1 or is_function(batches):
         return
     if not is_initialiser(params):
@@ -57,9 +57,9 @@ def is_function(batches: Any) -> bool:
 
 
 def rates_array(refuse: Refusal, name: str, schedule: Any, steps: int) -> Any:
-    """The learning rate of each update, in JAX's precision."""
+    """The learning rate of each update, in JAX's default precision."""
     if not isinstance(schedule, Schedule):
         refuse(name, "a Schedule", schedule, TypeError)
-    few = schedule.is_plain and steps <= 1000  # for which NumPy does not pay
+    few = schedule.is_plain and steps <= 1000  # NumPy would not be faster
     rates = list(map(schedule, range(steps))) if few else schedule(np.arange(steps))
     return np.asarray(rates, jax.dtypes.canonicalize_dtype(jnp.float64))

@@ -1,4 +1,4 @@
-"""A learning-rate range test over a JAX loss function."""
+"""A learning-rate range test of a JAX loss function."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ from lrsched_jax._checks import (
 )
 from lrsched_jax._model import Model, is_initialiser, model_of
 from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
+from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
 REFUSE = Refusal("range_test")
 
 
 def range_test(
     loss_fn: Callable[..., Any],
-    params: Any,
-    batches: Iterable[Any] | Callable[[int], Iterable[Any]],
-    optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd,
+    params: PyTree | Callable[[Key], PyTree],
+    batches: Iterable[Batch] | Callable[[int], Iterable[Batch]],
+    optimizer: Optimizer = optax.sgd,
     schedule: Schedule | None = None,
     steps: int = 200,
     *,
     has_aux: bool = False,
-    model_state: Any = None,
-    key: Any = None,
+    model_state: PyTree = None,
+    key: Key = None,
     metrics: Callable[..., Mapping[str, Real]] | None = None,
     every: int = 10,
     divergence: float | None = DIVERGENCE,
@@ -61,74 +62,79 @@ def range_test(
     progress: bool = True,
     label: str = "JAX",
 ) -> RangeTest:
-    """Train with rising learning rates and record the loss of each update.
+    """Train with rising learning rates, and record the loss of each update.
 
-    The test stops after `steps` updates, at the second loss in a row above `divergence` times the
-    first, at one that is not finite, or when the batches run out. It is pure: nothing that is
-    passed in changes, and nothing is printed.
+    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
+    times the first one, at a loss that is not finite, and when the batches run out. The function is
+    pure: it changes none of its arguments, and prints nothing.
 
     Args:
-        loss_fn: `loss_fn(params, batch) -> loss`, or `loss_fn(model, batch)` for an NNX module. It
-            is differentiated and compiled. `model_state` comes after the parameters if there is
-            one, and a key last: `loss_fn(params, model_state, batch, key)`; the new state and then
-            aux come after the loss: `(loss, new_model_state, aux)`.
-        params: the parameters: any pytree of floating-point arrays, a Flax NNX module (its `Param`s
-            are trained, its batch statistics and random state go along) or a Linen `TrainState`
-            (its `params`; its `batch_stats`, if it has that field, are the `model_state`; its own
-            optimizer is not used). Or a function of a key that makes one of these: repeat r begins
-            with `params(jax.random.key(r))`.
-        batches: the batches, one for each update: any iterable of pytrees of arrays. It begins anew
-            when it runs out; an iterator, which cannot, ends the test as "exhausted". Or a function
-            of the number of a repeat, which gives one.
+        loss_fn: `loss_fn(params, batch)` returns the loss, or `loss_fn(model, batch)` for an NNX
+            module. It is differentiated and compiled. A `model_state` follows the parameters, and a
+            key is the last argument: `loss_fn(params, model_state, batch, key)`. The new state and
+            the aux output follow the loss: `(loss, new_model_state, aux)`.
+        params: the parameters: any pytree of floating-point arrays; a Flax NNX module (its `Param`s
+            are trained, its batch statistics and random state are the model state); or a Linen
+            `TrainState` (its `params` are trained, its `batch_stats`, if any, are the
+            `model_state`, and its optimizer is not used). Or a function of a key that returns one
+            of these: repeat r starts with `params(jax.random.key(r))`.
+        batches: the batches, one for each update: any iterable of pytrees of arrays. It is
+            restarted when it runs out; an iterator, which cannot be restarted, ends the test as
+            "exhausted". Or a function of the repeat number that returns an iterable.
         optimizer: a function from a schedule to a gradient transformation, such as `optax.adam` or
             `lambda schedule: optax.chain(optax.clip(1.0), optax.sgd(0.1 * schedule))`. It is called
-            anew in each update, with a constant schedule of that update's rate.
+            in each update, with a constant schedule of that update's rate.
         schedule: the learning rate of update 0, 1, ...; by default
             `exponential_ramp(1e-7, 10.0, steps - 1)`.
         steps: the number of updates.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
-        model_state: what else changes from update to update, such as batch statistics: a pytree.
-        key: a random key, for dropout: update k of repeat r gets
+        model_state: a pytree of other values that change from update to update, such as batch
+            statistics.
+        key: a random key, for example for dropout: update k of repeat r gets
             `fold_in(fold_in(key, r), k)`.
-        metrics: a function of the parameters (and the model state; or of the module) that returns
-            named numbers, such as a held-out loss. It is called before update 0, `every`, ...
-        every: updates from one call of `metrics` to the next.
-        divergence: a multiple of the first loss, or None to go on whatever the loss.
-        look_every: how many updates may run before their losses are looked at; slow ones are looked
-            at sooner. What ran after the stop is dropped.
-        compiled: False: a loop over the compiled update. True: one `lax.while_loop` over batches
-            that are stacked on the device first, and have to be alike in shape.
-        repeats: how often the test is run, with other initial parameters, other batches or both: at
-            least one of `params` and `batches` must be a function.
-        vmap: whether repeats run at once, batched by `jax.vmap`; needs `compiled=True`. None: in
-            compiled mode on GPU and TPU.
-        refine: whether a probe follows: trainings at about 7 rates around what the test suggests,
-            each from the first repeat's start for `probe_steps` updates, `probe_repeats` times on
-            different batches of it. A test that suggests nothing has none.
+        metrics: a function of the parameters (and the model state), or of the module, that returns
+            numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
+        every: the number of updates between two calls of `metrics`.
+        divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
+        look_every: the losses are read after this many updates, or earlier if updates are slow.
+            Updates after the stop are dropped.
+        compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
+            batches that are first stacked on the device, and must have equal shapes.
+        repeats: the number of runs of the test, with different initial parameters, different
+            batches or both; more than one needs `params` or `batches` to be a function.
+        vmap: whether repeats run together, batched by `jax.vmap`; it needs `compiled=True`. None
+            does so in compiled mode on GPU and TPU.
+        refine: whether to add a probe, `RangeTest.probe`: trainings at about 7 rates around the
+            suggestion of the test, each from the start of the first repeat for `probe_steps`
+            updates, and `probe_repeats` times on different batches of that repeat. There is no
+            probe if the test suggests nothing.
         probe_steps: the updates of each training of the probe.
         probe_repeats: the trainings at each rate.
-        progress: whether to show a progress bar, if tqdm is installed; not in compiled mode.
-        label: what figures call the test.
+        progress: whether to show a progress bar, if tqdm is installed; none in compiled mode.
+        label: the name of the test in figures.
 
     Returns:
-        The test: the rates as they were used, rounded to JAX's precision, and the raw losses. With
-        repeats, metric "a" of repeat r is "a_r".
+        The test, with the learning rates as they were used, in JAX's precision, and the raw losses.
+        In a repeated test, metric "a" of repeat r is "a_r".
 
     Raises:
-        TypeError, ValueError: an argument is not what it has to be; before anything runs.
+        TypeError, ValueError: an argument is wrong. Nothing has run.
 
     Notes:
-        What is compiled is kept for the last few pairs of `loss_fn` and `optimizer`, and serves
-        every schedule. As with `jax.jit`, what a function reads from outside is read once.
-        `compiled=True` pays for small networks: on a CPU, once it has compiled, it takes a quarter
-        to a half of the time where an update takes a tenth of a millisecond. With convolutions it
-        takes 4 to 8 times as long there, as XLA has no fast ones inside a loop. For GPU and TPU
-        nothing was measured: try both.
-        Arrays that are sharded over a mesh stay where they are. Several processes need as many
-        batches each.
-        Each batch is an update: accumulate gradients inside `loss_fn`, for those of
-        `optax.MultiSteps` are counted as updates.
+        Compiled code is kept for the last few pairs of `loss_fn` and `optimizer`, and serves every
+        schedule. As with `jax.jit`, values that a function reads from outside are read once.
+
+        `compiled=True` pays for small networks: on a CPU, if an update takes a tenth of a
+        millisecond, the compiled loop takes a quarter to a half of the time, compilation excluded.
+        With convolutions it takes 4 to 8 times as long on a CPU, as XLA has no fast ones inside a
+        loop. On GPU and TPU nothing was measured: try both.
+
+        Arrays that are sharded over a mesh keep their sharding. In a run of several processes, each
+        needs the same number of batches.
+
+        Each batch is an update. Accumulate gradients inside `loss_fn`: the batches that
+        `optax.MultiSteps` accumulates are counted as updates.
 
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
@@ -156,11 +162,11 @@ def range_test(
     rates = rates_array(REFUSE, "schedule", schedule, steps)
 
     def start_of(repeat: int, model: Model) -> Start:
-        given: Any = batches
-        given = given(repeat) if is_function(given) else given
-        its_key = None if key is None else jax.random.fold_in(key, repeat)
+        iterable: Any = batches
+        iterable = iterable(repeat) if is_function(iterable) else iterable
+        repeat_key = None if key is None else jax.random.fold_in(key, repeat)
         keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
-        return Start(model, its_key, given, Batches(given, REFUSE, keep))
+        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep))
 
     options = model_state, has_aux, key is not None, REFUSE
     models = _models(loss_fn, params, repeats, *options)
@@ -169,19 +175,19 @@ def range_test(
     plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
     with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
         bar.begin(f"{label} range test", steps * repeats)
-        watched = dataclasses.replace(plan, advance=bar.advance)
-        runs = _runs(watched, itertools.chain([first], starts), divergence, compiled, vmap)
-    found = _result(runs, repeats > 1, rates, schedule, label)
+        shown = dataclasses.replace(plan, advance=bar.advance)
+        runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)
+    test = _result(runs, repeats > 1, rates, schedule, label)
     if not refine:
-        return found
+        return test
     train = _trainer(plan, first, compiled)
-    return found.with_probe(train, probe_steps, probe_repeats, rates.dtype)
+    return test.with_probe(train, probe_steps, probe_repeats, rates.dtype)
 
 
 def _models(
-    loss_fn: Callable[..., Any], params: Any, repeats: int, *options: Any
+    loss_fn: Callable[..., Any], params: PyTree, repeats: int, *options: Any
 ) -> Iterator[Model]:
-    """The model of each repeat: one for all, or one each where `params` makes them of a key."""
+    """The model of each repeat: the same for all, unless `params` is a function of a key."""
     if is_initialiser(params):
         for repeat in range(repeats):
             yield model_of(loss_fn, params(jax.random.key(repeat)), *options)
@@ -196,7 +202,7 @@ def _runs(
     compiled: bool,
     vmap: bool | None,
 ) -> list[Run]:
-    """The run of each repeat."""
+    """Run all repeats."""
     if not compiled:
         return [run_stepwise(plan, start, divergence) for start in starts]
     if vmap or (vmap is None and jax.default_backend() != "cpu"):
@@ -207,6 +213,7 @@ def _runs(
 def _result(
     runs: list[Run], repeated: bool, rates: Any, schedule: Schedule, label: str
 ) -> RangeTest:
+    """The test of these runs, with NaN for the losses after a run stopped."""
     length = max(len(run.losses) for run in runs)
     losses = np.full((len(runs), length), np.nan)
     metrics = {}
@@ -227,7 +234,7 @@ def _result(
 def _trainer(
     plan: Plan, start: Start, compiled: bool
 ) -> Callable[[float, list[int]], Sequence[float]]:
-    """The trainings of a probe: from a start, at a constant rate, on some of its batches."""
+    """A function that trains for the probe: from the start, at a constant rate, on some batches."""
 
     def train(rate: float, updates: list[int]) -> Sequence[float]:
         used = plan.rates.dtype.type(rate)
@@ -236,12 +243,12 @@ def _trainer(
         constant = np.full(len(updates), used)
         probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
         chosen = Batches([start.batches.kept[update] for update in updates], REFUSE)
-        again = dataclasses.replace(start, batches=chosen)
-        return run_stepwise(probe, again, None).losses
+        restart = dataclasses.replace(start, batches=chosen)
+        return run_stepwise(probe, restart, None).losses
 
     return train
 
 
 def run(given: dict[str, Any]) -> RangeTest:
-    """What the command `lrsched range-test` runs."""
+    """Run the test for the command `lrsched range-test`."""
     return range_test(**given)

@@ -1,4 +1,4 @@
-"""What a sweep found: the losses of many copies, each under a schedule of its own."""
+"""The result of a sweep."""
 
 from __future__ import annotations
 
@@ -12,41 +12,45 @@ import numpy.typing as npt
 from lrsched import Schedule
 from lrsched._core import axis_scale, import_optional
 from lrsched.range_test.plot import limit_losses
+from lrsched_jax._types import PyTree
 
 Array = npt.NDArray[np.float64]
 
-LABELS = 12  # in a legend
+LABELS = 12  # in a legend, at most
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The loss of each update of copies of one model, trained under different schedules.
+    """The losses of copies of one model, trained under different schedules.
 
     Attributes:
         schedules: the schedule of each copy.
-        learning_rates: a row for each copy, of the rate of each update as it was used.
-        losses: the same of the loss of each update before it was applied.
-        metrics: the same of other numbers that the loss function returned, by name.
-        params: the parameters after the last update, along a first axis of copies, if they were
-            asked for; else None.
-        model_state: the same of the model's other state.
+        learning_rates: the learning rate of each update, a row for each copy.
+        losses: the loss before each update, a row for each copy.
+        metrics: other numbers that the loss function returned, by name, a row for each copy.
+        params: with `keep_params`, the parameters after the last update, with a first axis for the
+            copies; else None.
+        model_state: the same for the model state.
     """
 
     schedules: tuple[Schedule, ...]
     learning_rates: Array
     losses: Array
     metrics: Mapping[str, Array] = field(default_factory=dict)
-    params: Any = None
-    model_state: Any = None
+    params: PyTree = None
+    model_state: PyTree = None
 
     def plot(self, ax: Any = None, *, final: bool = False) -> Any:
         """Draw the losses of all copies over the steps with matplotlib, and return the axes.
 
         Args:
-            ax: axes to draw on; new ones if None.
-            final: draw instead the final loss, the mean over the last tenth of the updates, over
-                the highest learning rate of each copy, on a logarithmic axis. Copies whose final
-                loss is not finite are crosses at the top.
+            ax: the axes to draw on; by default new ones.
+            final: whether to draw the final loss (the mean over the last tenth of the updates) over
+                the highest learning rate of each copy instead, with a logarithmic rate axis. Copies
+                whose final loss is not finite are crosses at the top.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed.
         """
         pyplot = import_optional("matplotlib.pyplot", "plot")
         if ax is None:
@@ -80,7 +84,7 @@ class Sweep:
 
 
 def _limit(ax: Any, losses: Array) -> None:
-    """Show the copies that train; those that diverge may leave the figure."""
+    """Limit the loss axis to the copies that train; diverging ones may leave the figure."""
     trained = losses[losses[:, -1] < losses[:, 0]]
     if len(trained):
         finite = losses[np.isfinite(losses)]

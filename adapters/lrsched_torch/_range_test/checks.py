@@ -1,4 +1,4 @@
-"""What `range_test` refuses, before anything is touched."""
+"""Check the arguments of `range_test` before anything changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _refuse = Refusal("range_test")
 
 
 def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
-    """The optimizer's parameters, where it and the others are what they have to be."""
+    """The optimizer's parameters; wrong arguments are refused."""
     if not callable(step):
         _refuse("step", "a function from a batch to its loss", step, TypeError)
     if not isinstance(optimizer, torch.optim.Optimizer):
@@ -34,7 +34,7 @@ def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
 
 
 def closure_of(optimizer: torch.optim.Optimizer, closure: Any, scaler: Any) -> bool:
-    """Whether to use a closure: by default where `optimizer.step` needs one, as that of L-BFGS."""
+    """Whether to use a closure; by default if `optimizer.step` requires one, as L-BFGS does."""
     if closure is None:
         parameter = inspect.signature(optimizer.step).parameters.get("closure")
         closure = parameter is not None and parameter.default is inspect.Parameter.empty
@@ -46,19 +46,19 @@ def closure_of(optimizer: torch.optim.Optimizer, closure: Any, scaler: Any) -> b
 def schedules_of(
     schedule: Any, optimizer: torch.optim.Optimizer, steps: int, refine: bool
 ) -> list[Schedule]:
-    """The schedules, one for all groups or one for each, that can be called."""
+    """The checked schedules: one for all param groups, or one for each."""
     if schedule is None:
         return [default_ramp(steps)]
-    found = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
-    if not all(isinstance(each, Schedule) and each.is_plain for each in found):
-        wanted = "a schedule of plain numbers, or a list of them"
-        _refuse("schedule", wanted, schedule, TypeError)
-    for unresolved in (each for each in found if not each.is_resolved):
-        unresolved(0)  # refuses
-    if found != [schedule]:
+    schedules = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
+    if not all(isinstance(each, Schedule) and each.is_plain for each in schedules):
+        expected = "a schedule of plain numbers, or a list of them"
+        _refuse("schedule", expected, schedule, TypeError)
+    for unresolved in (each for each in schedules if not each.is_resolved):
+        unresolved(0)  # raises
+    if schedules != [schedule]:
         count = len(optimizer.param_groups)
-        if len(found) != count:
+        if len(schedules) != count:
             _refuse("schedule", f"a list of {count}, one for each param group", schedule)
         if refine:
             _refuse("refine", "False with a list of schedules", refine)
-    return found
+    return schedules

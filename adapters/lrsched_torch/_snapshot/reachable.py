@@ -17,16 +17,16 @@ from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL
 
 _FOUND = (*STATEFUL, *GENERATORS, *LOADERS, nn.Parameter)
 _CLOSED = (*STATEFUL, torch.Tensor, np.ndarray, str, bytes, int, float, type)
-_MOST_ITEMS = 100  # of a container: a longer one is data
-_MOST_OBJECTS = 10_000
-_DEEPEST = 8
+_MOST_ITEMS = 100  # a longer container is data, and is not searched
+_MOST_OBJECTS = 10_000  # after which the search ends
+_DEEPEST = 8  # references from the root
 
 
 def reachable_state(*roots: object) -> list[Any]:
-    """The modules, parameters, optimizers, schedulers, scalers, loaders and generators in reach.
+    """The modules, parameters, optimizers, schedulers, scalers, loaders and generators reachable.
 
-    A function reaches what it closes over, its defaults, the object that it is bound to, the
-    globals that it names, and what those hold. Long containers are data and are not searched.
+    From a function these are: its closure, its defaults, the object that it is bound to, the
+    globals that it names, and what all of these contain. Long containers are not searched.
     """
     found: list[Any] = []
     seen: dict[int, object] = {}
@@ -45,7 +45,7 @@ def reachable_state(*roots: object) -> list[Any]:
 
 
 def _parts(value: Any) -> Iterator[object]:
-    """What a value refers to."""
+    """The objects to which a value refers."""
     if isinstance(value, types.FunctionType):
         yield from (_content(cell) for cell in value.__closure__ or ())
         yield from value.__defaults__ or ()
@@ -63,7 +63,7 @@ def _parts(value: Any) -> Iterator[object]:
         if len(value) <= _MOST_ITEMS:
             yield from value.values() if isinstance(value, dict) else value
     else:
-        yield getattr(type(value), "__call__", None)  # noqa: B004  # what it does when it is called
+        yield getattr(type(value), "__call__", None)  # noqa: B004  # the function that runs on a call
         try:
             yield from vars(value).values()
         except TypeError:
@@ -73,17 +73,17 @@ def _parts(value: Any) -> Iterator[object]:
 def _content(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # not assigned yet
+    except ValueError:  # the variable is not assigned yet
         return None
 
 
 def _globals(code: types.CodeType, names: dict[str, Any]) -> Iterator[object]:
-    """The globals that a function's code names, also those inside a module: `config.MODEL`."""
+    """The globals that a function's code names, attributes of modules (`config.MODEL`) included."""
     for name in code.co_names:
         value = names.get(name)
         if isinstance(value, types.ModuleType):
-            inside = (vars(value).get(other) for other in code.co_names)
-            yield from (x for x in inside if issubclass(type(x), (*_FOUND, types.FunctionType)))
+            attributes = (vars(value).get(other) for other in code.co_names)
+            yield from (x for x in attributes if issubclass(type(x), (*_FOUND, types.FunctionType)))
         elif value is not None:
             yield value
     for constant in code.co_consts:
@@ -92,12 +92,12 @@ def _globals(code: types.CodeType, names: dict[str, Any]) -> Iterator[object]:
 
 
 def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """The parameters of all groups."""
+    """The parameters of all param groups."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def has_unfound_parameters(optimizer: torch.optim.Optimizer, found: Iterable[object]) -> bool:
-    """Whether a parameter of the optimizer is neither among these objects nor in their modules."""
+    """Whether a parameter of the optimizer is neither in `found` nor in a module in `found`."""
     found = list(found)
     held = {id(p) for x in found if isinstance(x, nn.Module) for p in x.parameters()}
     held |= set(map(id, found))
