@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from lrsched._core.checks import Refusal, integer, number
 from lrsched._evaluate import values_of
 from lrsched._optional import import_optional
-from lrsched._plotting import axis_scale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,6 +180,8 @@ class Diff:
             TypeError: `ax` is not a pair.
         """
         import numpy as np
+
+        from lrsched._plotting import axis_scale
 
         if ax is None:
             pyplot = import_optional("matplotlib.pyplot", "plot")

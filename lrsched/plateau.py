@@ -248,7 +248,7 @@ def reduce_on_plateau(
     return plateau
 
 
-KINDS = kinds_of(reduce_on_plateau, inspect.signature(reduce_on_plateau).parameters)
+KINDS = kinds_of(reduce_on_plateau)
 
 
 def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:

@@ -283,7 +283,7 @@ def test_every_public_recipe_has_its_name() -> None:
     for name in RECIPES:
         maker = find_builder(name)
         assert maker.make is getattr(lrsched, name)
-        for parameter, slot in maker.slots.items():
+        for parameter, slot in maker.param_types.items():
             numeric = parameter not in ("schedule", "shape", "rule")
             assert (slot.item_type in (int, float)) == numeric, (name, parameter)
 

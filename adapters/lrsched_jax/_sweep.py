@@ -115,7 +115,7 @@ def _schedules(given: Any) -> tuple[Schedule, ...]:
     expected = "a sequence of schedules or learning rates"
     if isinstance(given, (str, bytes, Mapping, Schedule)) or not hasattr(given, "__iter__"):
         REFUSE("schedules", expected, given, TypeError)
-    rate = replace(number(), expected="a Schedule or a finite number")
+    rate = number()._replace(expected="a Schedule or a finite number")
     schedules = tuple(
         each
         if isinstance(each, Schedule)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched._core import axis_scale, import_optional
-from lrsched.range_test.plot import limit_losses
+from lrsched._core import import_optional
+from lrsched.range_test.plot import axis_scale, limit_losses
 from lrsched_jax._types import PyTree
 
 Array = npt.NDArray[np.float64]

@@ -13,7 +13,6 @@ from lrsched._core.checks import (
     optional,
 )
 from lrsched._optional import import_optional
-from lrsched._plotting import axis_scale
 
 __all__ = [
     "FLAG",
@@ -21,7 +20,6 @@ __all__ = [
     "Real",
     "Refusal",
     "Whole",
-    "axis_scale",
     "choice",
     "import_optional",
     "integer",

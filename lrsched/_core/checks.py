@@ -6,36 +6,39 @@ import numbers
 import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from lrsched._arrays.namespace import MAX_COUNT
 
 MAX_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
 
 
-class Real(Protocol):
-    """A Python, NumPy, JAX or torch real number: what arithmetic and `float` accept."""
+if TYPE_CHECKING:
 
-    def __float__(self) -> float: ...
-    def __add__(self, other: Any, /) -> Any: ...
-    def __radd__(self, other: Any, /) -> Any: ...
-    def __sub__(self, other: Any, /) -> Any: ...
-    def __rsub__(self, other: Any, /) -> Any: ...
-    def __mul__(self, other: Any, /) -> Any: ...
-    def __rmul__(self, other: Any, /) -> Any: ...
-    def __truediv__(self, other: Any, /) -> Any: ...
-    def __rtruediv__(self, other: Any, /) -> Any: ...
+    class Real(Protocol):
+        """A Python, NumPy, JAX or torch real number: what arithmetic and `float` accept."""
+
+        def __float__(self) -> float: ...
+        def __add__(self, other: Any, /) -> Any: ...
+        def __radd__(self, other: Any, /) -> Any: ...
+        def __sub__(self, other: Any, /) -> Any: ...
+        def __rsub__(self, other: Any, /) -> Any: ...
+        def __mul__(self, other: Any, /) -> Any: ...
+        def __rmul__(self, other: Any, /) -> Any: ...
+        def __truediv__(self, other: Any, /) -> Any: ...
+        def __rtruediv__(self, other: Any, /) -> Any: ...
+
+    class Whole(Real, Protocol):
+        """A Python, NumPy, JAX or torch integer."""
+
+        def __index__(self) -> int: ...
+
+else:
+    Real, Whole = float, int  # as `help` shows them
 
 
-class Whole(Real, Protocol):
-    """A Python, NumPy, JAX or torch integer."""
-
-    def __index__(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class Kind(NamedTuple):
     """What a hyperparameter may be.
 
     Attributes:
@@ -53,7 +56,7 @@ class Kind:
     convert: Callable[[Any], Any]
     traced: bool = True
     unit: str = ""
-    schema: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = MappingProxyType({})
     item_type: type | None = None
 
 

@@ -57,7 +57,7 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
 
 
 def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Schedule]:
-    definition = Definition(body, check)
+    definition = Definition(body, check, Schedule)
     known = REGISTRY.get(definition.name)
     # The same module may define a name again (a notebook's cell); another module may not.
     if known is not None and known.body.__module__ != body.__module__:
@@ -69,9 +69,9 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
     def factory(*args: Any, **kwargs: Any) -> Schedule:
         return Schedule(definition, definition.bind(*args, **kwargs))
 
-    signature = definition.signature.replace(return_annotation=Schedule)
-    parameters = signature.parameters.values()
-    factory.__signature__ = signature  # type: ignore[attr-defined]  # precedes `__wrapped__`'s
+    parameters = definition.signature.parameters.values()
+    # Without it, `inspect.signature` would show that of the body.
+    factory.__signature__ = definition.signature  # type: ignore[attr-defined]
     factory.__annotations__ = {each.name: each.annotation for each in parameters}
     factory.__annotations__["return"] = Schedule
     factory._definition = definition  # type: ignore[attr-defined]
@@ -83,11 +83,11 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
 def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Register a function that composes schedules, so that configs can name it."""
     RECIPES[function.__name__] = function
-    return with_plain_signature(function)
+    return function
 
 
 def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, for which `help` shows int and float where numbers of any library are taken."""
+    """The function, whose annotations `help` shows without the kinds in them."""
     function.__signature__ = plain_signature(function)  # type: ignore[attr-defined]
     return function
 

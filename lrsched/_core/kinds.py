@@ -1,7 +1,6 @@
 """The kinds of hyperparameter: each as a `Kind`, and as the annotation of a parameter."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from lrsched._core.checks import FLAG, Kind, Real, Whole, integer, number, optional, sequence
@@ -19,7 +18,7 @@ def or_duration(kind: Kind) -> Kind:
         return value
 
     schema = {"anyOf": [kind.schema, {"$ref": "#/$defs/duration"}]}
-    return replace(kind, convert=convert, schema=schema)
+    return kind._replace(convert=convert, schema=schema)
 
 
 SMALLEST_POSITIVE = ">= 1e-18"

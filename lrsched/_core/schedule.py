@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn, overload
 
-from lrsched import _plotting
 from lrsched._arrays.compiler import TRACING, Expr, TracingError, compiled, defer
 from lrsched._arrays.namespace import (
     MAX_COUNT,
@@ -167,11 +166,15 @@ class Schedule(Recipe):
         """
         if steps is not None:
             steps = Refusal("plot").check("steps", integer(1, "steps"), steps)
+        from lrsched import _plotting
+
         return _plotting.draw(*self._curve(steps), ax, {"label": self.name, **style})
 
     def _repr_svg_(self) -> str | Any:
         if not self._resolved:
             return None  # a notebook shows the repr then
+        from lrsched import _plotting
+
         return _plotting.svg(*self._curve(), self.name, repr(self))
 
     def _curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:

@@ -8,13 +8,15 @@ import operator
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
-from lrsched.formats.lookup import Builder, ParamType, find_builder
 from lrsched.formats.parse import read
 from lrsched.formats.serialize import from_dict
+
+if TYPE_CHECKING:
+    from lrsched.formats.lookup import Builder, ParamType
 
 T = TypeVar("T")
 NAMES = ("name", "_target_")
@@ -107,19 +109,19 @@ def _schedule(entries: dict[str, Any], path: str, prefix: str = "") -> Schedule:
             key: _plain(value, _join_path(path, prefix + key)) for key, value in entries.items()
         }
         return _with_path(path, lambda: from_dict(data))
-    name, maker = _find(entries, path, prefix)
+    name, builder = _find(entries, path, prefix)
     params = {}
     for key, value in entries.items():
-        slot = maker.slots.get(key, ParamType(None, optional=False))
-        if key not in NAMES and (value is not None or slot.optional):
-            params[key] = _value(value, slot, _join_path(path, prefix + key))
+        kind = builder.param_type(key)
+        if key not in NAMES and (value is not None or kind.optional):
+            params[key] = _value(value, kind, _join_path(path, prefix + key))
     try:
-        maker.signature.bind(**params)
+        builder.signature.bind(**params)
     except TypeError as error:
-        known = ", ".join(maker.signature.parameters)
+        known = ", ".join(builder.signature.parameters)
         reason = f"{name}: {error} (its parameters: {known})"
     else:
-        return _with_path(path, lambda: maker.make(**params))
+        return _with_path(path, lambda: builder.make(**params))
     return _fail(path, reason, TypeError)
 
 
@@ -134,31 +136,33 @@ def _find(entries: Mapping[str, Any], path: str, prefix: str) -> tuple[str, Buil
     if not isinstance(name, str):
         _refuse(_join_path(path, prefix + given[0]), "the name of a schedule", name, TypeError)
     name = name.removeprefix("lrsched.")
+    from lrsched.formats.lookup import find_builder  # only configs need it
+
     return name, _with_path(path, lambda: find_builder(name))
 
 
-def _value(value: Any, slot: ParamType, path: str) -> Any:
+def _value(value: Any, kind: ParamType, path: str) -> Any:
     value = _as_mapping(value)
     if isinstance(value, Mapping):
         return _schedule(_entries(value, path), path)
     if isinstance(value, str):
-        return _from_text(value, slot, path)
+        return _from_text(value, kind, path)
     if _is_list(value):
-        return tuple(_value(item, slot, at) for at, item in _items(value, path))
-    if slot.item_type is int and type(value) is float and value.is_integer():
+        return tuple(_value(item, kind, at) for at, item in _items(value, path))
+    if kind.item_type is int and type(value) is float and value.is_integer():
         return int(value)
     return value
 
 
-def _from_text(text: str, slot: ParamType, path: str) -> Any:
+def _from_text(text: str, kind: ParamType, path: str) -> Any:
     """Text read as a number or a `repr`, if the parameter takes numbers or schedules; else text."""
-    if slot.item_type in (int, float):
+    if kind.item_type in (int, float):
         for number in (int, float):
             with contextlib.suppress(ValueError):
-                return _value(number(text), slot, path)
-    if slot.item_type is not None and ("(" in text or "[" in text):
+                return _value(number(text), kind, path)
+    if kind.item_type is not None and ("(" in text or "[" in text):
         value = read(f"from_config: {path}", text)
-        return value if isinstance(value, str) else _value(value, slot, path)
+        return value if isinstance(value, str) else _value(value, kind, path)
     return text
 
 

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.checks import Kind, Real, Whole
+from lrsched._core.checks import Kind
 from lrsched._core.definition import RECIPES, REGISTRY
 from lrsched._core.schedule import Schedule
 from lrsched.formats.parse import unknown
@@ -31,7 +31,11 @@ class Builder(NamedTuple):
 
     make: Callable[..., Schedule]
     signature: inspect.Signature
-    slots: Mapping[str, ParamType]
+    param_types: Mapping[str, ParamType]
+
+    def param_type(self, name: str) -> ParamType:
+        """The type of a parameter; one that is not in the signature takes no None."""
+        return self.param_types.get(name, ParamType(None, optional=False))
 
 
 def find_builder(name: str) -> Builder:
@@ -47,11 +51,11 @@ def find_builder(name: str) -> Builder:
 
 def _definition_builder(name: str) -> Builder:
     definition = REGISTRY[name]
-    slots = {
+    param_types = {
         name: ParamType(kind.item_type, _takes_none(kind))
         for name, kind in definition.kinds.items()
     }
-    return Builder(definition.factory, definition.signature, slots)
+    return Builder(definition.factory, definition.signature, param_types)
 
 
 def _takes_none(kind: Kind) -> bool:
@@ -71,10 +75,8 @@ def _function_builder(function: Callable[..., Schedule]) -> Builder:
 
 def _param_type(hint: Any) -> ParamType:
     options = list(_members(hint))
-    for item_type, hints in ((int, (int, Whole)), (float, (float, Real)), (Schedule, (Schedule,))):
-        if any(hint in options for hint in hints):
-            return ParamType(item_type, type(None) in options)
-    return ParamType(None, type(None) in options)
+    item_type = next((each for each in (int, float, Schedule) if each in options), None)
+    return ParamType(item_type, type(None) in options)
 
 
 def _members(hint: Any) -> Iterator[Any]:
@@ -87,11 +89,11 @@ def _members(hint: Any) -> Iterator[Any]:
 
 
 def _transformers_builder(name: str, builder: Callable[..., Schedule]) -> Builder:
-    _, signature, slots = _function_builder(builder)
+    _, signature, param_types = _function_builder(builder)
     lr, *others = signature.parameters.values()  # `from_name` names the first parameter so
     learning_rate = lr.replace(name="learning_rate")
     return Builder(
         functools.partial(from_name, name),
         signature.replace(parameters=[learning_rate, *others]),
-        {**slots, "learning_rate": slots[lr.name]},
+        {**param_types, "learning_rate": param_types[lr.name]},
     )

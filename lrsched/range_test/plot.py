@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched._optional import import_optional
-from lrsched._plotting import LOG_SCALE_RATIO, axis_scale
+from lrsched._plotting import LOG_SCALE_RATIO
+from lrsched._plotting import axis_scale as axis_scale  # for adapters too
 
 Array = npt.NDArray[np.float64]
 

@@ -1,6 +1,5 @@
 """Chebyshev step sizes for gradient descent, in the fractal order that keeps the descent stable."""
 
-import dataclasses
 from typing import Annotated, Any
 
 from lrsched._arrays.namespace import is_array, whole
@@ -21,7 +20,7 @@ def _power_of_2(value: Any) -> Any:
 
 
 _expected = f"a power of 2 from 1 to {2**_BITS} (steps)"
-PowerOf2 = Annotated[Whole, dataclasses.replace(STEPS, expected=_expected, convert=_power_of_2)]
+PowerOf2 = Annotated[Whole, STEPS._replace(expected=_expected, convert=_power_of_2)]
 
 
 @schedule(check=ordered("lowest_value", "peak_value"))

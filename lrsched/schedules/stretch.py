@@ -1,11 +1,8 @@
 """Changes of the unit of time: stretch a schedule, or turn its epochs into steps."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from lrsched._core.checks import Kind, Refusal, Whole, integer, number
-from lrsched._core.decorator import with_plain_signature
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.transform import staircase
 
@@ -50,7 +47,6 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
     return schedule.map(stretched)
 
 
-@with_plain_signature
 def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
     """Convert a schedule whose durations are plain numbers of epochs into one in steps.
 
