@@ -7,10 +7,9 @@ import numpy as np
 from mpmath import mp
 
 from lrsched import Schedule
-from tests import ways
+from tests.backends import Way, jax_jit
 from tests.oracles import exact
 from tests.strategies import LAST
-from tests.ways import Way
 
 SMALLEST_NORMAL = 2.0**-126
 
@@ -65,7 +64,7 @@ def error_of(schedule: Schedule, count: int, got: float, wanted: Any) -> float:
     return ulps(got, wanted, scale)
 
 
-def worst(schedule: Schedule, counts: Iterable[int], way: Way = ways.jax_jit) -> tuple[float, int]:
+def worst(schedule: Schedule, counts: Iterable[int], way: Way = jax_jit) -> tuple[float, int]:
     """The largest error of the schedule in float32, by default compiled by JAX, and its count."""
     counts = list(counts)
     got = way(schedule, counts)
