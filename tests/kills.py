@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.jax.range_test_devices_test import start
+from tests.processes import start
 from tests.scripts.killed import BEGUN
 
 SECONDS = 60  # of patience with a process
