@@ -12,8 +12,7 @@ import lrsched
 from lrsched import Schedule
 from lrsched._arrays.compiler import TRACING, Expr, compiled, defer
 from lrsched._arrays.scalars import SCALARS
-from tests.schedules.every_schedule_test import NAMES
-from tests.strategies import BY_NAME, LAST, counts
+from tests.strategies import BY_NAME, LAST, NAMES, counts
 
 real_counts = st.floats(0, LAST) | st.floats(0, 100)
 
@@ -73,15 +72,6 @@ def test_the_formulas_of_others_may_branch(monkeypatch: pytest.MonkeyPatch) -> N
     for _ in range(3):
         assert [alone(count) for count in (4, 5, 4.0)] == [1.0, 0.5, 0.5]
         assert [inside(count) for count in (1, 6, 7)] == [0.5, 1.0, 0.5]
-
-
-def test_a_function_of_the_cycle_gets_numbers() -> None:
-    def halved_twice(cycle: Any) -> float:
-        assert isinstance(cycle, int)
-        return 1.0 if cycle < 1 else 0.5 if cycle == 1 else 0.25
-
-    schedule = lrsched.cyclic(0.0, 1.0, 1, mode=halved_twice)
-    assert [schedule(count) for count in range(7)] == [0.0, 1.0, 0.0, 0.5, 0.0, 0.25, 0.0]
 
 
 def test_a_branch_cannot_be_compiled() -> None:

@@ -6,6 +6,10 @@ Here `where` is `count / total`. Tolerances are parts of the largest rate, as `1
 import itertools
 from collections.abc import Callable
 
+from tests.optional import needs
+
+needs("fvcore")
+
 import numpy as np
 import pytest
 from fvcore.common.param_scheduler import (

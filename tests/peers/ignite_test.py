@@ -7,6 +7,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+needs("tests.quiet_ignite", "ignite")
+
 import numpy as np
 import pytest
 import torch

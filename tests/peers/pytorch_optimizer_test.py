@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+needs("pytorch_optimizer")
+
 import numpy as np
 import pytest
 import torch

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+needs("pytorch_warmup")
+
 import numpy as np
 import pytest
 import pytorch_warmup

@@ -2,21 +2,15 @@
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
-import jax
-import numpy as np
-import optax
 import pytest
-import pytorch_warmup
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pytorch_optimizer.lr_scheduler import chebyshev
 
 import lrsched
 from lrsched import Schedule
+from tests.optional import needs
 
 peaks = st.floats(1e-6, 10.0)
 steps = st.integers(1, 500)
@@ -102,6 +96,8 @@ def test_bad_input_is_refused(make: Any, text: str) -> None:
 
 @given(peaks, st.integers(2, 500), st.floats(0, 0.99), counts)
 def test_warmup_cosine_is_optax_s(peak: float, total: int, share: float, t: int) -> None:
+    jax = needs("jax")
+    optax = needs("optax")
     up = int(total * share)
     with jax.enable_x64(True):
         theirs = optax.warmup_cosine_decay_schedule(0.0, peak, up, total, peak / 10)(t)
@@ -144,6 +140,8 @@ def test_with_restarts(peak: float, first: int, cycles: int, growth: float, shri
 
 
 def test_with_restarts_is_optax_s_sgdr() -> None:
+    jax = needs("jax")
+    optax = needs("optax")
     lengths, tops = [10, 15, 22, 34], [1.0, 0.5, 0.25, 0.125]
     cycles = [
         {
@@ -167,57 +165,6 @@ def test_endless_restarts_begin_the_same_way() -> None:
     endless = lrsched.cosine_restarts(1.0, 7, period_mult=3, peak_mult=0.5)
     for count in range(7 * (1 + 3 + 9 + 27)):
         assert limited(count) == pytest.approx(endless(count), rel=1e-12)
-
-
-@pytest.mark.parametrize("beta2", ["0.0", "0.3", "0.5", "0.9", "0.95", "0.98", "0.999", "0.9999"])
-def test_untuned_linear_warmup_is_pytorch_warmup_s(beta2: str) -> None:
-    """But for the rounding of 1 - beta2, by which its ramp is a step short for most of these."""
-    optimizer = torch.optim.Adam([torch.zeros(1)], lr=1.0, betas=(0.9, float(beta2)))
-    theirs = pytorch_warmup.UntunedLinearWarmup(optimizer)
-    ours = lrsched.untuned_linear_warmup(float(beta2))
-    length = int(2 / (1 - Fraction(beta2)))
-    their_length = int(2 / (1 - float(beta2)))
-    assert their_length in (length - 1, length)
-    optimizer.step()
-    for count in range(300):
-        assert ours(count) == close(min((count + 1) / length, 1.0))
-        their_rate = optimizer.param_groups[0]["lr"]
-        assert their_rate == close(min((count + 1) / their_length, 1.0))
-        optimizer.param_groups[0]["lr"] = 1.0
-        with theirs.dampening():
-            pass
-
-
-@pytest.mark.parametrize("beta2", [0.9, 0.95, 0.98, 0.99, 0.999])
-def test_radam_warmup_is_pytorch_warmup_s(beta2: float) -> None:
-    """Its formula cancels: to 1e-9."""
-    optimizer = torch.optim.Adam([torch.zeros(1)], lr=1.0, betas=(0.9, beta2))
-    theirs = pytorch_warmup.RAdamWarmup(optimizer)
-    ours = lrsched.radam_warmup(beta2)
-    optimizer.step()
-    for count in range(300):
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(ours(count), rel=1e-9)
-        optimizer.param_groups[0]["lr"] = 1.0
-        with theirs.dampening():
-            pass
-
-
-@pytest.mark.parametrize("steps", [1, 2, 8, 64])
-def test_fractal_chebyshev_is_pytorch_optimizer_s(steps: int) -> None:
-    rates = chebyshev.get_chebyshev_steps(steps)[chebyshev.get_chebyshev_permutation(steps)]
-    ours = lrsched.fractal_chebyshev(20.0, 1.0, steps)
-    np.testing.assert_allclose([ours(count) for count in range(steps)], rates, rtol=1e-12)
-
-
-def test_a_round_of_chebyshev_is_the_best_of_its_length() -> None:
-    """After T steps no error on curvatures from m to M is above 1 / cosh(T acosh(...))."""
-    m, steps = 0.01, 16
-    curvatures = np.linspace(m, 1.0, 5001)
-    left = np.ones_like(curvatures)
-    for count in range(steps):
-        left *= 1 - lrsched.fractal_chebyshev(1 / m, 1.0, steps)(count) * curvatures
-    bound = 1 / math.cosh(steps * math.acosh((1 + m) / (1 - m)))
-    assert np.max(np.abs(left)) == pytest.approx(bound, rel=1e-9)
 
 
 @pytest.mark.parametrize(
