@@ -5,14 +5,15 @@ from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
-from matplotlib import pyplot
 
 import lrsched
 from lrsched import Schedule
+from tests.optional import needs
 from tests.strategies import schedules
 
 
 def test_plot_draws_the_values() -> None:
+    pyplot = needs("matplotlib.pyplot")
     schedule = lrsched.linear(1.0, 0.0, 10)
     axes = schedule.plot(20)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "learning rate")

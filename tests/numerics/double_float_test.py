@@ -1,18 +1,20 @@
-"""The exact arithmetic on pairs of float32, against mpmath."""
+"""The exact arithmetic on pairs of float32, compiled by JAX, against mpmath."""
 
 from collections.abc import Callable
 from typing import Any
+
+from tests.optional import needs
+
+needs("jax")
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from lrsched._arrays import _torch
 from lrsched._numerics import double_float as pairs
 from tests.strategies import LAST
 
@@ -43,7 +45,6 @@ jitted_sine = in_jax(lambda xp, x, low: pairs.quarter_sine(xp, (x, low)))
 @given(counts)
 def test_an_integer_is_a_pair_exactly(n: int) -> None:
     assert exact(jitted_pair(jnp.int32(n))) == n
-    assert exact(pairs.pair(_torch, torch.asarray(n))) == n
 
 
 @given(st.floats(-1e30, 1e30).filter(lambda x: abs(x) > 1e-30))
@@ -56,8 +57,6 @@ def test_a_python_float_is_a_pair_to_48_bits(x: float) -> None:
 @given(singles, singles)
 def test_a_product_is_exact(x: float, y: float) -> None:
     assert exact(jitted_product(jnp.float32(x), jnp.float32(y))) == mpf(x) * mpf(y)
-    # A Python number beside an array, as a hyperparameter is.
-    assert exact(pairs.product(_torch, (torch.tensor(x), 0.0), (y, 0.0))) == mpf(x) * mpf(y)
 
 
 @given(counts, counts)
