@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import get_scheduler
 
 import lrsched
 from lrsched import Schedule
+from tests.optional import needs
+from tests.stepping import stepped
 
 warmups = st.integers(0, 12)
 rates = st.floats(1e-6, 1.0)
@@ -20,16 +20,9 @@ shapes = st.sampled_from(["linear", "cosine", "1-sqrt"])
 def transformers(name: str, lr: float, steps: int, **parameters: Any) -> list[float]:
     """The learning rates of so many steps."""
     common = {key: parameters.pop(key, None) for key in ("num_warmup_steps", "num_training_steps")}
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = get_scheduler(
-        name, optimizer, **common, scheduler_specific_kwargs=parameters or None
-    )
-    found = []
-    for _ in range(steps):
-        found.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return found
+    get_scheduler = needs("transformers").get_scheduler
+    options = common | {"scheduler_specific_kwargs": parameters or None}
+    return stepped(lambda optimizer: get_scheduler(name, optimizer, **options), steps, lr)
 
 
 def check(name: str, lr: float, steps: int, **parameters: Any) -> Schedule:
