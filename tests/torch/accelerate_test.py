@@ -1,19 +1,19 @@
 """Accelerate steps a prepared scheduler as its docstring says, on one process and on two."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from tests.optional import needs
+
+needs("torch")
+needs("accelerate")
+
 import pytest
 
+from tests.processes import outputs, start
 from tests.scripts.accelerate_ranks import BATCHES, RECIPE
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "tests" / "scripts"
-FOLDERS = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
 RUNS = [(1, 0), (2, 0), (2, 1)]  # the number of processes, and which one
 
 
@@ -23,27 +23,18 @@ Found = dict[tuple[int, int], dict[str, list[float]]]
 @pytest.fixture(scope="module")
 def everywhere() -> Found:
     """The learning rates of the updates of each process, by case."""
-    environment = {**os.environ, "PYTHONPATH": FOLDERS, "MASTER_ADDR": "localhost"}
     with tempfile.TemporaryDirectory() as folder:
-        processes = [
-            subprocess.Popen(
-                [
-                    *(sys.executable, "-W", "error::UserWarning"),
-                    *(
-                        str(SCRIPTS / "accelerate_ranks.py"),
-                        folder,
-                        str(rank),
-                        str(world),
-                    ),
-                ],
-                env=environment,
-                stderr=subprocess.PIPE,
-                text=True,
+        outputs(
+            *(
+                start(
+                    "accelerate_ranks.py",
+                    *(folder, rank, world),
+                    warnings="error::UserWarning",
+                    MASTER_ADDR="localhost",
+                )
+                for world, rank in RUNS
             )
-            for world, rank in RUNS
-        ]
-        errors = [process.communicate(timeout=300)[1] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(errors)
+        )
         return {
             (world, rank): json.loads((Path(folder) / f"{world} {rank}.json").read_text())
             for world, rank in RUNS

@@ -2,6 +2,13 @@
 
 from pathlib import Path
 
+from tests.optional import needs
+
+needs("torch")
+needs("lightning")
+needs("transformers")
+needs("keras")
+
 import numpy as np
 
 from tests.kills import kill, logged, running

@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+
 import pytest
 import torch
 from hypothesis import given, settings

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+
 import pytest
 import torch
 from hypothesis import given

@@ -4,6 +4,11 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+needs("lightning")
+
 import lightning.pytorch as pl
 import pytest
 import torch

@@ -5,6 +5,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+
 import pytest
 import torch
 from hypothesis import given, settings

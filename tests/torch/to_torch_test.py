@@ -4,6 +4,10 @@ import copy
 import pickle
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+
 import pytest
 import torch
 from hypothesis import given, settings

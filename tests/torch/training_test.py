@@ -5,6 +5,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+
 import pytest
 import torch
 from hypothesis import given
@@ -13,7 +17,7 @@ from torch.optim.swa_utils import SWALR, AveragedModel
 
 import lrsched
 from lrsched_torch import lambda_lr
-from tests.jax.range_test_devices_test import start
+from tests.processes import outputs, start
 from tests.scripts.torch_train_ranks import RECIPE, SAVED, UPDATES
 
 
@@ -246,13 +250,7 @@ def test_torchs_scheduler_can_cycle_the_momentum_beside_it() -> None:
 def ranks() -> list[Any]:
     """What each process found, by case."""
     with tempfile.TemporaryDirectory() as folder:
-        processes = [start("torch_train_ranks.py", folder, rank) for rank in range(2)]
-        try:
-            errors = [process.communicate(timeout=120)[1] for process in processes]
-        finally:
-            for process in processes:
-                process.kill()
-        assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
+        outputs(*(start("torch_train_ranks.py", folder, rank) for rank in range(2)))
         return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(2)]
 
 

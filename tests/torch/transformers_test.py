@@ -4,6 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("torch")
+needs("transformers")
+
 import pytest
 import torch
 from torch.utils.data import Dataset
