@@ -4,6 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.optional import needs
+
+needs("mypy")
+needs("jax")
+needs("torch")
+
 CODE = """\
 import jax.numpy as jnp
 import numpy as np

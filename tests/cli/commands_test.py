@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.optional import needs
+
+needs("click")
+needs("plotext")
+
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
-from matplotlib import pyplot
 
 import lrsched
 from lrsched._core.definition import REGISTRY
@@ -64,6 +68,7 @@ def test_plot_draws_any_shape(arguments: tuple[str, ...]) -> None:
 
 
 def test_plot_to_files(tmp_path: Path) -> None:
+    pyplot = needs("matplotlib.pyplot")
     for name in ("a.png", "a.svg", "a.HTML"):
         path = tmp_path / name
         result = run("plot", RECIPE, "cyclic(0.01, 0.1, 200)", "-n", "1000", "-o", str(path))

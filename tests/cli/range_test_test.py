@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+from tests.optional import needs
+
+needs("click")
+
 import pytest
 from click.testing import CliRunner, Result
-from matplotlib import image
 
 from lrsched.cli.commands import cli
 from lrsched.range_test import RangeTest
@@ -89,15 +92,17 @@ def run(*arguments: str) -> Result:
 
 @pytest.mark.parametrize("name", ["torch_step", "torch_model", "jax_loss"])
 def test_it_runs_prints_draws_and_saves(name: str, folder: Path) -> None:
+    framework, image = name.partition("_")[0], needs("matplotlib.image")
+    needs(framework)
     place = f"setups_of_a_user:{name}"
     files = ("-o", "figure.png", "--save", "test.json")
     result = run(place, "--low", "1e-4", "--steps", "150", *files)
     assert result.exit_code == 0, result.output
-    framework, line, suggested, between = result.stdout.replace(", updates", "\nupdates").split(
-        "\n"
-    )[:4]
+    found, line, suggested, between = result.stdout.replace(", updates", "\nupdates").split("\n")[
+        :4
+    ]
     test = RangeTest.load(folder / "test.json")
-    assert framework == name.partition("_")[0]
+    assert found == framework
     assert line == f"updates: {len(test.learning_rates)}, {test.stopped}"
     low, pick, high = test.suggest()
     assert suggested == f"suggested: {pick:.3g}"

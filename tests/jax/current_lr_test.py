@@ -6,6 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("flax")
+
 import jax
 import jax.numpy as jnp
 import numpy as np

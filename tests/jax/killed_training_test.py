@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("orbax")
+
 import numpy as np
 
 from tests.kills import kill, logged, running

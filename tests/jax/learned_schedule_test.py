@@ -6,6 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("sklearn")
+
 import jax
 import jax.numpy as jnp
 import numpy as np

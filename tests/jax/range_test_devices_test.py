@@ -2,38 +2,23 @@
 
 import functools
 import json
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
+
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "tests" / "scripts"
-FOLDERS = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
-
-
-def start(script: str, *arguments: object) -> "subprocess.Popen[str]":
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        str(SCRIPTS / script),
-        *map(str, arguments),
-    ]
-    environment = {**os.environ, "PYTHONPATH": FOLDERS}
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=environment, **pipes)
+from tests.processes import outputs, start
 
 
 @functools.cache
 def over_a_mesh() -> Any:
-    out, err = start("jax_mesh.py").communicate(timeout=120)
-    assert out, err
+    (out,) = outputs(start("jax_mesh.py"))
     return json.loads(out)
 
 
@@ -58,16 +43,7 @@ def test_two_processes_agree_and_stop_at_the_same_update() -> None:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     processes = [start("jax_processes.py", number, port) for number in range(2)]
-    try:
-        (first, err), (second, other_err) = (
-            process.communicate(timeout=120) for process in processes
-        )
-    finally:
-        for process in processes:
-            process.kill()
-    assert first, err
-    assert second, other_err
-    found, other = (json.loads(out.splitlines()[-1]) for out in (first, second))
+    found, other = (json.loads(out.splitlines()[-1]) for out in outputs(*processes))
     assert found == other
     for stopped in ("diverged", "finished"):
         loop, compiled = (found[f"{stopped}, compiled={way}"] for way in (False, True))

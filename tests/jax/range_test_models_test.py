@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("flax")
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp

@@ -3,6 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("flax")
+
 import jax
 import numpy as np
 import pytest

@@ -6,12 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +115,7 @@ def test_the_losses_are_those_of_a_plain_loop(compiled: bool) -> None:
 
 def test_the_losses_are_those_of_torch() -> None:
     """The same network from the same weights, in a plain loop."""
+    torch = needs("torch")
     weights = [torch.tensor(PARAMS[name], requires_grad=True) for name in PARAMS]
     optimizer = torch.optim.SGD(weights, lr=1.0, momentum=0.9)
     wanted = []
@@ -122,7 +127,7 @@ def test_the_losses_are_those_of_torch() -> None:
         loss = torch.nn.functional.cross_entropy(logits, labels)
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         wanted.append(loss.item())
     calm = int(np.argmin(wanted))

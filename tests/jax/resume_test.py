@@ -4,6 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("flax")
+needs("orbax")
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -103,7 +110,7 @@ class Equinox:
     """The arrays of a module beside optax's state."""
 
     def __init__(self, schedule: Any, seed: int) -> None:
-        eqx = pytest.importorskip("equinox")
+        eqx = needs("equinox")
         net = eqx.nn.MLP(3, 1, 4, 1, key=jax.random.key(seed))
         self.params, self.rest = eqx.partition(net, eqx.is_inexact_array)
         self.combine = eqx.combine

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("flax")
+
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import optax
 import pytest
@@ -20,7 +25,7 @@ from hypothesis import strategies as st
 import lrsched
 from lrsched_jax import Sweep, sweep
 from tests.jax.nets import BATCHES, PARAMS, Net, initialise, loss_fn, nnx_loss, run
-from tests.jax.range_test_devices_test import start
+from tests.processes import outputs, start
 
 STEPS = 25
 SCHEDULES: list[Any] = [
@@ -193,8 +198,7 @@ def test_batches_may_run_out() -> None:
 
 
 def test_copies_over_eight_devices() -> None:
-    out, err = start("jax_sweep_mesh.py").communicate(timeout=120)
-    assert out, err
+    (out,) = outputs(start("jax_sweep_mesh.py"))
     for name, found in json.loads(out).items():
         assert len(found["params"][0]) == found["copies"]
         np.testing.assert_allclose(found["params"][1], found["params"][0], rtol=1e-4)
@@ -212,6 +216,7 @@ FOUND = Sweep(
 
 
 def test_the_figure_has_a_line_for_each_copy() -> None:
+    plt = needs("matplotlib.pyplot")
     axes = FOUND.plot()
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["0.01", "0.1", "10"]
@@ -230,6 +235,7 @@ def test_the_figure_has_a_line_for_each_copy() -> None:
 
 
 def test_the_figure_of_final_losses() -> None:
+    plt = needs("matplotlib.pyplot")
     axes = FOUND.plot(final=True)
     assert axes.get_xscale() == "log"
     assert axes.get_xlabel() == "learning rate"

@@ -2,12 +2,13 @@
 
 import functools
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from typing import Any
+
+from tests.optional import is_installed, needing, needs
+
+needs("jax")
+needs("keras")
 
 import jax
 import keras
@@ -16,35 +17,30 @@ import pytest
 
 import lrsched
 from lrsched_keras import KerasSchedule
+from tests.processes import outputs, start
 from tests.scripts.keras_backends import RECIPE
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "tests" / "scripts"
-FOLDERS = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
 BACKENDS = ("jax", "torch", "tensorflow", "numpy")
-TRAINING = BACKENDS[:3]
+PARAMS = [needing(backend, backend) for backend in BACKENDS]
+TRAINING = PARAMS[:3]
 
 
 @functools.cache
 def everywhere() -> dict[str, Any]:
     """What the script prints on each backend."""
+    backends = list(filter(is_installed, BACKENDS))
     with tempfile.TemporaryDirectory() as folder:
-        processes = {}
-        for backend in BACKENDS:
-            environment = {**os.environ, "PYTHONPATH": FOLDERS, "KERAS_BACKEND": backend}
-            processes[backend] = subprocess.Popen(
-                [sys.executable, str(SCRIPTS / "keras_backends.py"), folder],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        found = {}
-        for backend, process in processes.items():
-            out, err = process.communicate(timeout=300)
-            assert process.returncode == 0, err
-            found[backend] = json.loads(out.splitlines()[-1])
-    return found
+        found = outputs(
+            *(
+                start("keras_backends.py", folder, warnings="default", KERAS_BACKEND=backend)
+                for backend in backends
+            ),
+            seconds=300,
+        )
+    return {
+        backend: json.loads(out.splitlines()[-1])
+        for backend, out in zip(backends, found, strict=True)
+    }
 
 
 @pytest.mark.parametrize("backend", TRAINING)
@@ -68,7 +64,7 @@ def test_a_saved_model_goes_on_where_it_was(backend: str) -> None:
     np.testing.assert_allclose(found["after loading"], wanted, rtol=5e-7)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PARAMS)
 def test_a_curve(backend: str) -> None:
     wanted = [RECIPE(count) for count in (0, 8, 100)]
     np.testing.assert_allclose(everywhere()[backend]["curve"], wanted, rtol=5e-7)

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from tests.optional import needs
+
+needs("tensorflow")
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,7 +1,6 @@
 """The rules of other libraries, against plain loops written from their documented steps."""
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -13,10 +12,7 @@ import pytest
 
 from lrsched.range_test.finders import FINDERS
 from lrsched.range_test.valley import NoSuggestion
-
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
-    from ignite.handlers import lr_finder
+from tests.optional import needs
 
 Array = npt.NDArray[np.float64]
 
@@ -154,6 +150,7 @@ def test_rule(name: str, steps: int, diverges: float) -> None:
 @pytest.mark.parametrize("steps", [60, 400])
 def test_ignite_itself(steps: int, diverges: float) -> None:
     """Its handler records updates one by one, and is then asked."""
+    lr_finder = needs("tests.quiet_ignite", "ignite").lr_finder
     rates, losses = curve(steps, 0, diverges)
     finder: Any = lr_finder.FastaiLRFinder()
     finder._history = {"lr": [], "loss": []}

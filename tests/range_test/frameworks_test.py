@@ -4,6 +4,13 @@ import functools
 import itertools
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("torch")
+needs("sklearn")
+
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib import pyplot
 
 import lrsched
 from lrsched.range_test import NoSuggestion, Probe, RangeTest, Recorder
+from tests.optional import needs
 from tests.strategies import schedules
 
 RATES = lrsched.exponential_ramp(1e-6, 10.0, 199)(np.arange(200))
@@ -212,6 +212,7 @@ def test_a_test_without_a_suggestion_says_why_everywhere() -> None:
             ask()
     assert "no suggestion: " in repr(flat)
     assert "suggested: none (" in flat.compare(VALLEY)
+    pyplot = needs("matplotlib.pyplot")
     assert flat.plot() is not None
     pyplot.close("all")
 
@@ -240,6 +241,7 @@ def test_a_comparison_says_where_two_tests_are_apart() -> None:
 
 
 def test_a_figure_shows_several_tests_with_their_suggestions() -> None:
+    pyplot = needs("matplotlib.pyplot")
     rows = np.stack([losses(seed) for seed in range(3)])
     repeated = RangeTest(RATES, rows, ("finished",) * 3, label="JAX")
     axes = VALLEY.with_label("torch").plot(repeated)
@@ -263,7 +265,7 @@ def test_a_notebook_shows_an_svg() -> None:
     assert text is not None
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     assert text == VALLEY._repr_svg_()  # the same picture is the same text
-    assert not pyplot.get_fignums()
+    assert not needs("matplotlib.pyplot").get_fignums()
 
 
 @given(st.lists(st.floats(0.1, 50.0) | st.just(float("nan")), min_size=1, max_size=30))
