@@ -19,7 +19,7 @@ types: $(VENV)/installed
 	$(RUN) -m mypy
 
 extras:
-	$(PYTHON) tests/extras.py
+	$(PYTHON) tests/scripts/extras.py
 
 gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py

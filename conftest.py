@@ -32,16 +32,4 @@ def registry() -> Iterator[None]:
 
 
 # Scripts that tests start in processes of their own: to import them would set up their devices.
-SCRIPTS = (
-    "accelerate_ranks",
-    "extras",
-    "jax_killed",
-    "jax_mesh",
-    "jax_processes",
-    "jax_sweep_mesh",
-    "keras_backends",
-    "torch_killed",
-    "torch_ranks",
-    "torch_train_ranks",
-)
-collect_ignore = [f"tests/{name}.py" for name in SCRIPTS]
+collect_ignore_glob = ["tests/scripts/*.py"]

@@ -7,6 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("flax")
+needs("torch")
+needs("sklearn")
+needs("tqdm")
+needs("matplotlib")
+
 import pytest
 from matplotlib import image
 
@@ -19,8 +29,6 @@ SCHEDULES = ("constant", "cyclic", "cosine_restarts", "warmup + cosine_decay")
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for name in ("jax", "optax", "flax", "torch", "sklearn", "tqdm"):
-        pytest.importorskip(name)
     out = tmp_path_factory.mktemp("demo") / "results"
     command = [sys.executable, str(EXAMPLE), "--epochs", "1", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.optional import needs
+
+needs("jax")
+needs("optax")
+needs("torch")
+needs("keras")
+needs("lightning")
+needs("transformers")
+
 import jax
 import jax.numpy as jnp
 import keras

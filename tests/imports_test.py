@@ -1,28 +1,21 @@
 """What importing lrsched costs and pulls in, each in a process of its own."""
 
-import os
 import subprocess
-import sys
 
 import pytest
+
+from tests.processes import run_python
 
 HEAVY = "{'jax', 'jaxlib', 'torch', 'numpy', 'optax', 'flax', 'matplotlib', 'array_api_compat'}"
 CHECK = f"import sys; found = {HEAVY} & set(sys.modules); assert not found, found"
 
 
-def run(code: str) -> str:
-    command = [sys.executable, "-W", "error", "-c", code]
-    # With bytecode kept, as in any installation: compiling the source takes as long again.
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
-
-
 def test_importing_lrsched_imports_no_array_library() -> None:
-    run(f"import lrsched; {CHECK}")
+    run_python(f"import lrsched; {CHECK}")
 
 
 def test_plain_python_use_imports_no_array_library() -> None:
-    run(
+    run_python(
         "import lrsched\n"
         "s = lrsched.warmup(lrsched.cosine_decay(0.1, 100), 10) * 0.5\n"
         "s(7), repr(s), hash(s), s.replace(), lrsched.from_json(s.to_json()), s._repr_svg_()\n"
@@ -33,13 +26,13 @@ def test_plain_python_use_imports_no_array_library() -> None:
 @pytest.mark.parametrize("library", ["jax", "torch", "numpy"])
 def test_the_check_can_fail(library: str) -> None:
     with pytest.raises(subprocess.CalledProcessError):
-        run(f"import lrsched, {library}; {CHECK}")
+        run_python(f"import lrsched, {library}; {CHECK}")
 
 
 @pytest.mark.parametrize("adapter", ["lrsched_torch", "lrsched_jax"])
 def test_an_adapter_imports_only_its_own_framework(adapter: str) -> None:
     other = {"lrsched_torch": "jax", "lrsched_jax": "torch"}[adapter]
-    run(f"import sys, {adapter}; assert {other!r} not in sys.modules")
+    run_python(f"import sys, {adapter}; assert {other!r} not in sys.modules")
 
 
 def test_importing_lrsched_takes_less_than_a_package_of_the_standard_library() -> None:
@@ -47,7 +40,7 @@ def test_importing_lrsched_takes_less_than_a_package_of_the_standard_library() -
 
     def cost(package: str) -> float:
         clock = "import time; t = time.process_time()"
-        return float(run(f"{clock}; import {package}; print(time.process_time() - t)"))
+        return float(run_python(f"{clock}; import {package}; print(time.process_time() - t)"))
 
     costs = [(cost("lrsched"), cost("asyncio")) for _ in range(8)]
     assert min(ours for ours, _ in costs) < min(theirs for _, theirs in costs)

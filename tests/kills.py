@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.jax_range_test_devices_test import start
-from tests.killed import BEGUN
+from tests.processes import start
+from tests.scripts.killed import BEGUN
 
 SECONDS = 60  # of patience with a process
 

@@ -1,9 +1,9 @@
-"""ignite's schedulers, imported past the deprecations that torch raises on the way."""
+"""ignite's handlers, imported past the deprecations that torch raises on the way."""
 
 import warnings
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
-    from ignite.handlers import param_scheduler
+    from ignite.handlers import lr_finder, param_scheduler
 
-__all__ = ["param_scheduler"]
+__all__ = ["lr_finder", "param_scheduler"]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
+from lrsched._core.definition import REGISTRY
 
 LAST = 2**31 - 1
 
@@ -186,4 +187,5 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
 
 
 BY_NAME = SIMPLE | _combined(_simple)
+NAMES = [name for name in REGISTRY if REGISTRY[name].body.__module__.startswith("lrsched.")]
 schedules = st.recursive(_simple, lambda inner: st.one_of(*_combined(inner).values()), max_leaves=4)

@@ -7,10 +7,9 @@ import numpy as np
 from mpmath import mp
 
 from lrsched import Schedule
-from tests import ways
+from tests.backends import Backend
 from tests.oracles import exact
 from tests.strategies import LAST
-from tests.ways import Way
 
 SMALLEST_NORMAL = 2.0**-126
 
@@ -65,10 +64,10 @@ def error_of(schedule: Schedule, count: int, got: float, wanted: Any) -> float:
     return ulps(got, wanted, scale)
 
 
-def worst(schedule: Schedule, counts: Iterable[int], way: Way = ways.jax_jit) -> tuple[float, int]:
-    """The largest error of the schedule in float32, by default compiled by JAX, and its count."""
+def worst(schedule: Schedule, counts: Iterable[int], backend: Backend) -> tuple[float, int]:
+    """The largest error of the schedule in float32, and its count."""
     counts = list(counts)
-    got = way(schedule, counts)
+    got = backend(schedule, counts)
     errors = [
         error_of(schedule, count, float(value), exact(schedule, count))
         for value, count in zip(got, counts, strict=True)

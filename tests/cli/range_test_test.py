@@ -1,0 +1,146 @@
+"""The command `lrsched range-test`."""
+
+import sys
+from pathlib import Path
+
+from tests.optional import needs
+
+needs("click")
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lrsched.cli.commands import cli
+from lrsched.range_test import RangeTest
+
+SETUPS = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(30, 64, 4)).astype(np.float32)
+Y = (X @ np.array([1.0, -2.0, 0.5, 3.0], np.float32))[..., None]
+
+
+def torch_step():
+    import torch
+
+    weights = torch.nn.Parameter(torch.zeros(4, 1))
+    batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in zip(X, Y)]
+
+    def step(batch):
+        loss = ((batch[0] @ weights - batch[1]) ** 2).mean()
+        loss.backward()
+        return loss
+
+    optimizer = torch.optim.SGD([weights], lr=0.1)
+    return {"framework": "torch", "step": step, "optimizer": optimizer, "batches": batches}
+
+
+def torch_model():
+    given = torch_step()
+    import torch
+
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return {
+        "framework": "torch",
+        "model": model,
+        "loss_fn": torch.nn.functional.mse_loss,
+        "optimizer": optimizer,
+        "loader": given["batches"],
+    }
+
+
+def jax_loss():
+    import jax.numpy as jnp
+
+    def loss_fn(params, batch):
+        return jnp.mean((batch[0] @ params - batch[1]) ** 2)
+
+    return {
+        "framework": "jax",
+        "loss_fn": loss_fn,
+        "params": jnp.zeros((4, 1)),
+        "batches": list(zip(X, Y)),
+    }
+
+
+def nothing():
+    return 3
+
+
+def unnamed():
+    return {"batches": []}
+
+
+def wrong():
+    return jax_loss() | {"epochs": 3}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "setups_of_a_user.py").write_text(SETUPS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "setups_of_a_user", raising=False)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["range-test", *arguments, "--quiet"])
+
+
+@pytest.mark.parametrize("name", ["torch_step", "torch_model", "jax_loss"])
+def test_it_runs_prints_draws_and_saves(name: str, folder: Path) -> None:
+    framework, image = name.partition("_")[0], needs("matplotlib.image")
+    needs(framework)
+    place = f"setups_of_a_user:{name}"
+    files = ("-o", "figure.png", "--save", "test.json")
+    result = run(place, "--low", "1e-4", "--steps", "150", *files)
+    assert result.exit_code == 0, result.output
+    found, line, suggested, between = result.stdout.replace(", updates", "\nupdates").split("\n")[
+        :4
+    ]
+    test = RangeTest.load(folder / "test.json")
+    assert found == framework
+    assert line == f"updates: {len(test.learning_rates)}, {test.stopped}"
+    low, pick, high = test.suggest()
+    assert suggested == f"suggested: {pick:.3g}"
+    assert between == f"range: {low:.3g} to {high:.3g}"
+    assert test.learning_rates[0] == pytest.approx(1e-4)
+    assert 0.01 < pick < 1.0
+    assert image.imread(folder / "figure.png").shape[0] > 300
+
+
+def test_a_probe_and_another_rule(folder: Path) -> None:
+    place = "setups_of_a_user:jax_loss"
+    refined = run(place, "--low", "1e-4", "--refine", "--save", "test.npz")
+    assert refined.exit_code == 0, refined.output
+    assert RangeTest.load(folder / "test.npz").probe is not None
+    assert run(place, "--low", "1e-4", "--method", "minimum").exit_code == 0
+
+
+def test_what_suggests_nothing_says_why(folder: Path) -> None:
+    result = run("setups_of_a_user:jax_loss", "--steps", "5")
+    assert result.exit_code == 0
+    assert "no suggestion: only" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["setups_of_a_user"], "SETUP must be module:function, got 'setups_of_a_user'"),
+        (["setups_of_a_user:missing"], "SETUP must name a function of setups_of_a_user"),
+        (["no_such_module:f"], "No module named 'no_such_module'"),
+        (["setups_of_a_user:nothing"], "must return a mapping of the arguments of range_test"),
+        (["setups_of_a_user:unnamed"], "must have the key 'framework', 'jax' or 'torch'"),
+        (["setups_of_a_user:wrong"], "unexpected keyword argument 'epochs'"),
+        (["setups_of_a_user:jax_loss", "--steps", "0"], "steps must be an integer >= 1"),
+        (["setups_of_a_user:jax_loss", "--method", "best"], "method must be"),
+    ],
+)
+def test_errors_are_one_line(arguments: list[str], message: str, folder: Path) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

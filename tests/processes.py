@@ -1,0 +1,40 @@
+"""Processes that tests start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "tests" / "scripts"
+FOLDERS = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
+
+
+def run_python(code: str) -> str:
+    """What a program prints that has no warnings and raises no error."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    # With bytecode kept, as in any installation: compiling the source takes as long again.
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+
+
+def start(
+    script: str, *arguments: object, warnings: str = "error", **environment: str
+) -> "subprocess.Popen[str]":
+    """Start a script of `tests/scripts/`."""
+    command = [sys.executable, "-W", warnings, str(SCRIPTS / script), *map(str, arguments)]
+    variables = {**os.environ, "PYTHONPATH": FOLDERS, **environment}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=variables, **pipes)
+
+
+def outputs(*processes: "subprocess.Popen[str]", seconds: float = 120) -> list[str]:
+    """What processes print that all end well; none of them is left."""
+    try:
+        ended = [process.communicate(timeout=seconds) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert not any(process.returncode for process in processes), "\n".join(e for _, e in ended)
+    return [out for out, _ in ended]

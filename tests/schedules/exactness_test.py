@@ -1,0 +1,69 @@
+"""Every schedule of the registry is exact, in every backend."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lrsched
+from lrsched import Schedule
+from tests import backends
+from tests.backends import BACKENDS, SINGLE
+from tests.oracles import ORACLES, exact
+from tests.strategies import BY_NAME, LAST, NAMES, counts, schedules
+from tests.ulp import telling_counts, worst
+
+# Compiling takes most of the time of an example: as many as fit.
+EXAMPLES = {"torch-compile": 8, "jax-jit": 25, "jax-traced": 25, "jax": 60, "jax-vmap": 60}
+FEW = {"torch-compile": 3, "tensorflow": 3, "jax": 4, "jax-jit": 6, "torch": 8}  # of each schedule
+FLOAT32 = {name: BACKENDS[name] for name in ("jax", "jax-jit", "torch", "torch-compile")} | SINGLE
+
+
+def test_every_schedule_has_a_strategy_and_an_oracle() -> None:
+    assert set(NAMES) == set(BY_NAME) == set(ORACLES)
+    assert set(NAMES) <= set(lrsched.__all__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_python_value_is_exact(name: str) -> None:
+    @settings(max_examples=100)
+    @given(BY_NAME[name], st.lists(counts, min_size=1, max_size=8))
+    def check(schedule: Schedule, at: list[int]) -> None:
+        for count in at:
+            wanted = exact(schedule, count)
+            # The exponent of a power is rounded once: it may be in the hundreds.
+            assert schedule(count) == pytest.approx(float(wanted), rel=1e-12, abs=1e-290)
+
+    check()
+
+
+@pytest.mark.parametrize("backend", backends.params(BACKENDS))
+def test_all_backends_agree_in_float64(backend: str) -> None:
+    """To a few units in the last place of float64."""
+    last = LAST - 1 if backend == "jax-traced" else LAST  # traced restarts stop one short of it
+
+    @settings(max_examples=EXAMPLES.get(backend, 200))
+    @given(schedules, st.lists(counts, min_size=3, max_size=3))
+    def check(schedule: Schedule, at: list[int]) -> None:
+        at = [min(count, last) for count in at]
+        np.testing.assert_allclose(
+            BACKENDS[backend](schedule, at), backends.python(schedule, at), rtol=3e-15, atol=1e-300
+        )
+
+    with backends.double_precision(backend):
+        check()
+
+
+@pytest.mark.parametrize("backend", backends.params(FLOAT32))
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_value_is_within_8_ulp(name: str, backend: str) -> None:
+    generator = np.random.default_rng(0)
+
+    @settings(max_examples=FEW.get(backend, 12))
+    @given(BY_NAME[name])
+    def check(schedule: Schedule) -> None:
+        at = telling_counts(schedule, generator, 24)
+        error, count = worst(schedule, at, FLOAT32[backend])
+        assert error <= 8, (schedule, count)
+
+    check()
