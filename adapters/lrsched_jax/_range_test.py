@@ -157,8 +157,7 @@ def range_test(
     check_metrics(REFUSE, metrics, "a function of the parameters")
     check_repeats(REFUSE, repeats, params, batches)
     check_mode(REFUSE, compiled, vmap, metrics is not None)
-    if schedule is None:
-        schedule = default_ramp(steps)
+    schedule = default_ramp(steps) if schedule is None else schedule
     rates = rates_array(REFUSE, "schedule", schedule, steps)
 
     def start_of(repeat: int, model: Model) -> Start:
@@ -168,8 +167,7 @@ def range_test(
         keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
         return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep))
 
-    options = model_state, has_aux, key is not None, REFUSE
-    models = _models(loss_fn, params, repeats, *options)
+    models = _models(loss_fn, params, repeats, model_state, has_aux, key is not None, REFUSE)
     starts = (start_of(repeat, model) for repeat, model in enumerate(models))
     first = next(starts)
     plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)

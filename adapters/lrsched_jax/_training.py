@@ -29,12 +29,10 @@ class Outline(NamedTuple):
     """An update that was traced but not run.
 
     Attributes:
-        program: its jaxpr.
         after: the shapes and dtypes of the carry after it.
         names: the names of the numbers that it records besides the loss.
     """
 
-    program: Any
     after: Carry
     names: list[str]
 
@@ -112,9 +110,9 @@ class Training:
         types = (structure, *map(_type, leaves))
         if types not in self.outlines:
             carry = jax.eval_shape(self._init, params, state, rate)
-            program, result = jax.make_jaxpr(self.one, return_shape=True)(carry, rate, key, batch)
+            result = jax.eval_shape(self.one, carry, rate, key, batch)
             after, _, numbers = result
-            self.outlines[types] = Outline(program, after, list(numbers))
+            self.outlines[types] = Outline(after, list(numbers))
         return self.outlines[types]
 
     def begin(

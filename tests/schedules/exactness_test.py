@@ -39,16 +39,21 @@ def test_python_value_is_exact(name: str) -> None:
 
 @pytest.mark.parametrize("backend", backends.params(BACKENDS))
 def test_all_backends_agree_in_float64(backend: str) -> None:
-    """To a few units in the last place of float64."""
+    """To a few units in the last place of float64.
+
+    In JAX a power loses half a unit more for each unit of the logarithm of its value: XLA divides
+    by a known number of steps by multiplying with its reciprocal, which rounds the exponent twice.
+    """
     last = LAST - 1 if backend == "jax-traced" else LAST  # traced restarts stop one short of it
 
     @settings(max_examples=EXAMPLES.get(backend, 200))
     @given(schedules, st.lists(counts, min_size=3, max_size=3))
     def check(schedule: Schedule, at: list[int]) -> None:
         at = [min(count, last) for count in at]
-        np.testing.assert_allclose(
-            BACKENDS[backend](schedule, at), backends.python(schedule, at), rtol=3e-15, atol=1e-300
-        )
+        values, expected = BACKENDS[backend](schedule, at), backends.python(schedule, at)
+        exponents = np.abs(np.log(np.maximum(np.abs(expected), 1e-300)))
+        rtol = 3e-15 + (2.0**-53 * exponents if backend.startswith("jax") else 0.0)
+        assert np.all(np.abs(values - expected) <= rtol * np.abs(expected) + 1e-300)
 
     with backends.double_precision(backend):
         check()
