@@ -1,9 +1,9 @@
 """lrsched in JAX training loops: range tests, sweeps, plateaus and the current learning rate."""
 
-from lrsched._core import import_optional
+from lrsched._core import import_optional as _import_optional
 
-import_optional("jax", "jax", "lrsched_jax")
-import_optional("optax", "jax", "lrsched_jax")
+_import_optional("jax", "jax", "lrsched_jax")
+_import_optional("optax", "jax", "lrsched_jax")
 
 
 from lrsched_jax._current import current_hyperparameters, current_lr

@@ -1,8 +1,8 @@
 """lrsched schedules in torch's optimizers."""
 
-from lrsched._core import import_optional
+from lrsched._core import import_optional as _import_optional
 
-import_optional("torch", "torch", "lrsched_torch")
+_import_optional("torch", "torch", "lrsched_torch")
 
 
 from lrsched_torch._convert.from_torch import from_torch
