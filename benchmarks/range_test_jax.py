@@ -27,7 +27,7 @@ RATES = RAMP(np.arange(STEPS)).astype(np.float32)
 BATCHES = batches()
 
 
-def ours(net: Net, params: Any, compiled: bool | None) -> Any:
+def ours(net: Net, params: Any, compiled: bool) -> Any:
     test = range_test(
         *(net.loss, params, BATCHES, optax.sgd, RAMP, STEPS),
         divergence=None,
@@ -54,19 +54,18 @@ def warm(section: Section, net: Net) -> None:
         np.testing.assert_allclose(ours(net, params, mode), bare.run_stepwise(*given), rtol=1e-2)
 
     def add(
-        mode: bool | None, against: str, peer: Callable[[], Any], goal: float, fast: bool = False
+        mode: bool, against: str, peer: Callable[[], Any], goal: float, fast: bool = False
     ) -> None:
         small = net.name == "dense net"
         ratio = in_turns(lambda: ours(net, params, mode), peer, 41 if small else 15)
-        name = "by default" if mode is None else f"`compiled={mode}`"
-        section.add(Row(f"{net.name}, {name}", against, ratio, goal, fast))
+        section.add(Row(f"{net.name}, `compiled={mode}`", against, ratio, goal, fast))
 
     add(False, "the bare loop", lambda: bare.run_stepwise(*given), 1.05)
     add(True, "the bare `lax.scan`", lambda: bare.in_a_scan(*given), 1.1)
     reading = "the bare loop that reads each loss"
     if net.name == "dense net":
         add(True, reading, lambda: bare.run_stepwise(*given, reading=True), 4, fast=True)
-    add(None, reading, lambda: bare.run_stepwise(*given, reading=True), 1.0)
+    add(False, reading, lambda: bare.run_stepwise(*given, reading=True), 1.0)
 
 
 def first(section: Section, make: Callable[[], Net]) -> None:

@@ -127,7 +127,7 @@ def finetuned(model: models.Model, before: Data, steps: int = 300) -> models.Mod
 
 
 @functools.cache
-def tasks() -> dict[str, Task]:
+def tasks() -> dict[str, Task]:  # long because it is a table, an entry for each task
     """All tasks by name."""
     digits, wine, cancer = (halves(f()) for f in (load_digits, load_wine, load_breast_cancer))
     diabetes = halves(load_diabetes(), normal_targets=True)

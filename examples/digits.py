@@ -1,8 +1,8 @@
-"""Handwritten digits, from the range test to trained networks, the same in JAX and in torch.
+"""Run range tests and train networks on handwritten digits, the same way in JAX and in torch.
 
-One convolutional network, in Flax NNX and in torch, starts from the same weights and sees the
-same batches. A range test in each framework shows the learning rate to use; then both train with
-the same four schedules. Figures, a summary and a page that shows it all go to `demo/`.
+One convolutional network, in Flax NNX and in torch, starts from the same weights and gets the same
+batches. A range test in each framework suggests a learning rate; then both frameworks train with
+the same four schedules. The figures, a summary and a page with all results are written to `demo/`.
 """
 
 import argparse
@@ -43,7 +43,7 @@ RAMP = lrsched.exponential_ramp(1e-4, 10.0, RAMP_STEPS - 1)
 
 
 def schedules(peak: float, steps: int) -> dict[str, Schedule]:
-    """The four recipes, each for both frameworks."""
+    """The four schedules, for both frameworks."""
     warmup_steps = max(1, steps // 10)
     decay = lrsched.cosine_decay(peak, steps - warmup_steps)
     return {
@@ -55,7 +55,7 @@ def schedules(peak: float, steps: int) -> dict[str, Schedule]:
 
 
 def digits() -> tuple[Batch, Batch]:
-    """The training and the held-out part."""
+    """The training part and the held-out part of the digits."""
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype(np.float32).reshape(-1, 8, 8, 1)
     split = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
@@ -63,20 +63,20 @@ def digits() -> tuple[Batch, Batch]:
 
 
 def batches(data: Batch, count: int, name: str) -> Iterator[Batch]:
-    """Batches under a progress bar, the same at every call: each epoch is a new permutation."""
+    """Yield the same batches at every call, in a new order each epoch; show a progress bar."""
     images, labels = data
     generator = np.random.default_rng(0)
-    whole = len(labels) // BATCH_SIZE * BATCH_SIZE
+    number = len(labels) // BATCH_SIZE * BATCH_SIZE
 
     def rows() -> Iterator[Array]:
         while True:
-            yield from generator.permutation(len(labels))[:whole].reshape(-1, BATCH_SIZE)
+            yield from generator.permutation(len(labels))[:number].reshape(-1, BATCH_SIZE)
 
-    shown = "{desc:28}{percentage:4.0f}% |{bar}| {n_fmt}/{total_fmt} {elapsed}"
-    with tqdm(desc=name, total=count, ncols=100, bar_format=shown) as bar:
-        for chosen in islice(rows(), count):
+    bar_format = "{desc:28}{percentage:4.0f}% |{bar}| {n_fmt}/{total_fmt} {elapsed}"
+    with tqdm(desc=name, total=count, ncols=100, bar_format=bar_format) as bar:
+        for batch_rows in islice(rows(), count):
             bar.update()
-            yield images[chosen], labels[chosen]
+            yield images[batch_rows], labels[batch_rows]
 
 
 def networks(images: Array) -> tuple[nnx.Sequential, nn.Sequential]:
@@ -86,7 +86,7 @@ def networks(images: Array) -> tuple[nnx.Sequential, nn.Sequential]:
     flax_net = nnx.Sequential(
         *(nnx.Conv(1, 16, (3, 3), rngs=rngs), nnx.relu, pool),
         *(nnx.Conv(16, 32, (3, 3), rngs=rngs), nnx.relu, pool),
-        lambda x: x.transpose(0, 3, 1, 2).reshape(len(x), -1),  # channels first, as torch has them
+        lambda x: x.transpose(0, 3, 1, 2).reshape(len(x), -1),  # channels first, as in torch
         *(nnx.Linear(128, 64, rngs=rngs), nnx.relu, nnx.Linear(64, 10, rngs=rngs)),
     )
     torch_net = nn.Sequential(
@@ -132,7 +132,7 @@ def jax_train(net: Any, schedule: Schedule, batches: Iterable[Batch], held_out: 
     @jax.jit
     def update(params: Any, state: Any, batch: Batch) -> Any:
         loss, gradient = jax.value_and_grad(jax_loss, 1)(graph, params, batch)
-        rate = schedule(optax.tree.get(state, "count"))  # what the optimizer uses, to record it
+        rate = schedule(optax.tree.get(state, "count"))  # the rate that the optimizer uses
         updates, state = optimizer.update(gradient, state)
         return optax.apply_updates(params, updates), state, rate, loss
 
@@ -146,8 +146,8 @@ def jax_train(net: Any, schedule: Schedule, batches: Iterable[Batch], held_out: 
         rates.append(float(rate))
         losses.append(float(loss))
     end = time.perf_counter()
-    right = np.asarray(jax_logits(graph, params, images)).argmax(1) == labels
-    return Run(rates, losses, float(right.mean()), end - compiled, compiled - start)
+    correct = np.asarray(jax_logits(graph, params, images)).argmax(1) == labels
+    return Run(rates, losses, float(correct.mean()), end - compiled, compiled - start)
 
 
 def torch_logits(net: nn.Module, images: Array) -> torch.Tensor:
@@ -156,7 +156,7 @@ def torch_logits(net: nn.Module, images: Array) -> torch.Tensor:
 
 
 def torch_loss(net: nn.Module, batch: Batch) -> torch.Tensor:
-    """The loss of a batch; its gradients are in the parameters."""
+    """The loss of a batch; the gradients are left in the parameters."""
     net.zero_grad()
     loss = nn.functional.cross_entropy(torch_logits(net, batch[0]), torch.from_numpy(batch[1]))
     loss.backward()  # type: ignore[no-untyped-call]
@@ -183,8 +183,8 @@ def torch_train(
         optimizer.step()
         scheduler.step()
     end = time.perf_counter()
-    right = torch_logits(net, held_out[0]).argmax(1).numpy() == held_out[1]
-    return Run(rates, losses, float(right.mean()), end - start)
+    correct = torch_logits(net, held_out[0]).argmax(1).numpy() == held_out[1]
+    return Run(rates, losses, float(correct.mean()), end - start)
 
 
 def main() -> None:
@@ -192,9 +192,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
     parser.add_argument("--epochs", type=int, default=30, help="of each training (%(default)s)")
     options = parser.parse_args()
-    # On the CPU, where torch is too: the same arithmetic.
+    # Both frameworks run on the CPU, with the same arithmetic.
     jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
-    torch.set_num_threads(1)  # as fast as two for a network this small
+    torch.set_num_threads(1)  # as fast as two threads for so small a network
 
     data, held_out = digits()
     flax_net, torch_net = networks(held_out[0])
@@ -202,8 +202,8 @@ def main() -> None:
         "JAX": jax_range_test(flax_net, batches(data, RAMP_STEPS, "JAX range test")),
         "torch": torch_range_test(torch_net, batches(data, RAMP_STEPS, "torch range test")),
     }
-    found = [test.suggest().suggested for test in range_tests.values()]
-    peak = math.sqrt(found[0] * found[1])
+    first, second = (test.suggest().suggested for test in range_tests.values())
+    peak = math.sqrt(first * second)
     steps = options.epochs * (len(data[1]) // BATCH_SIZE)
     recipes = schedules(float(f"{peak:.2g}"), steps)
     runs = {}

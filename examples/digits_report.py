@@ -1,4 +1,4 @@
-"""The figures, the summary and the page of `digits.py`."""
+"""Write the figures, the summary and the page of `digits.py`."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ import lrsched
 from lrsched import Schedule
 from lrsched.range_test import RangeTest
 
-FRAMEWORKS = {  # how each is drawn, one over the other: a thin dashed line on a wide pale one
+FRAMEWORKS = {  # line styles: torch is drawn over JAX, a thin dashed line on a wide pale one
     "JAX": {"color": "#82b7e6", "lw": 4.0},
     "torch": {"color": "#a8380a", "lw": 1.2, "ls": (0, (4, 2))},
 }
@@ -50,20 +50,20 @@ PAGE = Template("""\
 
 <h1>Handwritten digits in JAX and in torch</h1>
 <p>One small convolutional network, in Flax NNX and in torch, starts from the same weights and
-sees the same batches. Each schedule is written once and drives both.</p>
+gets the same batches. Each schedule is written once, for both frameworks.</p>
 
 <h2>Range test</h2>
-<p>The learning rate rises from update to update, and the loss falls, until it is too high; the one
-to use is where most of that fall is done. $readings.</p>
+<p>The learning rate rises from update to update, and the loss falls until the rate is too high.
+The suggested rate is the one at which most of that fall is done. $readings.</p>
 <img style="max-width: 46rem" src="$range_test" alt="Loss over learning rate, JAX and torch">
 
 <h2>Training</h2>
 <table>
 $table
 </table>
-<p>Accuracy is that on the held-out digits. The time of training leaves out the compilation, which
-only JAX does here. In no update did the learning rates of the two frameworks differ by more than
-$difference of their value.</p>
+<p>The accuracy is that on the held-out digits. The time of training excludes compilation, which
+only JAX does here. The largest relative difference between the learning rates of the two
+frameworks in an update is $difference.</p>
 <img src="$training" alt="Learning rate and loss over the steps for each schedule, JAX and torch">
 
 <h2>Recipes</h2>
@@ -78,7 +78,7 @@ $recipes
 
 @dataclass(frozen=True)
 class Run:
-    """One training: the learning rate and the loss of each update, and what came of it."""
+    """One training: the learning rate and the loss of each update, the accuracy and the time."""
 
     rates: list[float]
     losses: list[float]
@@ -89,7 +89,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found; the range tests and the runs of each schedule are by framework."""
+    """All results; the range tests, and the runs of each schedule, are by framework."""
 
     range_tests: dict[str, RangeTest]
     schedules: dict[str, Schedule]
@@ -106,14 +106,14 @@ class Report:
         (out / "report.html").write_text(self.page(out), encoding="utf-8")
 
     def draw_range_tests(self) -> Figure:
-        """Loss over learning rate, raw (dots) and smoothed, and the rate that each suggests."""
+        """Draw loss over learning rate, raw (dots) and smoothed, and the suggested rates."""
         figure = Figure((8, 4.5), layout="constrained")
         first, *others = self.range_tests.values()
         first.plot(*others, ax=figure.add_subplot())
         return figure
 
     def draw_training(self) -> Figure:
-        """Learning rates over losses, the losses of each update (pale) and as means of epochs."""
+        """Draw learning rates, and below them the losses of each update (pale) and each epoch."""
         figure = Figure((12, 5.6), layout="constrained")
         grid = figure.subplots(2, len(self.runs), sharex=True, sharey="row")
         for (top, bottom), (title, pair) in zip(grid.T, self.runs.items(), strict=True):
@@ -135,11 +135,11 @@ class Report:
     def difference(self, schedule: str) -> float:
         """The largest relative difference between the learning rates used by the frameworks."""
         first, second = (np.array(run.rates) for run in self.runs[schedule].values())
-        scale = np.maximum(np.abs(second), np.finfo(float).tiny)  # a warmup begins at 0
+        scale = np.maximum(np.abs(second), np.finfo(float).tiny)  # a warmup starts at 0
         return float((np.abs(first - second) / scale).max())
 
     def table(self) -> list[list[str]]:
-        """Accuracy and time of each schedule as text, the header first."""
+        """The accuracy and times of each schedule as text, after a header row."""
         seconds = ["JAX training, s", "torch training, s", "JAX compilation, s"]
         rows = [["schedule", "JAX accuracy", "torch accuracy", *seconds]]
         for schedule, pair in self.runs.items():
@@ -150,7 +150,7 @@ class Report:
         return rows
 
     def summary(self) -> dict[str, Any]:
-        """The numbers and the recipes as plain data."""
+        """The results and the recipes as plain data."""
         modules = (lrsched, jax, flax, optax, torch, np)
         measures = ("accuracy", "seconds", "compile_seconds")
         return {
@@ -171,7 +171,7 @@ class Report:
         }
 
     def page(self, out: Path) -> str:
-        """The HTML page, with the two figures of the folder inside."""
+        """The HTML page, with the two figures of the folder embedded."""
 
         def image(name: str) -> str:
             return "data:image/png;base64," + base64.b64encode((out / name).read_bytes()).decode()

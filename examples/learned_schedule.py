@@ -1,9 +1,9 @@
-"""A schedule whose hyperparameters are learned by gradients through the training that it drives.
+"""Learn the hyperparameters of a schedule by gradients through the training that uses it.
 
-A small network is trained on scikit-learn's handwritten digits, a hundred updates in one
-`jax.lax.scan`. A schedule is a pytree, so the held-out loss at the end of that run has a gradient
-with respect to its peak and its end, and an outer optimizer lowers it. A third part of the digits,
-which neither saw, says what it was worth, beside the best of many constant rates.
+A small network is trained on scikit-learn's handwritten digits, with a hundred updates in one
+`jax.lax.scan`. A schedule is a pytree, so the held-out loss after the training has a gradient with
+respect to the peak and end of the schedule, and an outer optimizer lowers that loss. The loss on a
+third part of the digits, used by neither, is compared with that of the best constant rate.
 """
 
 import functools
@@ -22,7 +22,7 @@ from lrsched import Schedule
 STEPS = 100  # of each training
 TRAININGS = 30
 BATCH_SIZE = 32
-POOR = {"peak_value": 0.01, "end_value": 0.01}  # what it begins with: low, and constant
+POOR = {"peak_value": 0.01, "end_value": 0.01}  # the first schedule: low and constant
 
 SGD = functools.partial(optax.sgd, momentum=0.9)
 
@@ -30,13 +30,13 @@ Data = tuple[jax.Array, jax.Array]
 
 
 def recipe(logarithms: Any) -> Schedule:
-    """A warmup and an exponential decay. Rates are learned by their logarithms."""
+    """A warmup and an exponential decay, from the logarithms of its peak and end value."""
     peak, end = (jnp.exp(logarithms[name]) for name in POOR)
     return lrsched.warmup(lrsched.exponential_ramp(peak, end, STEPS - 10), 10)
 
 
 def digits() -> tuple[Data, Data, Data]:
-    """The batches of a training, the held-out part and the part for the end."""
+    """The batches of a training, the held-out part, and the part for the final comparison."""
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(labels))
     images, labels = jnp.asarray(images[order] / 16), jnp.asarray(labels[order])
@@ -61,7 +61,7 @@ def loss_fn(params: Any, batch: Data) -> jax.Array:
 
 
 def trained(schedule: Schedule, batches: Data) -> Any:
-    """The parameters after one training."""
+    """Train once with the schedule, and return the parameters."""
     optimizer = SGD(schedule)
 
     def update(carry: Any, batch: Data) -> Any:
@@ -74,23 +74,23 @@ def trained(schedule: Schedule, batches: Data) -> Any:
     return params
 
 
-def best_constant(train: Data, held_out: Data, rest: Data) -> tuple[float, jax.Array, jax.Array]:
-    """The constant rate with the lowest held-out loss, and its losses."""
+def best_constant(batches: Data, held_out: Data, rest: Data) -> tuple[float, jax.Array, jax.Array]:
+    """The constant rate with the lowest held-out loss, and its held-out and final losses."""
     rates = np.geomspace(0.01, 1.0, 21)
-    batches = list(zip(*train, strict=True))
-    found = lrsched_jax.sweep(
-        loss_fn, initialise(), batches, rates, SGD, steps=STEPS, keep_params=True
+    separate = list(zip(*batches, strict=True))
+    result = lrsched_jax.sweep(
+        loss_fn, initialise(), separate, rates, SGD, steps=STEPS, keep_params=True
     )
-    losses = [jax.vmap(loss_fn, (0, None))(found.params, part) for part in (held_out, rest)]
+    losses = [jax.vmap(loss_fn, (0, None))(result.params, part) for part in (held_out, rest)]
     best = int(jnp.nanargmin(losses[0]))
     return float(rates[best]), losses[0][best], losses[1][best]
 
 
 def main() -> None:
-    train, held_out, rest = digits()
+    batches, held_out, rest = digits()
 
     def after_training(logarithms: Any) -> Any:
-        params = trained(recipe(logarithms), train)
+        params = trained(recipe(logarithms), batches)
         return loss_fn(params, held_out), loss_fn(params, rest)
 
     optimizer = optax.adam(lrsched.cosine_decay(0.4, TRAININGS))
@@ -101,7 +101,7 @@ def main() -> None:
         updates, state = optimizer.update(gradient, state)
         return optax.apply_updates(logarithms, updates), state, losses
 
-    rate, *losses = best_constant(train, held_out, rest)
+    rate, *losses = best_constant(batches, held_out, rest)
     row = "{:16} {:>12} {:>12} {:>10} {:>10}"
     print(row.format("", "peak_value", "end_value", "held out", "the rest"))
     print(row.format("best constant", *(f"{x:.4f}" for x in (rate, rate, *losses))))

@@ -14,6 +14,7 @@ from lrsched.formats.serialize import from_dict, from_json, json_schema
 from lrsched.formats.transformers_names import from_name
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched.schedules.anneal import anneal, k_decay, rex, tanh_decay
+from lrsched.schedules.batch_size import scale_for_batch_size
 from lrsched.schedules.chebyshev import fractal_chebyshev
 from lrsched.schedules.combine import join, product, scale, then_scale, warmup
 from lrsched.schedules.cycles import cyclic, one_cycle
@@ -31,17 +32,9 @@ from lrsched.schedules.inverse import (
     power_law,
 )
 from lrsched.schedules.noise import noise
+from lrsched.schedules.paper_recipes import noam, slanted_triangular, tri_stage
 from lrsched.schedules.ramp import constant, exponential_ramp, linear, polynomial
-from lrsched.schedules.recipes import (
-    deepseek,
-    infinite,
-    noam,
-    scale_for_batch_size,
-    slanted_triangular,
-    tri_stage,
-    warmup_cosine,
-    warmup_stable_decay,
-)
+from lrsched.schedules.recipes import deepseek, infinite, warmup_cosine, warmup_stable_decay
 from lrsched.schedules.restarts import cosine_restarts, with_restarts
 from lrsched.schedules.stretch import from_epochs, stretch
 from lrsched.schedules.transform import (

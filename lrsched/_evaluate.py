@@ -1,4 +1,4 @@
-"""The values of any callable of the step, whatever library it comes from, as an array."""
+"""Evaluate the learning rates of any library: functions of the step, schedulers, sequences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _refuse = Refusal("diff")
 
 
 def values_of(name: str, source: Any, steps: int) -> Array:
-    """The first values of whatever is compared."""
+    """The values at the first `steps` steps. Errors name the source by `name`."""
     import numpy as np
 
     if isinstance(source, Schedule) and source.is_plain:
@@ -55,7 +55,7 @@ def _next(name: str, values: Iterator[Any], step: int) -> float:
 
 
 def _items(name: str, source: Any, steps: int) -> list[Any]:
-    """The values of a sequence or an array of any library."""
+    """The values of a sequence, or of an array of any library."""
     items = source.tolist() if hasattr(source, "tolist") else source
     if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
         wanted = "a function of the step, a torch scheduler or a sequence of values"
@@ -66,13 +66,13 @@ def _items(name: str, source: Any, steps: int) -> list[Any]:
 
 
 def _optax_values(source: Callable[..., Any], steps: int) -> list[Any] | None:
-    """The values of one of optax's own functions, all at once; None for what is not vectorised."""
+    """The values of one of optax's own functions, in one call; None where that is not possible."""
     if not str(getattr(source, "__module__", "")).startswith("optax."):
         return None
     jax = sys.modules["jax"]
     try:
         values = jax.vmap(source)(jax.numpy.arange(steps))
-    except Exception:  # a user's function inside: step by step tells where it raises
+    except Exception:  # of a user's function inside: evaluated step by step, it names the step
         return None
     return list(values.tolist())
 
@@ -86,10 +86,10 @@ def _stepped(scheduler: Any) -> Iterator[Any]:
     """The learning rates of a copy of a torch scheduler that shares only the parameters."""
     optimizer = scheduler.optimizer
     memo: dict[int, Any] = {id(p): p for group in optimizer.param_groups for p in group["params"]}
-    memo[id(optimizer.state)] = defaultdict(dict)  # moments are as large as the model
+    memo[id(optimizer.state)] = defaultdict(dict)  # not copied: moments are as large as the model
     scheduler = copy.deepcopy(scheduler, memo)
     while True:
         yield scheduler.optimizer.param_groups[0]["lr"]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the optimizer was not stepped
+            warnings.simplefilter("ignore")  # torch warns that the optimizer was not stepped
             scheduler.step()

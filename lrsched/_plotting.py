@@ -1,11 +1,13 @@
-"""Numbers drawn: a curve with matplotlib, and as a small SVG that needs nothing."""
+"""Draw a curve: with matplotlib, or as a small SVG without any library."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lrsched._optional import import_optional
+
+LOG_SCALE_RATIO = 30.0  # of the largest to the smallest value, above which an axis is logarithmic
 WIDTH, HEIGHT = 420, 200  # of the SVG
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 28, 34  # its margins
 
@@ -23,18 +25,14 @@ def draw(counts: Sequence[int], values: Sequence[float], ax: Any, style: Mapping
     return ax
 
 
-def import_optional(module: str, extra: str) -> Any:
-    """A module of an optional library, or an error that says how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        library = module.partition(".")[0]
-        reason = f"plot: {library} is needed; pip install 'lrsched[{extra}]'"
-        raise ImportError(reason) from None
+def axis_scale(values: Any) -> str:
+    """ "log" for an array of positive values that spread over `LOG_SCALE_RATIO`, else "linear"."""
+    wide = values.size and values.min() > 0 and values.max() > LOG_SCALE_RATIO * values.min()
+    return "log" if wide else "linear"
 
 
 def svg(counts: Sequence[int], values: Sequence[float], name: str, title: str) -> str:
-    """A curve as an SVG picture under a name; the title is what a browser shows for the picture."""
+    """A curve as SVG text, headed by `name`; `title` is the picture's description."""
     from html import escape
 
     low, high = min(values), max(values)

@@ -16,3 +16,7 @@ def set_module(module: str, names: Iterable[str], namespace: Mapping[str, Any]) 
         value = namespace[name]
         if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith("lrsched"):
             value.__module__ = module
+            members = vars(value).values() if isinstance(value, type) else ()
+            for member in members:
+                if isinstance(member, types.FunctionType):
+                    member.__module__ = module

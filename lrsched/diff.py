@@ -1,4 +1,4 @@
-"""Two learning-rate curves compared step by step, whatever library each comes from."""
+"""Compare two learning-rate curves step by step, whatever library each comes from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched._core.checks import Refusal, integer, number
 from lrsched._evaluate import values_of
-from lrsched._plotting import import_optional
+from lrsched._optional import import_optional
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 CONTEXT = 2  # steps shown on either side of the first difference
-ROUNDING = 1e-12  # relative, of a difference or a product
-DECADES = 1e3  # a spread beyond which a logarithmic axis shows more
+ROUNDING = 1e-12  # the relative rounding error of a difference or a product
 
 _refuse = Refusal("diff")
 _tolerance = number(">= 0")
@@ -31,23 +30,32 @@ _tolerance = number(">= 0")
 def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> Diff:
     """Compare two learning-rate curves at the steps 0, 1, ..., `steps` - 1.
 
-    Each of the two is a schedule of this library, one of optax, any function of the step, a torch
-    scheduler, or a sequence or an array of values. optax's functions get int32 counts, as in
-    training; others Python ints. A torch scheduler is compared from where it stands, by the
-    learning rate of its first param group; a copy is stepped, so that the scheduler and its
-    optimizer stay as they are.
+    A curve is a schedule of this library or of optax, any function of the step, a torch scheduler,
+    or a sequence or an array of values. optax's functions get int32 counts, as in training; others
+    get Python ints. A torch scheduler is compared from its present step, by the learning rate of
+    its first param group. A copy of it is stepped; the scheduler and its optimizer stay as they
+    are.
+
+    A step differs where
+
+        abs(a - b) > rtol * max(abs(a), abs(b)) + atol
+
+    and wherever a value is not finite.
 
     Args:
-        a, b: the curves.
-        steps: how many steps to compare, at least 1.
-        rtol: a step differs where the values are further apart than `rtol` times the larger one
-            plus `atol`. One that is not finite always differs.
-        atol: for curves that reach 0, where no relative difference is small.
+        a: the first curve.
+        b: the second curve.
+        steps: the number of steps to compare, at least 1.
+        rtol: the relative tolerance, 0 or more.
+        atol: the absolute tolerance, 0 or more, for curves that reach 0, where no relative
+            difference is small.
 
     Raises:
-        TypeError, ValueError: `steps` is not an integer >= 1, `rtol` or `atol` not a number >= 0,
-            `a` or `b` is none of the above, is a sequence shorter than `steps`, gives something
-            that is no number, or raises (the error names the step).
+        TypeError: `steps` is not an integer, a tolerance is not a number, a curve is none of the
+            above or a torch scheduler that needs a metric, or a value is not a number (the error
+            names the step).
+        ValueError: `steps` < 1, a tolerance < 0, a sequence is shorter than `steps`, or a curve
+            raises (the error names the step).
 
     >>> import lrsched
     >>> found = diff(lrsched.linear(1.0, 0.0, 8), lambda n: 1 - max(n - 1, 0) / 8, 7)
@@ -72,7 +80,15 @@ def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> D
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diff:
-    """What `diff` found: the two curves, and where they are apart. Printed, it is a report."""
+    """What `diff` found: the two curves and where they differ. Printed, it is a report.
+
+    `a` and `b` are the values of the curves, one a step; `rtol` and `atol` are the tolerances.
+
+    >>> import lrsched
+    >>> found = lrsched.diff([1.0, 0.5, 0.25], [2.0, 1.0, 0.5], 3)
+    >>> found.same, found.number, found.factor, found.largest_absolute
+    (False, 3, 0.5, (0, 1.0))
+    """
 
     a: Array
     b: Array
@@ -109,12 +125,12 @@ class Diff:
 
     @cached_property
     def absolute(self) -> Array:
-        """The difference |a - b| at each step, infinite where a value is not finite."""
-        return _apart(self.a, self.b)
+        """The difference abs(a - b) at each step; infinite where a value is not finite."""
+        return _absolute_difference(self.a, self.b)
 
     @cached_property
     def relative(self) -> Array:
-        """The difference at each step relative to the larger of the two; 0 where both are 0."""
+        """The difference at each step relative to the larger magnitude; 0 where both are 0."""
         import numpy as np
 
         size = np.maximum(abs(self.a), abs(self.b))
@@ -123,23 +139,23 @@ class Diff:
 
     @cached_property
     def differs(self) -> Mask:
-        """Whether each step differs."""
-        return _beyond(self.a, self.b, self.rtol, self.atol)
+        """Whether a and b differ, for each step."""
+        return _exceeds(self.a, self.b, self.rtol, self.atol)
 
     @cached_property
     def shift(self) -> int:
-        """1 where a is b one step later, -1 where it is one step earlier, 0 where neither."""
+        """1 where a is b one step later, -1 where it is one step earlier, 0 otherwise."""
         late, early = (self.a[1:], self.b[:-1]), (self.a[:-1], self.b[1:])
         for shift, (a, b) in ((1, late), (-1, early)):
             tolerances = self.rtol, self.atol
-            moves = len(a) > 1 and _beyond(a, a[:1], *tolerances).any()
-            if not self.same and moves and not _beyond(a, b, *tolerances).any():
+            moves = len(a) > 1 and _exceeds(a, a[:1], *tolerances).any()
+            if not self.same and moves and not _exceeds(a, b, *tolerances).any():
                 return shift
         return 0
 
     @cached_property
     def factor(self) -> float | None:
-        """The number c where a is c times b at every step, or None."""
+        """The number c if a is c times b at every step and differs from b, or None."""
         import numpy as np
 
         finite = np.isfinite(self.a).all() and np.isfinite(self.b).all()
@@ -148,16 +164,24 @@ class Diff:
         top = abs(self.b).argmax()
         factor = float(self.a[top] / self.b[top])
         rtol = max(self.rtol, ROUNDING)
-        fits = factor and not _beyond(self.a, factor * self.b, rtol, self.atol).any()
+        fits = factor and not _exceeds(self.a, factor * self.b, rtol, self.atol).any()
         return factor if fits else None
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the two curves and, below them, their relative difference; return the two axes.
+        """Draw the two curves, and their relative difference below them; return the two axes.
 
-        `ax` is a pair of matplotlib axes (new ones where it is None). Logarithmic where the values
-        cover more than three decades.
+        An axis is logarithmic where the largest of its values is more than 30 times the lowest.
+
+        Args:
+            ax: a pair of matplotlib axes, or None for new ones.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            TypeError: `ax` is not a pair.
         """
         import numpy as np
+
+        from lrsched._plotting import axis_scale
 
         if ax is None:
             pyplot = import_optional("matplotlib.pyplot", "plot")
@@ -165,16 +189,16 @@ class Diff:
             ax = figure.subplots(2, sharex=True, height_ratios=(2, 1))
         axes = tuple(ax) if isinstance(ax, (Sequence, np.ndarray)) else (ax,)
         if len(axes) != 2:
-            wanted = "two axes (for the curves, for the difference) or None"
-            Refusal("plot")("ax", wanted, ax, TypeError)
+            expected = "two axes (for the curves, for the difference) or None"
+            Refusal("plot")("ax", expected, ax, TypeError)
         curves, below = axes
         curves.plot(self.a, label="a", linewidth=2.5, alpha=0.6)
         curves.plot(self.b, label="b", linewidth=1.2)
-        curves.set(ylabel="learning rate", yscale=_scale(np.concatenate([self.a, self.b])))
+        curves.set(ylabel="learning rate", yscale=axis_scale(np.concatenate([self.a, self.b])))
         curves.legend()
         shown = np.where((self.relative > 0) & np.isfinite(self.relative), self.relative, math.nan)
-        scale = _scale(shown[~np.isnan(shown)])
-        # Dots: on a logarithmic axis a difference between two zeros is no line.
+        scale = axis_scale(shown[~np.isnan(shown)])
+        # With dots, one difference between two zeros shows on a logarithmic axis; a line would not.
         style = {"color": "black", "linewidth": 1, "marker": ".", "markersize": 2}
         below.plot(shown if scale == "log" else np.nan_to_num(shown), **style)
         if not self.same:
@@ -190,20 +214,20 @@ class Diff:
 
         steps, (step, largest) = len(self.a), self.largest_relative
         if self.same:
-            yield f"a and b are the same at {_counted(steps)} (rtol {self.rtol:g})" + (
+            yield f"a and b are the same at {_step_count(steps)} (rtol {self.rtol:g})" + (
                 f"; largest relative difference {largest:.3g}, at step {step}" if largest else ""
             )
             return
-        which = f"{self.number} of {_counted(steps)}"
+        which = f"{self.number} of {_step_count(steps)}"
         yield f"a and b differ at {which}, first at step {self.first} (rtol {self.rtol:g})"
         for name, values in (("a", self.a), ("b", self.b)):
             wrong = ~np.isfinite(values)
             if wrong.any():
-                where = f"{wrong.sum()} of {_counted(steps)}, first at step {wrong.argmax()}"
+                where = f"{wrong.sum()} of {_step_count(steps)}, first at step {wrong.argmax()}"
                 yield f"{name} is not finite at {where}"
         if self.shift:
-            way, sign = ("later", "-") if self.shift > 0 else ("earlier", "+")
-            yield f"a is b one step {way}: a(n) = b(n {sign} 1)"
+            direction, sign = ("later", "-") if self.shift > 0 else ("earlier", "+")
+            yield f"a is b one step {direction}: a(n) = b(n {sign} 1)"
         if self.factor is not None:
             yield f"a is a constant factor of b: a(n) = {self.factor:.8g} b(n)"
         yield from self._table()
@@ -229,32 +253,26 @@ class Diff:
         return str(step), f"{a:.8g}", f"{b:.8g}", f"{a - b:.3g}", f"{self.relative[step]:.3g}"
 
 
-def _counted(steps: int) -> str:
+def _step_count(steps: int) -> str:
     return f"{steps} step{'s' * (steps > 1)}"
 
 
 def _largest(apart: Array) -> tuple[int, float]:
-    """The first step that has the largest value, but for rounding, and that value."""
+    """The first step whose value is the largest, up to rounding, and that value."""
     step = int((apart >= (1 - ROUNDING) * apart.max()).argmax())
     return step, float(apart[step])
 
 
-def _apart(a: Array, b: Array) -> Array:
+def _absolute_difference(a: Array, b: Array) -> Array:
     import numpy as np
 
     with np.errstate(invalid="ignore", over="ignore"):
         return np.where(np.isfinite(a) & np.isfinite(b), abs(a - b), math.inf)
 
 
-def _beyond(a: Array, b: Array, rtol: float, atol: float) -> Mask:
+def _exceeds(a: Array, b: Array, rtol: float, atol: float) -> Mask:
     import numpy as np
 
     with np.errstate(invalid="ignore", over="ignore"):
-        apart, bound = _apart(a, b), atol + rtol * np.maximum(abs(a), abs(b))
+        apart, bound = _absolute_difference(a, b), atol + rtol * np.maximum(abs(a), abs(b))
         return np.isinf(apart) | (apart > bound)
-
-
-def _scale(values: Array) -> str:
-    """A logarithmic axis for positive values of more than three decades."""
-    wide = values.size and values.min() > 0 and values.max() > DECADES * values.min()
-    return "log" if wide else "linear"

@@ -1,4 +1,4 @@
-"""A learning rate that follows a metric: cut when the metric stops getting better."""
+"""Reduce the learning rate when a metric stops improving."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lrsched._arrays.namespace import default_dtype, device_of, is_array, namesp
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
 from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
+from lrsched._core.decorator import with_plain_signature
 from lrsched._core.definition import kinds_of
 from lrsched._core.kinds import Rate
 from lrsched._core.pytree import when_jax_is_imported
@@ -25,11 +26,12 @@ _refuse = Refusal("reduce_on_plateau")
 
 
 class PlateauState(NamedTuple):
-    """What a plateau remembers from one observation to the next: numbers, or arrays of one shape.
+    """What a plateau remembers between observations: numbers, or arrays of one shape.
 
-    `value` is the learning rate, `best` the best metric so far (an infinity before the first),
-    `bad_steps` the observations since then or since the last cut that were no better, and
-    `cooldown_left` those that do not yet count after a cut.
+    `value` is the learning rate. `best` is the best metric so far, infinite before the first
+    observation. `bad_steps` counts the observations in a row that were no better than `best`, since
+    the last cut. `cooldown_left` counts the observations after a cut that will not yet count as
+    bad.
     """
 
     value: Any
@@ -40,17 +42,21 @@ class PlateauState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, repr=False, slots=True, weakref_slot=True)
 class Plateau:
-    """What `reduce_on_plateau` returns: a learning rate's response to a metric, as a value.
+    """A learning rate's response to a metric, as a value; `reduce_on_plateau` makes it.
 
-    `init()` is the state before the first observation, and `update(state, metric)` the one after
-    the next: pure functions, so that the state can be logged, checkpointed and carried by `scan`.
-    `state.value` is the learning rate.
+    `init()` returns the state before the first observation, `update(state, metric)` the state after
+    the next one. Both are pure functions, so the state can be logged, checkpointed and carried by
+    `scan`. `state.value` is the learning rate.
 
     Plateaus are immutable. They compare and hash by their hyperparameters, `repr` evaluates back,
     they pickle, and to JAX they are pytrees whose leaves are the numeric hyperparameters.
+
+    >>> plateau = reduce_on_plateau(0.1, patience=0)
+    >>> plateau.update(plateau.init(), 3.0).value
+    0.1
     """
 
-    # Making one never validates: JAX puts tracers, placeholders and batches here.
+    # `__init__` never validates: JAX fills the fields with tracers, placeholders and batches.
 
     init_value: Any
     decay_rate: Any
@@ -65,9 +71,15 @@ class Plateau:
     def init(self, like: Any = None) -> PlateauState:
         """The state before the first observation.
 
-        Python numbers; where `like` is an array, arrays of its library and shape, each element a
-        plateau of its own. `update` takes either, but a compiled function is compiled again when
-        its arguments turn from numbers into arrays.
+        The state holds Python numbers unless `like` is an array. `update` takes either, but a
+        compiled function is compiled again when its arguments turn from numbers into arrays.
+
+        Args:
+            like: an array whose library and shape the state takes, each element a plateau of its
+                own; or None.
+
+        >>> reduce_on_plateau(0.1).init()
+        PlateauState(value=0.1, best=inf, bad_steps=0, cooldown_left=0)
         """
         worst = math.inf if self.mode == "min" else -math.inf
         state = PlateauState(self.init_value, worst, 0, 0)
@@ -83,17 +95,26 @@ class Plateau:
     def update(self, state: PlateauState, metric: Any) -> PlateauState:
         """The state after observing one more metric.
 
-        On Python numbers the state is Python numbers, and the learning rate torch's to the last
-        bit. With an array among the state and the metric they are arrays: float64 for NumPy,
+        On Python numbers the state is Python numbers, and the learning rate equals torch's to the
+        last bit. If the state or the metric has an array, the result is arrays: float64 for NumPy,
         float32 for JAX (float64 under x64), torch's default dtype for tensors, on the metric's
-        device and cut off from autograd.
+        device and detached from autograd.
 
-        In float64 all give the same numbers. In float32 the rule is the same but is applied to
-        rounded numbers: a metric within rounding of the threshold (5e-7 of the numbers involved),
-        or a decrease of the rate within rounding of `eps`, may be decided the other way.
+        In float64 all libraries give the same numbers. In float32 the rule is applied to rounded
+        numbers: a metric within rounding of the threshold (5e-7 of the numbers involved), or a
+        decrease of the rate within rounding of `eps`, may be decided the other way.
+
+        Args:
+            state: the state before, of `init` or `update`.
+            metric: the metric observed, a number or an array of numbers.
 
         Raises:
-            TypeError: the metric is not a number or an array of numbers.
+            TypeError: `metric` is not a number or an array of numbers.
+
+        >>> plateau = reduce_on_plateau(0.1, decay_rate=0.5, patience=0)
+        >>> state = plateau.update(plateau.init(), 3.0)
+        >>> plateau.update(state, 3.0)
+        PlateauState(value=0.05, best=3.0, bad_steps=0, cooldown_left=0)
         """
         arrays = [x for x in (metric, *state, *self.params.values()) if is_array(x)]
         if not arrays:
@@ -104,7 +125,7 @@ class Plateau:
         if is_array(metric):
             if not xp.isdtype(metric.dtype, ("integral", "real floating")):
                 _refuse("metric", "a number or an array of numbers", metric, TypeError)
-            if hasattr(metric, "detach"):  # a loss, kept as the best, would keep its whole graph
+            if hasattr(metric, "detach"):  # `best` would keep the whole graph of a loss
                 metric = metric.detach()
         dtype = default_dtype(xp, "real floating")
         metric = xp.asarray(metric, dtype=dtype, device=device_of(arrays[0]))
@@ -117,11 +138,22 @@ class Plateau:
 
     @property
     def is_plain(self) -> bool:
-        """Whether every hyperparameter is a Python number, none an array, a tensor or a tracer."""
+        """Whether no hyperparameter is an array, a tensor or a tracer."""
         return not any(map(is_array, self.params.values()))
 
     def replace(self, **changes: Any) -> Plateau:
-        """The same plateau with other hyperparameters, checked as when it was made."""
+        """The same plateau with other hyperparameters, checked as when it was made.
+
+        Args:
+            **changes: the hyperparameters to change, by name, as in `reduce_on_plateau`.
+
+        Raises:
+            TypeError: there is no hyperparameter of this name, or as for `reduce_on_plateau`.
+            ValueError: as for `reduce_on_plateau`.
+
+        >>> reduce_on_plateau(0.1).replace(patience=3)
+        reduce_on_plateau(init_value=0.1, patience=3)
+        """
         return reduce_on_plateau(**(self.params | changes))
 
     def __repr__(self) -> str:
@@ -134,6 +166,7 @@ class Plateau:
         return f"reduce_on_plateau({', '.join(shown)})"
 
 
+@with_plain_signature
 def reduce_on_plateau(
     init_value: Rate,
     decay_rate: Cut = 0.1,
@@ -145,47 +178,50 @@ def reduce_on_plateau(
     end_value: Rate = 0.0,
     eps: Rate = 1e-8,
 ) -> Plateau:
-    r"""Constant until a metric has stopped getting better, then lower by a factor, again and again.
+    """Constant until a metric stops improving, then lower by a factor, again and again.
 
-    A metric :math:`x` is better than the best so far, :math:`b`, if
+        better = metric < best * (1 - threshold)    with "min" and "rel"
+                 metric < best - threshold          with "min" and "abs"
+                 metric > best * (1 + threshold)    with "max" and "rel"
+                 metric > best + threshold          with "max" and "abs"
 
-    .. math:: x < b (1 - \theta) \;\text{or}\; x < b - \theta \;\text{("min", rel or abs)}, \quad
-        x > b (1 + \theta) \;\text{or}\; x > b + \theta \;\text{("max")}
+        value <- max(value * decay_rate, end_value)
 
-    and with more than `patience` observations in a row that were not,
+    The value is cut after more than `patience` observations in a row that are not better, if that
+    lowers it by more than `eps`. `best` is the best metric so far. NaN is never better.
 
-    .. math:: \eta \leftarrow \max(\gamma \eta, v_1) \quad
-        \text{if that lowers it by more than } \epsilon.
-
-    NaN is never better. In the relative mode the threshold of a negative best metric lies on its
-    wrong side: with "min", a best of -1 is "bettered" by -0.99995. Use "abs" for metrics that can
-    be negative.
+    With "rel" the threshold of a negative `best` lies on its wrong side: with "min", a best of -1
+    is "bettered" by -0.99995. Use "abs" for metrics that can be negative.
 
     Args:
         init_value: the learning rate before the first cut, 0 or more.
-        decay_rate: gamma, the factor of each cut, at least 0 and below 1.
-        patience: the observations in a row, none of them better, that are put up with: the one
-            after them cuts. Of a metric that never changes, observation `patience + 2` is the
-            first to cut, the first observation of all being better than none.
+        decay_rate: the factor of each cut, at least 0 and below 1.
+        patience: how many observations in a row may be no better before the next one cuts, 0 or
+            more. With a metric that never changes, the first cut comes at observation
+            `patience + 2`, because the very first observation counts as better.
         mode: "min" if a lower metric is better (a loss), "max" if a higher one is (an accuracy).
-        threshold: theta, by how much a metric must be better to count, 0 or more: a part of the
-            best one, or in units of the metric. Below 1 in the relative mode with "min".
+        threshold: how much better a metric must be to count, 0 or more: a fraction of the best
+            metric ("rel"), or in the units of the metric ("abs"). Below 1 with "rel" and "min".
         threshold_mode: "rel" or "abs".
-        cooldown: the observations after a cut that do not count as bad, 0 or more.
-        end_value: v_1, below which no cut goes, 0 or more; an `init_value` below it stays.
-        eps: the least decrease worth making, 0 or more.
+        cooldown: the number of observations after a cut that do not count as bad, 0 or more.
+        end_value: the lowest value that a cut reaches, 0 or more; an `init_value` below it stays.
+        eps: a cut must lower the value by more than this, 0 or more.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a number is of the wrong type, `patience` or `cooldown` is not an integer, or a
+            mode is not a string.
+        ValueError: a number is not finite or negative, `decay_rate` >= 1, `mode` or
+            `threshold_mode` is none of its names, or `threshold` >= 1 with "min" and "rel".
 
     Source: PyTorch's `ReduceLROnPlateau`, whose every decision this makes.
 
     Elsewhere: torch's `ReduceLROnPlateau(mode, factor, patience, threshold, threshold_mode,
     cooldown, min_lr, eps)`, which allows a relative threshold of 1 and more with "min" (no metric
-    above 0 is then ever better); Keras' `ReduceLROnPlateau(factor, patience, mode, min_delta,
-    cooldown, min_lr)`, absolute and one observation earlier. `optax.contrib.reduce_on_plateau(
-    factor, patience, rtol, atol, cooldown, min_scale)` cuts one observation earlier too, with a
-    patience of 0 at every better metric and at no other, and has no "max" and no eps.
+    above 0 is then ever better). Keras' `ReduceLROnPlateau(factor, patience, mode, min_delta,
+    cooldown, min_lr)` has an absolute threshold and cuts one observation earlier.
+    `optax.contrib.reduce_on_plateau(factor, patience, rtol, atol, cooldown, min_scale)` also cuts
+    one observation earlier; with a patience of 0 it cuts at every better metric and at no other. It
+    has no "max" and no eps.
 
     >>> plateau = reduce_on_plateau(0.1, decay_rate=0.5, patience=1)
     >>> plateau
@@ -200,20 +236,23 @@ def reduce_on_plateau(
     0.05 0
     0.05 0
     """
-    given = locals()
-    params = {name: _refuse.check(name, kind, given[name]) for name, kind in KINDS.items()}
-    plateau = Plateau(**params)
+    given = (
+        *(init_value, decay_rate, patience, mode, threshold, threshold_mode),
+        *(cooldown, end_value, eps),
+    )
+    kinds = zip(KINDS.items(), given, strict=True)
+    plateau = Plateau(**{name: _refuse.check(name, kind, value) for (name, kind), value in kinds})
     relative_min = (plateau.mode, plateau.threshold_mode) == ("min", "rel")
     if relative_min and not is_traced(plateau.threshold) and plateau.threshold >= 1:
         _refuse("threshold", "a number < 1 with mode 'min' and threshold_mode 'rel'", threshold)
     return plateau
 
 
-KINDS = kinds_of(reduce_on_plateau, inspect.signature(reduce_on_plateau).parameters)
+KINDS = kinds_of(reduce_on_plateau)
 
 
 def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
-    """The rule, on Python numbers or on arrays: torch's, in its order, with `where` for `if`."""
+    """The rule, on numbers or arrays: torch's, in its order, with `where` instead of `if`."""
     value, best, bad_steps, cooldown_left = state
     sign = -1 if plateau.mode == "min" else 1
     margin = sign * plateau.threshold
@@ -236,7 +275,7 @@ def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) 
 
 
 def _as_arrays(xp: Namespace, state: PlateauState, like: Any) -> PlateauState:
-    """The state in the default dtypes, where `like` is."""
+    """The state as arrays of the default dtypes, on the device of `like`."""
     real, integral = default_dtype(xp, "real floating"), default_dtype(xp, "integral")
     dtypes = real, real, integral, integral
     device = device_of(like)

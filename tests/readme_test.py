@@ -1,82 +1,66 @@
-"""The README's code runs, and its two halves do the same."""
+"""The README and the pages of docs/: code runs, links lead somewhere, and names exist."""
 
 import doctest
+import importlib
 import re
+import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import optax
 import pytest
 import torch
+from click.testing import CliRunner
 from matplotlib import pyplot
 
 import lrsched
 import lrsched_jax
+import lrsched_keras
 import lrsched_torch
-from lrsched._core.definition import REGISTRY
+from lrsched._core.definition import RECIPES, REGISTRY
+from lrsched.cli.commands import cli
 from lrsched.range_test import RangeTest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+OTHER_DOCS = {
+    "docs/coming-from.md",
+    "docs/gallery.md",
+    "docs/numbers.md",
+}  # with tests of their own
+TEXTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
+PAGES = [name for name in TEXTS if re.match("README|docs/", name) and name not in OTHER_DOCS]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SCHEDULES = {name for name in REGISTRY if name in lrsched.__all__} | set(RECIPES)
+
+Names = dict[str, Any]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    language: str
+    code: str
+    line: int
 
 
-@pytest.fixture
-def names() -> dict[str, Any]:
-    return {
-        "jax": jax,
-        "lrsched": lrsched,
-        "np": np,
-        "optax": optax,
-        "torch": torch,
-        "model": torch.nn.Linear(1, 1),
-    }
+def blocks(page: str) -> Iterator[Block]:
+    for found in FENCE.finditer(TEXTS[page]):
+        yield Block(found[1], found[2], TEXTS[page].count("\n", 0, found.start()) + 1)
 
 
-def test_the_recipe_is_the_same_in_optax_and_in_torch(names: dict[str, Any]) -> None:
-    optax_half, torch_half = blocks("python")[:2]
-    exec(optax_half, names)
-    params = jnp.zeros(3)
-    state, found = names["optimizer"].init(params), []
-    for _ in range(3):  # a unit gradient: the first update is the rate, the next the momentum's too
-        updates, state = names["optimizer"].update(jnp.ones(3), state, params)
-        found.append(updates[0])
-    np.testing.assert_allclose(found, [0, -0.001 * 1.9, -0.002 * 2.71], rtol=1e-6)
-    optax_recipe = names["recipe"]
-
-    exec(torch_half, names)
-    assert names["recipe"] == optax_recipe
-    optimizer, scheduler = names["optimizer"], names["scheduler"]
-    for count in range(1005):
-        assert optimizer.param_groups[0]["lr"] == optax_recipe(count)
-        optimizer.step()
-        scheduler.step()
-
-
-def test_the_other_code_runs(
-    names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # it saves a file
-    names["recipe"] = lrsched.warmup(lrsched.cosine_decay(0.1, 900), 100)
-    given = regression()
-    for block in blocks("python")[2:]:
-        names |= given
-        exec(block, names)
-    pyplot.close("all")
-    assert names["halving"](0.1, 50)(50) == 0.05
-    assert isinstance(names["theirs"], torch.optim.lr_scheduler.SequentialLR)
-    assert names["found"].losses.shape == (32, 200)
-    assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
-    assert names["recipe"](500) == names["suggested"]  # the end of a warmup of a twentieth
-
-
-def regression() -> dict[str, Any]:
-    """What the range tests of the README are given."""
+def given() -> Names:
+    """What the code of a page is given, and what each block of it finds as it was."""
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(30, 64, 4)).astype(np.float32)
     targets = (inputs @ np.array([[1.0], [-2.0], [0.5], [3.0]], np.float32))[..., 0]
@@ -92,8 +76,15 @@ def regression() -> dict[str, Any]:
         return loss
 
     return {
+        "jax": jax,
+        "keras": keras,
+        "lrsched": lrsched,
         "lrsched_jax": lrsched_jax,
+        "lrsched_keras": lrsched_keras,
         "lrsched_torch": lrsched_torch,
+        "np": np,
+        "optax": optax,
+        "torch": torch,
         "loss_fn": loss_fn,
         "params": jnp.zeros(4),
         "batches": batches,
@@ -107,25 +98,155 @@ def regression() -> dict[str, Any]:
     }
 
 
-def test_the_console_shows_what_it_shows(names: dict[str, Any]) -> None:
-    attempted = 0
-    for block in blocks("pycon"):
-        session = doctest.DocTestParser().get_doctest(block, names, "README.md", "README.md", 0)
-        failures, attempts = doctest.DocTestRunner().run(session)
-        assert failures == 0
-        attempted += attempts
+def run(page: str, first: int = 0) -> Names:
+    """The names that a page's blocks have made, run one after the other from the `first` on."""
+    setting = given()
+    names: Names = {"schedule": lrsched.warmup(lrsched.cosine_decay(0.1, 900), 100)}
+    for block in [*blocks(page)][first:]:
+        names |= setting
+        match block.language:
+            case "python":
+                exec(compile(block.code, f"{page}:{block.line}", "exec"), names)
+            case "pycon":
+                show(block, page, names)
+            case "sh":
+                command(block, names)
     pyplot.close("all")
-    assert attempted == 14
+    return names
 
 
-def test_the_tables_name_every_schedule_and_nothing_that_is_none() -> None:
-    first_cells = re.findall(r"^\| (`\w+(?: \* \w+)?\(.*?) \|", README, re.MULTILINE)
-    named = {name for cell in first_cells for name in re.findall(r"(?<=`)\w+(?=`)|\w+(?=\()", cell)}
-    assert named >= {name for name in REGISTRY if name in lrsched.__all__}
-    assert named <= set(lrsched.__all__)
+def show(block: Block, page: str, names: Names) -> None:
+    """A console shows what the block shows."""
+    session = doctest.DocTestParser().get_doctest(block.code, names, page, page, block.line)
+    failures, attempts = doctest.DocTestRunner().run(session, clear_globs=False)
+    assert failures == 0
+    assert attempts > 0
+    names |= session.globs
 
 
-def test_the_refusal_that_it_quotes_is_the_real_one() -> None:
-    with pytest.raises(ValueError, match="cyclic") as raised:
-        lrsched.cyclic(0.001, 0.006, up_steps=0)
-    assert f"`{raised.value}`" in README
+def command(block: Block, names: Names) -> None:
+    """The calls of our command succeed; those of pip and make are for the tests of packaging."""
+    sys.modules["train"] = train = ModuleType("train")  # whose `setup` a page defines
+    train.__dict__.update(names)
+    try:
+        for line in block.code.splitlines():
+            program, *arguments = shlex.split(line, comments=True)
+            if program == "lrsched":
+                result = CliRunner().invoke(cli, arguments)
+                assert result.exit_code == 0, (line, result.output)
+    finally:
+        del sys.modules["train"]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # pages save files
+
+
+def test_the_schedule_is_the_same_in_optax_and_in_torch() -> None:
+    optax_half, torch_half = [*blocks("README.md")][:2]
+    names: Names = {"model": torch.nn.Linear(1, 1)}
+    exec(optax_half.code, names)
+    params = jnp.zeros(3)
+    state, found = names["optimizer"].init(params), []
+    for _ in range(3):  # a unit gradient: the first update is the rate, the next the momentum's too
+        updates, state = names["optimizer"].update(jnp.ones(3), state, params)
+        found.append(updates[0])
+    np.testing.assert_allclose(found, [0, -0.001 * 1.9, -0.002 * 2.71], rtol=1e-6)
+    schedule = names["schedule"]
+
+    exec(torch_half.code, names)
+    assert names["schedule"] == schedule
+    optimizer, scheduler = names["optimizer"], names["scheduler"]
+    for count in range(1005):
+        assert optimizer.param_groups[0]["lr"] == schedule(count)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_tasks_of_the_readme_run() -> None:
+    names = run("README.md", first=2)
+    assert names["scheduler"].state_dict() == names["saved"]["scheduler"]
+    assert names["schedule"](500) == names["suggested"]  # the end of a warmup of a twentieth
+
+
+def test_the_page_of_schedules_runs() -> None:
+    assert run("docs/schedules.md")["halving"](0.1, 50)(50) == 0.05
+
+
+def test_the_page_of_training_loops_runs() -> None:
+    names = run("docs/training-loops.md")
+    assert isinstance(names["theirs"], torch.optim.lr_scheduler.SequentialLR)
+    assert names["found"].losses.shape == (32, 200)
+    assert names["configure_optimizers"](names["model"])["lr_scheduler"]["interval"] == "step"
+
+
+def test_the_page_of_range_tests_runs() -> None:
+    names = run("docs/range-tests.md")
+    assert names["schedule"](500) == names["suggested"]
+    assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
+    assert Path("range_test.png").exists()
+
+
+RUN_ABOVE = {"README.md", "docs/schedules.md", "docs/training-loops.md", "docs/range-tests.md"}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if {*blocks(page)} and page not in RUN_ABOVE]
+)
+def test_the_other_pages_run(page: str) -> None:
+    run(page)
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub makes of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def test_relative_links_lead_to_files_and_headings(page: str) -> None:
+    for link in re.findall(r"\]\(([^()\s]+)\)", TEXTS[page]):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            text = FENCE.sub("", target.read_text(encoding="utf-8"))
+            assert anchor in map(slug, re.findall(r"^#+ (.+)$", text, re.MULTILINE)), link
+
+
+@pytest.mark.parametrize("page", sorted({*TEXTS} - {"docs/coming-from.md", "benchmarks/README.md"}))
+def test_public_names_exist(page: str) -> None:
+    for module, name in re.findall(r"\b(lrsched(?:_\w+)?)\.([a-z]\w+)", TEXTS[page]):
+        assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
+
+
+def test_the_readme_lists_every_schedule_and_nothing_else() -> None:
+    section = re.split(r"^## ", TEXTS["README.md"], flags=re.MULTILINE)
+    (table,) = (part for part in section if part.startswith("The schedules"))
+    listed = set(re.findall(r"`@?([a-z]\w+)`", table))
+    assert listed >= SCHEDULES
+    assert listed <= {*lrsched.__all__}
+
+
+def test_the_cross_table_has_every_schedule_and_nothing_else() -> None:
+    text = TEXTS["docs/cross-table.md"]
+    cells = re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
+    cells += re.findall(r"^(?:- |  ).*", text, re.MULTILINE)
+    named = set(re.findall(r"`(\w+)\(", "\n".join(cells)))
+    assert named >= SCHEDULES
+    assert named <= {*lrsched.__all__}
+
+
+def test_the_tree_in_contributing_is_the_tree() -> None:
+    (tree,) = (block.code for block in blocks("CONTRIBUTING.md") if block.language == "text")
+    listed, folder = set(), ""
+    for indent, name in re.findall(r"^( {0,2})(\S+)", tree, re.MULTILINE):
+        folder = folder if indent else name
+        listed.add(f"{folder}{name}" if indent else name)
+    assert all((ROOT / name).exists() for name in listed), listed
+    packages = [ROOT / name for name in ("lrsched", "adapters", "adapters/lrsched_torch")]
+    for path in (path for package in packages for path in package.iterdir()):
+        if path.name not in ("__init__.py", "__pycache__", "py.typed"):
+            assert f"{path.relative_to(ROOT).as_posix()}{'/' * path.is_dir()}" in listed

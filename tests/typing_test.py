@@ -24,6 +24,21 @@ assert_type(linear(1, 0, 10)(3), float)
 linear(jnp.float32(1.0), np.float32(2), np.int64(10))
 linear(torch.tensor(1.0), 0, steps=10)
 lrsched.join([linear(1, 0, 10), 0.5 * linear(1, 0, 10)], [10])
+lrsched.warmup_stable_decay(1.0, 10, lrsched.epochs(5), np.int64(20), shape="1-sqrt")
+cyclic(1, 2, mode=lambda cycle: 1 / (1 + cycle))
+
+
+@lrsched.schedule
+def halving(
+    xp: lrsched.Namespace,
+    count: lrsched.Array,
+    init_value: lrsched.Value,
+    halving_steps: lrsched.Steps,
+) -> lrsched.Array:
+    return init_value * 0.5 ** (count / halving_steps)
+
+
+assert_type(halving(0.1, halving_steps=50), Schedule)
 
 linear("a", 1, 10)  # arg-type
 linear(1, 1, 10.5)  # arg-type
@@ -31,6 +46,11 @@ linear(1, 1)  # call-arg
 cyclic(1, 2, mode=3)  # arg-type
 cyclic(1, 2, gamma=0.9)  # call-arg
 lrsched.warmup(3, 10)  # arg-type
+lrsched.one_cycle(1, 10, anneal="cos")  # arg-type
+lrsched.anneal(1, 0, 10, "sqrt")  # arg-type
+lrsched.warmup_stable_decay(1, 1, 1, 1, shape="cos")  # arg-type
+cyclic(1, 2, mode="triangle")  # arg-type
+halving(0.1, 0.5)  # arg-type
 linear(1, 0, 10)(1).lr  # attr-defined
 """
 

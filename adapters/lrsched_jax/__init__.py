@@ -1,4 +1,10 @@
-"""lrsched schedules in JAX training loops: what a schedule cannot do by itself as a function."""
+"""lrsched in JAX training loops: range tests, sweeps, plateaus and the current learning rate."""
+
+from lrsched._core import import_optional
+
+import_optional("jax", "jax", "lrsched_jax")
+import_optional("optax", "jax", "lrsched_jax")
+
 
 from lrsched_jax._current import current_hyperparameters, current_lr
 from lrsched_jax._plateau import scale_by_plateau_learning_rate

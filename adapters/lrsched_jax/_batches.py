@@ -1,4 +1,4 @@
-"""Where batches come from, and batches stacked on the device."""
+"""Draw batches, and stack them on the device."""
 
 from __future__ import annotations
 
@@ -12,52 +12,59 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched._core import Refusal
+from lrsched_jax._types import Batch, PyTree
 
 
 class Batches:
-    """An iterator over batches that begins anew when they run out, if it can.
+    """An iterator over batches, which is restarted when they run out, if possible.
 
-    What a loader gives is copied where it is NumPy's: it may fill the same arrays again, while
-    JAX, which on a CPU reads them in place, has yet to run the update.
+    NumPy arrays of a loader are copied: the loader may write the next batch into them before JAX,
+    which reads them in place on a CPU, has run the update.
+
+    Args:
+        batches: any iterable.
+        refuse: raises the errors of the caller.
+        keep: the number of batches to keep in `kept`.
 
     Attributes:
-        listed: whether the batches are in a list or tuple.
-        first: the first batch, for its types.
-        kept: the first few, as many as was asked for, once they were taken.
+        is_list: whether the batches are in a list or tuple.
+        first: the first batch; it shows the types of all.
+        kept: the first batches that were drawn, at most `keep`.
     """
 
-    def __init__(self, batches: Iterable[Any], refuse: Refusal, keep: int = 0) -> None:
-        wanted = "an iterable of batches"
+    def __init__(self, batches: Iterable[Batch], refuse: Refusal, keep: int = 0) -> None:
+        expected = "an iterable of batches"
         if isinstance(batches, Mapping):
-            one = f"{wanted} (this is one; put it into a list)"
-            refuse("batches", one, batches, TypeError)
+            hint = "(this is one; put it into a list)"
+            refuse("batches", f"{expected} {hint}", batches, TypeError)
         try:
             self._iterator = iter(batches)
         except TypeError:
-            refuse("batches", wanted, batches, TypeError)
+            refuse("batches", expected, batches, TypeError)
         self._batches = batches
         self.refuse = refuse
-        self.listed = isinstance(batches, (list, tuple))
+        self.is_list = isinstance(batches, (list, tuple))
         self._keep = keep
-        self.kept: list[Any] = []
-        self.first = self._take(True)
-        self._ahead = [self.first]
+        self.kept: list[Batch] = []
+        self.first = self._draw(True)
+        self._drawn = [self.first]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Batch]:
         return self
 
-    def __next__(self) -> Any:
-        return self._ahead.pop() if self._ahead else self._take(False)
+    def __next__(self) -> Batch:
+        return self._drawn.pop() if self._drawn else self._draw(False)
 
-    def _take(self, at_start: bool) -> Any:
+    def _draw(self, is_first: bool) -> Batch:
         try:
             batch = next(self._iterator)
         except StopIteration:
-            if at_start:
+            if is_first:
                 self.refuse("batches", "an iterable of at least one batch", self._batches)
-            self._iterator = iter(self._batches)  # an iterator gives itself, and is still over
+            # An iterator returns itself here, and is still exhausted.
+            self._iterator = iter(self._batches)
             batch = next(self._iterator)
-        if not self.listed:
+        if not self.is_list:
             batch = jax.tree.map(_copied, batch)
         if len(self.kept) < self._keep:
             self.kept.append(batch)
@@ -68,44 +75,40 @@ def _copied(leaf: Any) -> Any:
     return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
-def in_memory(batches: Any, steps: int) -> bool:
-    """Whether the batches of `steps` updates are there already, alike in structure and shapes."""
-    if not isinstance(batches, (list, tuple)):
-        return False
-    shapes = _shapes(batches[0])
-    return all(_shapes(batch) == shapes for batch in batches[:steps])
+def stacked(batches: Any, source: Batches, steps: int) -> tuple[PyTree, int, int]:
+    """Stack the batches of `steps` updates along a new first axis.
 
-
-def stacked(batches: Any, source: Batches, steps: int) -> tuple[Any, int, int]:
-    """The batches of `steps` updates along a new first axis, how many are stacked and available.
-
-    A list is stacked once, however often it is gone through.
+    Returns the stack, the number of batches in it, and the number of updates that they are for.
+    A list shorter than `steps` is stacked once, and used again and again.
     """
-    wanted = min(len(batches), steps) if source.listed else steps
-    taken = list(itertools.islice(source, wanted))
+    number = min(len(batches), steps) if source.is_list else steps
+    drawn = list(itertools.islice(source, number))
     structure, types = _shapes(source.first)
-    leaves = jax.tree.leaves(taken)
-    columns = [leaves[place :: len(types)] for place in range(len(types))]
-    if not _alike(taken, structure, columns, types):
-        for number, batch in enumerate(taken):
+    leaves = jax.tree.leaves(drawn)
+    columns = [leaves[index :: len(types)] for index in range(len(types))]
+    if not _have_types(drawn, structure, columns, types):
+        for index, batch in enumerate(drawn):
             if _shapes(batch) != (structure, types):
-                wanted_shapes = f"of equal shapes with compiled=True, {types} like the first"
-                source.refuse(f"batch {number}", wanted_shapes, _shapes(batch)[1])
+                equal_shapes = f"of equal shapes with compiled=True, {types} like the first"
+                source.refuse(f"batch {index}", equal_shapes, _shapes(batch)[1])
     stack = structure.unflatten(map(_stack, columns))
-    if jax.default_backend() != "cpu":  # where a compiled function reads NumPy's memory in place
+    if jax.default_backend() != "cpu":  # on a CPU a compiled function reads NumPy's memory in place
         stack = jax.device_put(stack)
-    return stack, len(taken), steps if source.listed else len(taken)
+    return stack, len(drawn), steps if source.is_list else len(drawn)
 
 
-def _alike(taken: list[Any], structure: Any, columns: list[list[Any]], types: list[Any]) -> bool:
-    """Whether batches are of one structure and their leaves of these types: all at a time."""
-    each = jax.tree.structure(taken).children()  # type: ignore[attr-defined]
-    return all(x == structure for x in each) and all(
+def _have_types(
+    drawn: list[Batch], structure: Any, columns: list[list[Any]], types: list[Any]
+) -> bool:
+    """Whether all batches have this structure, and the leaves of each column their type."""
+    structures = jax.tree.structure(drawn).children()  # type: ignore[attr-defined]
+    return all(x == structure for x in structures) and all(
         _type(leaf) == kind for kind, column in zip(types, columns, strict=True) for leaf in column
     )
 
 
-def _shapes(batch: Any) -> tuple[Any, list[Any]]:
+def _shapes(batch: Batch) -> tuple[Any, list[Any]]:
+    """The tree structure of a batch, and the dtype and shape of each leaf."""
     leaves, structure = jax.tree.flatten(batch)
     return structure, list(map(_type, leaves))
 
@@ -120,10 +123,10 @@ def _stack(leaves: list[Any]) -> Any:
         return np.stack([np.asarray(leaf) for leaf in leaves])
     if not isinstance(sharding, NamedSharding):
         return jnp.stack(leaves)
-    # Compiled, so that every process of a mesh does the same, each to its part.
+    # Compiled, so that each process of a mesh stacks its own shards.
     spec = PartitionSpec(None, *sharding.spec)  # type: ignore[no-untyped-call]
-    kept = NamedSharding(sharding.mesh, spec)
-    return jax.jit(_stacked, out_shardings=kept)(*leaves)
+    stacked_sharding = NamedSharding(sharding.mesh, spec)
+    return jax.jit(_stacked, out_shardings=stacked_sharding)(*leaves)
 
 
 def _stacked(*leaves: jax.Array) -> jax.Array:
@@ -131,5 +134,5 @@ def _stacked(*leaves: jax.Array) -> jax.Array:
 
 
 def _on_one_cpu(array: jax.Array) -> bool:
-    """Where an array is NumPy's memory already."""
+    """Whether an array is on one CPU device, where NumPy reads its memory."""
     return len(array.devices()) == 1 and all(x.platform == "cpu" for x in array.devices())

@@ -1,4 +1,4 @@
-"""Compiled trainings that are kept from one call to the next."""
+"""Reuse compiled trainings from one call to the next."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from lrsched_jax._model import Loss
-from lrsched_jax._training import Optimizer, Training
+from lrsched_jax._training import Training
+from lrsched_jax._types import Optimizer
 
 
 class FunctionKey:
-    """A function as a key: partials of one function with equal arguments are the same."""
+    """A function as a dictionary key; partials of one function with equal arguments are equal."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         try:
             self._identity = _identity(function)
             hash(self._identity)
-        except TypeError:  # an array is among the arguments
+        except TypeError:  # an argument of a partial is an array
             self._identity = id(function)
 
     def __hash__(self) -> int:
@@ -30,7 +31,7 @@ class FunctionKey:
 
 def _identity(value: Any) -> Any:
     if type(value) is not functools.partial:
-        return type(value), value  # 1, 1.0 and True are equal and not alike
+        return type(value), value  # as 1, 1.0 and True are equal
     keywords = sorted((name, _identity(x)) for name, x in value.keywords.items())
     return _identity(value.func), tuple(map(_identity, value.args)), tuple(keywords)
 
@@ -41,8 +42,8 @@ def _shared(function: FunctionKey, rest: tuple[Any, ...], optimizer: FunctionKey
 
 
 def training_of(loss: Loss, optimizer: Optimizer) -> Training:
-    """The training by these functions, of an earlier test if there was one."""
+    """The training by these functions, reused from an earlier call if there was one."""
     try:
         return _shared(FunctionKey(loss.function), loss[1:], FunctionKey(optimizer))
-    except TypeError:  # an NNX module with something in it that has no hash
+    except TypeError:  # an NNX module contains something that cannot be hashed
         return Training(loss, optimizer)

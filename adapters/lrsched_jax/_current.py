@@ -1,9 +1,9 @@
-"""The learning rate, and other hyperparameters, that the next update by an optax state uses."""
+"""The learning rate and other hyperparameters that the next update of an optax state uses."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, overload
 
 import jax
@@ -11,12 +11,12 @@ import jax.numpy as jnp
 from jax.tree_util import DictKey, keystr, tree_leaves_with_path
 
 from lrsched._core import Refusal, is_traced
+from lrsched_jax._types import OptState, ScheduleFunction
 
-Function = Callable[[Any], Any]
-Node = tuple[tuple[Any, ...], Any]
+Node = tuple[tuple[Any, ...], Any]  # a path in the state, and the node there
 
-# The states of optax whose `count` is what a schedule of the learning rate is called with. By name,
-# as `optax.tree.get` finds them: not all are public, nor in every version.
+# The states of optax whose `count` is the argument of a learning-rate schedule. They are found by
+# the names of their types, as by `optax.tree.get`: not all are public or in every version.
 COUNTING = {
     "ScaleByScheduleState",
     "WrappedScheduleState",
@@ -31,37 +31,41 @@ FUNCTION = "a schedule: a function of the count"
 
 
 @overload
-def current_lr(opt_state: Any, schedule: Function) -> jax.Array: ...
+def current_lr(opt_state: OptState, schedule: ScheduleFunction) -> jax.Array: ...
 @overload
-def current_lr(opt_state: Any, schedule: Mapping[Any, Function]) -> dict[Any, jax.Array]: ...
-def current_lr(opt_state: Any, schedule: Any) -> Any:
-    """The learning rate that the next update uses: the schedule at the count in the state.
+def current_lr(
+    opt_state: OptState, schedule: Mapping[Any, ScheduleFunction]
+) -> dict[Any, jax.Array]: ...
+def current_lr(
+    opt_state: OptState, schedule: ScheduleFunction | Mapping[Any, ScheduleFunction]
+) -> jax.Array | dict[Any, jax.Array]:
+    """The learning rate of the next update: the schedule at the count in the optimizer state.
 
-    The count is that of optax's learning-rate schedules, wherever the state has it: inside chains,
-    masks, partitions, accumulation, injected hyperparameters and any other wrapper. While
-    `optax.MultiSteps` accumulates, the next update is the one that it accumulates for. What else
-    counts, such as Adam's bias correction, is not looked at.
+    The count is that of optax's learning-rate schedules. It is found anywhere in the state: inside
+    chains, masks, partitions, gradient accumulation, injected hyperparameters and any other
+    wrapper. While `optax.MultiSteps` accumulates gradients, the next update is the one for which it
+    accumulates. Other counts, such as that of Adam's bias correction, are ignored.
 
     Args:
-        opt_state: the state of an optax optimizer, or what holds one: a Flax NNX
+        opt_state: the state of an optax optimizer, or an object that contains one: a Flax NNX
             `Optimizer`, a Linen `TrainState`, any pytree. It may be traced.
-        schedule: the schedule that the optimizer was made with, of lrsched, optax or your own. Or a
-            mapping from labels to schedules, for optimizers with several: a label is a key on the
-            way to the count, so a label of `optax.partition`, a name of `optax.named_chain` or that
-            of an injected hyperparameter.
+        schedule: the schedule that the optimizer was made with, of lrsched, optax or your own; or,
+            for an optimizer with several schedules, a mapping from labels to them. A label is a key
+            in the path to the count: a label of `optax.partition`, a name of `optax.named_chain`,
+            or the name of an injected hyperparameter.
 
     Returns:
-        The rate, or a mapping from the labels to theirs. Where several counts are traced, which
-        cannot be refused, the rate is NaN if they differ.
+        The learning rate, or a mapping from the labels to theirs. If several counts are traced,
+        the rate is NaN where they differ, as traced counts cannot be refused.
 
     Raises:
         ValueError: the state has no count of a schedule, or several that differ; the message says
-            where. Then a part of the state, or a mapping, says which is meant.
-        TypeError: `schedule` is no function.
+            where they are. Pass the part of the state that you mean, or a mapping.
+        TypeError: schedule is not a function.
 
-    Elsewhere: `optax.tree.get(state, "count")`, where the state has just one count;
-    `optimizer.param_groups[0]["lr"]` in torch. optax stores no rate, and what its
-    `inject_hyperparams` stores is that of the last update.
+    Elsewhere: `optax.tree.get(state, "count")`, if the state has only one count;
+    `optimizer.param_groups[0]["lr"]` in torch. optax stores no learning rate, except that
+    `inject_hyperparams` stores the one of the last update.
 
     >>> import lrsched, optax
     >>> schedule = lrsched.linear(0.5, 0.0, steps=4)
@@ -88,27 +92,28 @@ def current_lr(opt_state: Any, schedule: Any) -> Any:
     }
 
 
-def current_hyperparameters(opt_state: Any, **schedules: Function) -> dict[str, Any]:
-    """Every hyperparameter of `optax.inject_hyperparams` that the next update uses, by name.
+def current_hyperparameters(opt_state: OptState, **schedules: ScheduleFunction) -> dict[str, Any]:
+    """The hyperparameters of `optax.inject_hyperparams` that the next update uses, by name.
 
-    What such a state stores is right for hyperparameters that are no schedules, changed by hand or
-    not. For schedules it stores the value that the last update used; here they are evaluated at the
-    count that the state has of each.
+    For hyperparameters without a schedule the values stored in the state are right, also after they
+    were changed by hand. For schedules the state stores the value that the last update used; here
+    they are evaluated at their counts in the state.
 
     Args:
-        opt_state: an optax state, or what holds one, as for `current_lr`. It may be traced.
-        schedules: the schedules among the hyperparameters, under the names of the result; for a
-            `StatefulSchedule`, which is called with its state, that.
+        opt_state: the state of an optax optimizer, or an object that contains one, as for
+            `current_lr`. It may be traced.
+        schedules: the schedules among the hyperparameters, by their names in the result. A
+            `StatefulSchedule` is passed as it is, and called with its state.
 
     Returns:
-        The values as the update will use them, by name. A name that several injections in the state
-        have comes after the path to each, `"1/learning_rate"`, as
-        `jax.tree_util.keystr(path, simple=True, separator="/")` writes it.
+        The values that the next update uses, by name. If several injections in the state have the
+        same name, it is preceded by the path of each, as in `"1/learning_rate"`, in the form of
+        `jax.tree_util.keystr(path, simple=True, separator="/")`.
 
     Raises:
-        ValueError: the state has no injected hyperparameters, or other ones of them are schedules
-            than those given.
-        TypeError: a schedule is no function.
+        ValueError: the state has no injected hyperparameters, or the names of schedules are not
+            those of its scheduled hyperparameters.
+        TypeError: a schedule is not a function.
 
     >>> import lrsched, optax
     >>> schedule = lrsched.linear(0.5, 0.0, steps=4)
@@ -126,14 +131,14 @@ def current_hyperparameters(opt_state: Any, **schedules: Function) -> dict[str, 
     nodes = list(_nodes(opt_state, INJECTED))
     if not nodes:
         refuse("opt_state", "a state of optax.inject_hyperparams", opt_state)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     states: dict[str, Any] = {}
     shared = Counter(name for _, node in nodes for name in node.hyperparams)
     for path, node in nodes:
-        place = f"{keystr(path, simple=True, separator='/')}/" if path else ""
+        prefix = f"{keystr(path, simple=True, separator='/')}/" if path else ""
         for name, stored in node.hyperparams.items():
-            key = name if shared[name] == 1 else f"{place}{name}"
-            found[key] = _bare(stored)
+            key = name if shared[name] == 1 else f"{prefix}{name}"
+            values[key] = _array_in(stored)
             if name in node.hyperparams_states:
                 states[key] = node.hyperparams_states[name]
     if schedules.keys() != states.keys():
@@ -142,39 +147,44 @@ def current_hyperparameters(opt_state: Any, **schedules: Function) -> dict[str, 
         if not callable(schedules[key]):
             refuse(key, FUNCTION, schedules[key], TypeError)
         counting = type(state).__name__ in COUNTING
-        rate = schedules[key](jnp.asarray(_bare(state.count)) if counting else state)
-        found[key] = jnp.asarray(rate, jnp.result_type(found[key]))
-    return found
+        value = schedules[key](jnp.asarray(_array_in(state.count)) if counting else state)
+        values[key] = jnp.asarray(value, jnp.result_type(values[key]))
+    return values
 
 
 def _nodes(tree: Any, names: set[str], path: tuple[Any, ...] = ()) -> Iterator[Node]:
-    """The nodes whose type has one of these names, with their paths; those inside others too."""
+    """The nodes whose type has one of these names, with their paths, nested ones included."""
     if type(tree).__name__ in names:
         yield path, tree
 
-    def inner(node: Any) -> bool:
+    def is_nested(node: Any) -> bool:
         return node is not tree and type(node).__name__ in names
 
-    for place, node in tree_leaves_with_path(tree, is_leaf=inner):
-        if inner(node):
-            yield from _nodes(node, names, (*path, *place))
+    for below, node in tree_leaves_with_path(tree, is_leaf=is_nested):
+        if is_nested(node):
+            yield from _nodes(node, names, (*path, *below))
 
 
 def _below(nodes: list[Node], label: Hashable) -> list[Node]:
+    """The nodes whose path contains the label."""
     return [(path, node) for path, node in nodes if DictKey(label) in path]
 
 
-def _rate(opt_state: Any, nodes: list[Node], schedule: Function, name: str, where: str) -> Any:
-    """The schedule at the one count of these nodes."""
+def _rate(
+    opt_state: OptState, nodes: list[Node], schedule: ScheduleFunction, name: str, where: str
+) -> jax.Array:
+    """The schedule at the count of these nodes, which must all have the same."""
     refuse = Refusal("current_lr")
     if not callable(schedule):
         refuse(name, FUNCTION, schedule, TypeError)
-    counts = {f"{keystr(path)}.count": jnp.asarray(_bare(node.count)) for path, node in nodes}
+    counts = {f"{keystr(path)}.count": jnp.asarray(_array_in(node.count)) for path, node in nodes}
     if not counts:
         paths = (keystr(path) for path, _ in tree_leaves_with_path(opt_state))
         known = ", ".join(path for path in paths if "count" in path) or "nothing"
-        wanted = f"a state that counts for a learning-rate schedule{where} (what counts is {known})"
-        refuse("opt_state", wanted, opt_state)
+        expected = (
+            f"a state that counts for a learning-rate schedule{where} (what counts is {known})"
+        )
+        refuse("opt_state", expected, opt_state)
     first, *others = counts.values()
     rate = jnp.asarray(schedule(first))
     if any(map(is_traced, counts.values())):
@@ -182,12 +192,12 @@ def _rate(opt_state: Any, nodes: list[Node], schedule: Function, name: str, wher
             rate = jnp.where(first == other, rate, jnp.nan)
     elif any(jnp.any(first != other) for other in others):
         shown = ", ".join(f"{path} = {count}" for path, count in counts.items())
-        wanted = f"a state whose schedules are at one count{where} (they are at {shown})"
-        refuse("opt_state", wanted, opt_state)
+        expected = f"a state whose schedules are at one count{where} (they are at {shown})"
+        refuse("opt_state", expected, opt_state)
     return rate
 
 
-def _bare(value: Any) -> Any:
-    """An array, also where Flax NNX keeps it in a variable."""
+def _array_in(value: Any) -> Any:
+    """The array itself, or the one in a variable of Flax NNX."""
     (leaf,) = jax.tree.leaves(value)
     return leaf

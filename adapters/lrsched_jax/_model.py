@@ -1,4 +1,4 @@
-"""What is trained, in one form: parameters, other state, and the loss of both."""
+"""Bring models of any kind into one form: parameters, other state, and a loss function."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import jax
 import jax.numpy as jnp
 
 from lrsched._core import Refusal
+from lrsched_jax._types import Batch, Key, PyTree
 
 
 class Loss(NamedTuple):
-    """The user's loss function, and how to call it. Equal ones can share what is compiled.
+    """The user's loss function, and how to call it. Equal ones share compiled code.
 
     Attributes:
-        function: the user's.
+        function: the user's function.
         graph: the static part of an NNX module, or None.
-        has_aux, has_state, has_key: what the function returns and takes besides.
-        refuse: words what is refused, for the function that the user called.
+        has_aux: whether the function returns an aux output.
+        has_state: whether it takes and returns a model state.
+        has_key: whether it takes a random key.
+        refuse: raises the errors of the function that the user called.
     """
 
     function: Callable[..., Any]
@@ -29,9 +32,9 @@ class Loss(NamedTuple):
     has_key: bool
     refuse: Refusal
 
-    def __call__(self, params: Any, state: Any, batch: Any, key: Any) -> tuple[Any, Any]:
-        """The loss in the precision to differentiate it in, with (new state, recorded numbers)."""
-        arguments = [*self.shown(params, state), batch]
+    def __call__(self, params: PyTree, state: PyTree, batch: Batch, key: Key) -> tuple[Any, Any]:
+        """The loss, and (the new state, the numbers to record)."""
+        arguments = [*self.arguments(params, state), batch]
         if self.has_key:
             arguments.append(key)
         loss, state, aux = self._parts(self.function(*arguments), state)
@@ -48,37 +51,37 @@ class Loss(NamedTuple):
         }
         return loss, (state, numbers)
 
-    def shown(self, params: Any, state: Any) -> list[Any]:
-        """What the user's functions take first: the module, or the parameters and the state."""
+    def arguments(self, params: PyTree, state: PyTree) -> list[Any]:
+        """The first arguments of the user's functions: the module, or parameters and state."""
         if self.graph is None:
             return [params, state] if self.has_state else [params]
         from flax import nnx
 
-        return [nnx.merge(self.graph, *_fresh((params, state)))]
+        return [nnx.merge(self.graph, *_with_new_variables((params, state)))]
 
-    def _parts(self, found: Any, state: Any) -> tuple[Any, Any, Any]:
-        """The loss, the new state and the aux output, of what the function returned."""
+    def _parts(self, returned: Any, state: PyTree) -> tuple[Any, Any, Any]:
+        """The loss, the new state and the aux output in the value that the function returned."""
         extra = self.has_state + self.has_aux
-        if isinstance(found, tuple) != (extra > 0) or (extra and len(found) != 1 + extra):
-            self._refuse_result("and nothing else", found, TypeError)
+        if isinstance(returned, tuple) != (extra > 0) or (extra and len(returned) != 1 + extra):
+            self._refuse_result("and nothing else", returned, TypeError)
         if not extra:
-            return found, state, None
-        loss, *rest = found
+            return returned, state, None
+        loss, *rest = returned
         return loss, rest[0] if self.has_state else state, rest[-1] if self.has_aux else None
 
-    def _refuse_result(self, wanted: str, got: Any, error: type[Exception]) -> NoReturn:
+    def _refuse_result(self, expected: str, got: Any, error: type[Exception]) -> NoReturn:
         parts = ["loss", *["new_model_state"] * self.has_state, *["aux"] * self.has_aux]
         result = f"({', '.join(parts)})" if len(parts) > 1 else "a loss"
         self.refuse(
             "loss_fn",
-            f"a function that returns {result} {wanted}",
-            jax.tree.map(lambda x: _Type(x) if isinstance(x, jax.Array) else x, got),
+            f"a function that returns {result} {expected}",
+            jax.tree.map(lambda x: _TypeName(x) if isinstance(x, jax.Array) else x, got),
             error,
         )
 
 
-class _Type:
-    """Shows the type of an array: float32[64]."""
+class _TypeName:
+    """Prints the type of an array: float32[64]."""
 
     def __init__(self, array: jax.Array) -> None:
         self.array = array
@@ -88,28 +91,28 @@ class _Type:
 
 
 class Model(NamedTuple):
-    """Parameters, what changes beside them, and the loss of both."""
+    """A model in parts: its loss function, its parameters, and the state that is not trained."""
 
     loss: Loss
-    params: Any
-    state: Any
+    params: PyTree
+    state: PyTree
 
 
 def model_of(
     loss_fn: Callable[..., Any],
-    params: Any,
-    state: Any,
+    params: PyTree,
+    state: PyTree,
     has_aux: bool,
     has_key: bool,
     refuse: Refusal,
 ) -> Model:
-    """Take a pytree, an NNX module or a Linen `TrainState` apart."""
+    """Split a pytree, an NNX module or a Linen `TrainState` into parameters and state."""
     graph = None
     has_state = state is not None
     if _is_instance(params, "flax.nnx", "Module"):
         if has_state:
             refuse("model_state", "None with an NNX module, which holds its own", state)
-        graph, params, state = _split(_rebuilt(params))
+        graph, params, state = _split(_copied_module(params))
     elif _is_instance(params, "flax.training.train_state", "TrainState"):
         if not has_state and getattr(params, "batch_stats", None) is not None:
             has_state, state = True, params.batch_stats
@@ -119,7 +122,7 @@ def model_of(
 
 
 def _split(module: Any) -> tuple[Any, Any, Any]:
-    """An NNX module as (graph, parameters, the rest), without what it noted down on the way."""
+    """Split an NNX module into (graph, parameters, other state), without its intermediates."""
     from flax import nnx
 
     nnx.pop(module, nnx.Intermediate)
@@ -128,39 +131,39 @@ def _split(module: Any) -> tuple[Any, Any, Any]:
     return graph, params, rest
 
 
-def _rebuilt(module: Any) -> Any:
+def _copied_module(module: Any) -> Any:
     """Another NNX module with the same arrays."""
     from flax import nnx
 
     graph, state = nnx.split(module)
-    return nnx.merge(graph, _fresh(state))
+    return nnx.merge(graph, _with_new_variables(state))
 
 
-def _fresh(tree: Any) -> Any:
-    """The same arrays in new variables: those of the user or of another trace stay as they are."""
+def _with_new_variables(tree: Any) -> Any:
+    """The same arrays in new variables, so that the user's or another trace's do not change."""
     return jax.tree.map(lambda leaf: leaf, tree)
 
 
 def is_initialiser(params: Any) -> bool:
-    """Whether this makes parameters: a function, and not a module or pytree that can be called."""
+    """Whether `params` is a function that makes them, and not a callable module or pytree."""
     return callable(params) and jax.tree_util.all_leaves([params])
 
 
 def _is_instance(value: Any, module: str, name: str) -> bool:
-    """Without importing the module: if nobody has, the value is none of its types."""
+    """`isinstance` without importing the module: if nobody has, the answer is False."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
-def _check_leaves(params: Any, refuse: Refusal) -> None:
+def _check_leaves(params: PyTree, refuse: Refusal) -> None:
     leaves = jax.tree_util.tree_leaves_with_path(params)
     if not leaves:
         refuse("params", "a pytree with at least one array", params)
     for path, leaf in leaves:
-        named = f"params{jax.tree_util.keystr(path)}"
-        known = type(leaf) is float or (
+        name = f"params{jax.tree_util.keystr(path)}"
+        is_real = type(leaf) is float or (
             hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
         )
-        if not known:
-            wanted = "an array of floating-point numbers, for it is differentiated"
-            refuse(named, f"{wanted} (what is not trained goes into model_state)", leaf, TypeError)
+        if not is_real:
+            expected = "an array of floating-point numbers, for it is differentiated"
+            refuse(name, f"{expected} (what is not trained goes into model_state)", leaf, TypeError)

@@ -1,4 +1,4 @@
-"""An optax transformation that takes its learning rate from a plateau."""
+"""An optax transformation that takes its learning rate from an lrsched plateau."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import optax
 
 from lrsched import Plateau, PlateauState
 from lrsched._core import Refusal
+from lrsched_jax._types import PyTree
 
 
 def scale_by_plateau_learning_rate(
@@ -17,21 +18,21 @@ def scale_by_plateau_learning_rate(
 ) -> optax.GradientTransformationExtraArgs:
     """Scale updates by the negative learning rate of a plateau.
 
-    It stands where `optax.scale_by_learning_rate` would, at the end of a chain, and flips the sign
-    as that does. Its `update` takes the metric as `value=`, like optax's contrib one, and observes
-    it before it scales: a metric that runs out of patience already lowers the update that it came
-    with. With `value=None` nothing is observed and the learning rate stays, for metrics that come
-    only now and then. Its state is the `PlateauState`: strong arrays, among them the learning rate
-    of the last update, `value`.
+    It takes the place of `optax.scale_by_learning_rate` at the end of a chain, and flips the sign
+    as that does. Its `update` takes the metric as `value=`, like `optax.contrib.reduce_on_plateau`,
+    and observes it before it scales: a metric that exhausts the patience already lowers the update
+    with which it was passed. With `value=None` nothing is observed and the learning rate stays the
+    same, for metrics that are not computed at every update. The state is a `PlateauState` of arrays
+    without weak types; its `value` is the learning rate of the last update.
 
     Args:
         plateau: an `lrsched.reduce_on_plateau(...)`; its hyperparameters may be traced.
-        flip_sign: False scales by the learning rate as it is. With an `init_value` of 1.0 that
-            follows an optimizer with a learning rate of its own, as in
+        flip_sign: whether to scale by the negative learning rate. Use False, with an `init_value`
+            of 1.0, after an optimizer that has its own learning rate, as in
             `optax.chain(optax.adam(1e-3), optax.contrib.reduce_on_plateau())`.
 
     Raises:
-        TypeError: `plateau` is not a plateau.
+        TypeError: plateau is not a plateau.
 
     >>> from lrsched.plateau import reduce_on_plateau
     >>> plateau = reduce_on_plateau(0.1, decay_rate=0.5, patience=0)
@@ -49,18 +50,18 @@ def scale_by_plateau_learning_rate(
         refuse("plateau", "a reduce_on_plateau", plateau, TypeError)
     sign = -1 if flip_sign else 1
 
-    def init(params: Any) -> PlateauState:
+    def init(params: PyTree) -> PlateauState:
         del params
         return plateau.init(jnp.zeros(()))
 
     def update(
-        updates: Any,
+        updates: PyTree,
         state: PlateauState,
-        params: Any = None,
+        params: PyTree = None,
         *,
         value: Any,
         **extra_args: Any,
-    ) -> tuple[Any, PlateauState]:
+    ) -> tuple[PyTree, PlateauState]:
         del params, extra_args
         if value is not None:
             state = plateau.update(state, value)

@@ -1,4 +1,4 @@
-"""A learning-rate range test over a JAX loss function."""
+"""A learning-rate range test of a JAX loss function."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ import numpy as np
 import optax
 
 from lrsched import Schedule
-from lrsched._core import Real, Refusal, integer, number, optional
+from lrsched._core import Real, Refusal
 from lrsched.range_test import (
     DIVERGENCE,
     PROBE_REPEATS,
     PROBE_STEPS,
-    NoSuggestion,
-    Probe,
     RangeTest,
     default_ramp,
-    orders,
-    search,
 )
-from lrsched_jax._batches import Batches, in_memory
+from lrsched.range_test.options import check_metrics, checked_options
+from lrsched.range_test.progress_bar import ProgressBar
+from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import (
     check_functions,
@@ -33,31 +31,29 @@ from lrsched_jax._checks import (
     is_function,
     rates_array,
 )
-from lrsched_jax._cost import loop_pays
-from lrsched_jax._model import is_initialiser, model_of
-from lrsched_jax._progress import progress_bar
+from lrsched_jax._model import Model, is_initialiser, model_of
 from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
-from lrsched_jax._training import mesh_of
+from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
 REFUSE = Refusal("range_test")
 
 
 def range_test(
     loss_fn: Callable[..., Any],
-    params: Any,
-    batches: Iterable[Any] | Callable[[int], Iterable[Any]],
-    optimizer: Callable[[Any], optax.GradientTransformation] = optax.sgd,
+    params: PyTree | Callable[[Key], PyTree],
+    batches: Iterable[Batch] | Callable[[int], Iterable[Batch]],
+    optimizer: Optimizer = optax.sgd,
     schedule: Schedule | None = None,
     steps: int = 200,
     *,
     has_aux: bool = False,
-    model_state: Any = None,
-    key: Any = None,
+    model_state: PyTree = None,
+    key: Key = None,
     metrics: Callable[..., Mapping[str, Real]] | None = None,
     every: int = 10,
     divergence: float | None = DIVERGENCE,
     look_every: int = 10,
-    compiled: bool | None = None,
+    compiled: bool = False,
     repeats: int = 1,
     vmap: bool | None = None,
     refine: bool = False,
@@ -66,76 +62,79 @@ def range_test(
     progress: bool = True,
     label: str = "JAX",
 ) -> RangeTest:
-    """Train with rising learning rates and record the loss of each update.
+    """Train with rising learning rates, and record the loss of each update.
 
-    The test stops after `steps` updates, at the second loss in a row above `divergence` times the
-    first, at one that is not finite, or when the batches run out. It is pure: nothing that is
-    passed in changes, and nothing is printed.
+    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
+    times the first one, at a loss that is not finite, and when the batches run out. The function is
+    pure: it changes none of its arguments, and prints nothing.
 
     Args:
-        loss_fn: `loss_fn(params, batch) -> loss`, or `loss_fn(model, batch)` for an NNX module. It
-            is differentiated and compiled. `model_state` comes after the parameters if there is
-            one, and a key last: `loss_fn(params, model_state, batch, key)`; the new state and then
-            aux come after the loss: `(loss, new_model_state, aux)`.
-        params: the parameters: any pytree of floating-point arrays, a Flax NNX module (its `Param`s
-            are trained, its batch statistics and random state go along) or a Linen `TrainState`
-            (its `params`; its `batch_stats`, if it has that field, are the `model_state`; its own
-            optimizer is not used). Or a function of a key that makes one of these: repeat r begins
-            with `params(jax.random.key(r))`.
-        batches: the batches, one for each update: any iterable of pytrees of arrays. It begins anew
-            when it runs out; an iterator, which cannot, ends the test as "exhausted". Or a function
-            of the number of a repeat, which gives one.
+        loss_fn: `loss_fn(params, batch)` returns the loss, or `loss_fn(model, batch)` for an NNX
+            module. It is differentiated and compiled. A `model_state` follows the parameters, and a
+            key is the last argument: `loss_fn(params, model_state, batch, key)`. The new state and
+            the aux output follow the loss: `(loss, new_model_state, aux)`.
+        params: the parameters: any pytree of floating-point arrays; a Flax NNX module (its `Param`s
+            are trained, its batch statistics and random state are the model state); or a Linen
+            `TrainState` (its `params` are trained, its `batch_stats`, if any, are the
+            `model_state`, and its optimizer is not used). Or a function of a key that returns one
+            of these: repeat r starts with `params(jax.random.key(r))`.
+        batches: the batches, one for each update: any iterable of pytrees of arrays. It is
+            restarted when it runs out; an iterator, which cannot be restarted, ends the test as
+            "exhausted". Or a function of the repeat number that returns an iterable.
         optimizer: a function from a schedule to a gradient transformation, such as `optax.adam` or
             `lambda schedule: optax.chain(optax.clip(1.0), optax.sgd(0.1 * schedule))`. It is called
-            anew in each update, with a constant schedule of that update's rate.
+            in each update, with a constant schedule of that update's rate.
         schedule: the learning rate of update 0, 1, ...; by default
             `exponential_ramp(1e-7, 10.0, steps - 1)`.
         steps: the number of updates.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
-        model_state: what else changes from update to update, such as batch statistics: a pytree.
-        key: a random key, for dropout: update k of repeat r gets
+        model_state: a pytree of other values that change from update to update, such as batch
+            statistics.
+        key: a random key, for example for dropout: update k of repeat r gets
             `fold_in(fold_in(key, r), k)`.
-        metrics: a function of the parameters (and the model state; or of the module) that returns
-            named numbers, such as a held-out loss. It is called before update 0, `every`, ...
-        every: updates from one call of `metrics` to the next.
-        divergence: a multiple of the first loss, or None to go on whatever the loss.
-        look_every: how many updates may run before their losses are looked at; slow ones are looked
-            at sooner. What ran after the stop is dropped.
-        compiled: False: a loop over the compiled update. True: one `lax.while_loop` over batches
-            that are stacked on the device first, and have to be alike in shape. None: True for
-            small networks on the CPU without convolutions or loops in them, where `batches` is a
-            list or a tuple and there are no `metrics`; else False.
-        repeats: how often the test is run, with other initial parameters, other batches or both: at
-            least one of `params` and `batches` must be a function.
-        vmap: whether repeats run at once, batched by `jax.vmap`; needs `compiled=True`. None: in
-            compiled mode on GPU and TPU.
-        refine: whether a probe follows: trainings at about 7 rates around what the test suggests,
-            each from the first repeat's start for `probe_steps` updates, `probe_repeats` times on
-            different batches of it. A test that suggests nothing has none.
+        metrics: a function of the parameters (and the model state), or of the module, that returns
+            numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
+        every: the number of updates between two calls of `metrics`.
+        divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
+        look_every: the losses are read after this many updates, or earlier if updates are slow.
+            Updates after the stop are dropped.
+        compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
+            batches that are first stacked on the device, and must have equal shapes.
+        repeats: the number of runs of the test, with different initial parameters, different
+            batches or both; more than one needs `params` or `batches` to be a function.
+        vmap: whether repeats run together, batched by `jax.vmap`; it needs `compiled=True`. None
+            does so in compiled mode on GPU and TPU.
+        refine: whether to add a probe, `RangeTest.probe`: trainings at about 7 rates around the
+            suggestion of the test, each from the start of the first repeat for `probe_steps`
+            updates, and `probe_repeats` times on different batches of that repeat. There is no
+            probe if the test suggests nothing.
         probe_steps: the updates of each training of the probe.
         probe_repeats: the trainings at each rate.
-        progress: whether to show a progress bar, if tqdm is installed; not in compiled mode.
-        label: what figures call the test.
+        progress: whether to show a progress bar, if tqdm is installed; none in compiled mode.
+        label: the name of the test in figures.
 
     Returns:
-        The test: the rates as they were used, rounded to JAX's precision, and the raw losses. With
-        repeats, metric "a" of repeat r is "a_r".
+        The test, with the learning rates as they were used, in JAX's precision, and the raw losses.
+        In a repeated test, metric "a" of repeat r is "a_r".
 
     Raises:
-        TypeError, ValueError: an argument is not what it has to be; before anything runs.
+        TypeError, ValueError: an argument is wrong. Nothing has run.
 
     Notes:
-        What is compiled is kept for the last few pairs of `loss_fn` and `optimizer`, and serves
-        every schedule. As with `jax.jit`, what a function reads from outside is read once.
-        On a CPU, after the first run has compiled, compiled mode takes a half to a quarter of the
-        time of a loop that reads each loss where an update takes a tenth of a millisecond, and 4 to
-        8 times as long with convolutions, which XLA does not do well inside a loop. The default
-        is never slower than the loop that reads. For GPU and TPU nothing was measured: try both.
-        Arrays that are sharded over a mesh stay where they are. Several processes need as many
-        batches each.
-        Each batch is an update: accumulate gradients inside `loss_fn`, for those of
-        `optax.MultiSteps` are counted as updates.
+        Compiled code is kept for the last few pairs of `loss_fn` and `optimizer`, and serves every
+        schedule. As with `jax.jit`, values that a function reads from outside are read once.
+
+        `compiled=True` pays for small networks: on a CPU, if an update takes a tenth of a
+        millisecond, the compiled loop takes a quarter to a half of the time, compilation excluded.
+        With convolutions it takes 4 to 8 times as long on a CPU, as XLA has no fast ones inside a
+        loop. On GPU and TPU nothing was measured: try both.
+
+        Arrays that are sharded over a mesh keep their sharding. In a run of several processes, each
+        needs the same number of batches.
+
+        Each batch is an update. Accumulate gradients inside `loss_fn`: the batches that
+        `optax.MultiSteps` accumulates are counted as updates.
 
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
@@ -145,70 +144,76 @@ def range_test(
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
     """
-    steps, every, look_every, repeats, probe_steps, probe_repeats = REFUSE.checked(
-        steps=(integer(1, "updates"), steps),
-        every=(integer(1, "updates"), every),
-        look_every=(integer(1, "updates"), look_every),
-        repeats=(integer(1, "runs"), repeats),
-        probe_steps=(integer(1, "updates"), probe_steps),
-        probe_repeats=(integer(1, "runs"), probe_repeats),
+    steps, every, look_every = checked_options(
+        REFUSE, steps=steps, every=every, look_every=look_every
     )
-    multiple = optional(number("> 1"))
-    divergence = REFUSE.check("divergence", multiple, divergence)
-    check_functions(REFUSE, loss_fn=loss_fn, optimizer=optimizer, metrics=metrics)
+    repeats, probe_steps, probe_repeats = checked_options(
+        REFUSE, repeats=repeats, probe_steps=probe_steps, probe_repeats=probe_repeats
+    )
+    divergence, compiled, vmap, refine = checked_options(
+        REFUSE, divergence=divergence, compiled=compiled, vmap=vmap, refine=refine
+    )
+    check_functions(REFUSE, loss_fn, optimizer)
+    check_metrics(REFUSE, metrics, "a function of the parameters")
     check_repeats(REFUSE, repeats, params, batches)
     check_mode(REFUSE, compiled, vmap, metrics is not None)
     if schedule is None:
         schedule = default_ramp(steps)
     rates = rates_array(REFUSE, "schedule", schedule, steps)
 
-    def starts() -> Iterator[Start]:
-        model = None
+    def start_of(repeat: int, model: Model) -> Start:
+        iterable: Any = batches
+        iterable = iterable(repeat) if is_function(iterable) else iterable
+        repeat_key = None if key is None else jax.random.fold_in(key, repeat)
+        keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
+        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep))
+
+    options = model_state, has_aux, key is not None, REFUSE
+    models = _models(loss_fn, params, repeats, *options)
+    starts = (start_of(repeat, model) for repeat, model in enumerate(models))
+    first = next(starts)
+    plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
+    with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
+        bar.begin(f"{label} range test", steps * repeats)
+        shown = dataclasses.replace(plan, advance=bar.advance)
+        runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)
+    test = _result(runs, repeats > 1, rates, schedule, label)
+    if not refine:
+        return test
+    train = _trainer(plan, first, compiled)
+    return test.with_probe(train, probe_steps, probe_repeats, rates.dtype)
+
+
+def _models(
+    loss_fn: Callable[..., Any], params: PyTree, repeats: int, *options: Any
+) -> Iterator[Model]:
+    """The model of each repeat: the same for all, unless `params` is a function of a key."""
+    if is_initialiser(params):
         for repeat in range(repeats):
-            if model is None or is_initialiser(params):
-                made = params(jax.random.key(repeat)) if is_initialiser(params) else params
-                model = model_of(loss_fn, made, model_state, has_aux, key is not None, REFUSE)
-            given: Any = batches
-            given = given(repeat) if is_function(given) else given
-            its_key = None if key is None else jax.random.fold_in(key, repeat)
-            keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
-            yield Start(model, its_key, given, Batches(given, REFUSE, keep))
-
-    others = starts()
-    first = next(others)
-    training = training_of(first.model.loss, optimizer)
-    plan = Plan(training, rates, look_every, metrics, every)
-    if compiled is None:
-        compiled = _compiled_pays(plan, first)
-    if vmap is None:
-        vmap = jax.default_backend() != "cpu"
-    with progress_bar(progress and not compiled, steps * repeats, label) as advance:
-        watched = dataclasses.replace(plan, advance=advance)
-        if compiled and vmap and repeats > 1:
-            runs = run_vmapped(watched, [first, *others], divergence)
-        else:
-            way = run_compiled if compiled else run_stepwise
-            runs = [way(watched, start, divergence) for start in itertools.chain([first], others)]
-    found = _result(runs, repeats > 1, rates, schedule, label)
-    made = len(runs[0].losses)
-    if not refine or not made:
-        return found
-    return _refined(found, plan, first, compiled, orders(made, probe_steps, probe_repeats))
+            yield model_of(loss_fn, params(jax.random.key(repeat)), *options)
+    else:
+        yield from itertools.repeat(model_of(loss_fn, params, *options), repeats)
 
 
-def _compiled_pays(plan: Plan, start: Start) -> bool:
-    """Whether one loop on the device is surely no slower, and takes no batch in vain."""
-    model = start.model
-    if plan.metrics is not None or not in_memory(start.given, len(plan.rates)):
-        return False
-    if mesh_of((model.params, model.state, start.batches.first)) is not None:
-        return False
-    return loop_pays(plan.outline(start).program)
+def _runs(
+    plan: Plan,
+    starts: Iterable[Start],
+    divergence: float | None,
+    compiled: bool,
+    vmap: bool | None,
+) -> list[Run]:
+    """Run all repeats."""
+    if not compiled:
+        return [run_stepwise(plan, start, divergence) for start in starts]
+    if vmap or (vmap is None and jax.default_backend() != "cpu"):
+        return run_vmapped(plan, list(starts), divergence)
+    return [run_compiled(plan, start, divergence) for start in starts]
 
 
 def _result(
     runs: list[Run], repeated: bool, rates: Any, schedule: Schedule, label: str
 ) -> RangeTest:
+    """The test of these runs, with NaN for the losses after a run stopped."""
     length = max(len(run.losses) for run in runs)
     losses = np.full((len(runs), length), np.nan)
     metrics = {}
@@ -226,28 +231,24 @@ def _result(
     )
 
 
-def _refined(found: RangeTest, plan: Plan, start: Start, compiled: bool, several: Any) -> RangeTest:
-    """The test with a probe around what it suggests, if it suggests anything."""
-    try:
-        suggestion = found.suggest()
-    except NoSuggestion:
-        return found
+def _trainer(
+    plan: Plan, start: Start, compiled: bool
+) -> Callable[[float, list[int]], Sequence[float]]:
+    """A function that trains for the probe: from the start, at a constant rate, on some batches."""
 
-    def train(rate: float, order: list[int]) -> Sequence[float]:
+    def train(rate: float, updates: list[int]) -> Sequence[float]:
         used = plan.rates.dtype.type(rate)
         if compiled:
-            return run_compiled(plan, start, None, used, order).losses
-        constant = np.full(len(order), used)
+            return run_compiled(plan, start, None, used, updates).losses
+        constant = np.full(len(updates), used)
         probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
-        chosen = Batches([start.batches.kept[update] for update in order], REFUSE)
-        again = dataclasses.replace(start, batches=chosen)
-        return run_stepwise(probe, again, None).losses
+        chosen = Batches([start.batches.kept[update] for update in updates], REFUSE)
+        restart = dataclasses.replace(start, batches=chosen)
+        return run_stepwise(probe, restart, None).losses
 
-    rates, losses = search(suggestion, several, train)
-    used = rates.astype(plan.rates.dtype).astype(float)
-    return dataclasses.replace(found, probe=Probe(used, losses))
+    return train
 
 
 def run(given: dict[str, Any]) -> RangeTest:
-    """What the command `lrsched range-test` runs."""
+    """Run the test for the command `lrsched range-test`."""
     return range_test(**given)

@@ -1,4 +1,4 @@
-"""The two ways to run a range test: a loop over compiled updates, and one compiled loop."""
+"""Run a range test: as a loop over compiled updates, or as one compiled loop."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from lrsched.range_test import Recorder, Stopped
 from lrsched_jax._batches import Batches, stacked
 from lrsched_jax._model import Model
 from lrsched_jax._training import Outline, Training
+from lrsched_jax._types import Key, PyTree
 
-LOOK_AFTER = 0.002  # seconds, beside which it takes next to nothing to read a loss
+LOOK_AFTER = 0.002  # seconds between readings of losses; a reading takes almost no time beside it
 
-Rows = list[tuple[int, float]]
+Rows = list[tuple[int, float]]  # (update, value)
 
 
 @dataclass
 class Run:
-    """What was seen: the losses, why it stopped, and rows of (update, value) by name."""
+    """One run of a test: its losses, why it stopped, and its metrics by name."""
 
     losses: list[float]
     stopped: Stopped
@@ -35,24 +36,41 @@ class Run:
 
 @dataclass
 class Start:
-    """Where a run begins: a model, its key, and its batches, also stacked once they were."""
+    """The start of a run.
+
+    Attributes:
+        model: the model.
+        key: the random key of the run, or None.
+        iterable: the batches as they were given.
+        batches: the iterator over them.
+        stack: the stacked batches, once they are needed.
+    """
 
     model: Model
-    key: Any
-    given: Any
+    key: Key
+    iterable: Any
     batches: Batches
-    stack: tuple[Any, int, int] | None = None
+    stack: tuple[PyTree, int, int] | None = None
 
-    def stacked(self, steps: int) -> tuple[Any, int, int]:
-        """The batches on a first axis, how many these are, and for how many updates."""
+    def stacked(self, steps: int) -> tuple[PyTree, int, int]:
+        """The stacked batches, their number, and the number of updates that they are for."""
         if self.stack is None:
-            self.stack = stacked(self.given, self.batches, steps)
+            self.stack = stacked(self.iterable, self.batches, steps)
         return self.stack
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all runs of a test have in common."""
+    """What all runs of a test have in common.
+
+    Attributes:
+        training: the compiled updates.
+        rates: the learning rate of each update.
+        look_every: the number of updates after which their losses are read.
+        metrics: the user's function, or None.
+        every: the number of updates between two calls of `metrics`.
+        advance: called with the number of updates whose losses were read.
+    """
 
     training: Training
     rates: Any
@@ -62,64 +80,68 @@ class Plan:
     advance: Callable[[int], Any] = lambda updates: None
 
     def outline(self, start: Start) -> Outline:
-        """What is known of the updates before they run."""
+        """Trace an update without running it."""
         model, batch = start.model, start.batches.first
         return self.training.outline(model.params, model.state, self.rates[0], start.key, batch)
 
 
 def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
-    """Update after update. Losses stay on the device, and are looked at every few updates."""
-    block, model, key = plan.look_every, start.model, start.key
-    rates = np.resize(plan.rates, (-(-len(plan.rates) // block), block))
-    turns = jax.device_put(list(rates))
-    carry, seen, update = plan.training.begin(
+    """Make one compiled update after the other.
+
+    The losses stay on the device, in a buffer of `look_every` rows, and are read every few updates.
+    """
+    size, model, key = plan.look_every, start.model, start.key
+    rates = np.resize(plan.rates, (-(-len(plan.rates) // size), size))
+    rates_on_device = jax.device_put(list(rates))
+    carry, buffer, update = plan.training.begin(
         model.params, model.state, rates[0], key, start.batches.first
     )
     recorder = Recorder(divergence)
-    numbers: list[Any] = []
+    records: list[Any] = []
     measured: dict[str, Rows] = {}
-    # Processes that looked at different times would stop at different times.
-    in_time = LOOK_AFTER if jax.process_count() == 1 else float("inf")
-    looked = time.perf_counter()
+    # Processes that read the losses at different times would stop at different times.
+    look_after = LOOK_AFTER if jax.process_count() == 1 else float("inf")
+    last_look = time.perf_counter()
     count = -1
     for count, batch in zip(range(len(plan.rates)), start.batches, strict=False):
         if plan.metrics is not None and count % plan.every == 0:
-            found = plan.metrics(*model.loss.shown(carry.params, carry.model_state))
-            for name, value in found.items():
+            numbers = plan.metrics(*model.loss.arguments(carry.params, carry.model_state))
+            for name, value in numbers.items():
                 measured.setdefault(str(name), []).append((count, float(value)))
-        before = seen
-        carry, seen = update(carry, seen, turns[count // block], key, batch)
-        if (count + 1) % block == 0 or time.perf_counter() - looked > in_time:
-            # All but this update, which the device has to do meanwhile.
-            fresh = _unseen(before, len(numbers), count)
-            numbers += fresh
-            plan.advance(len(fresh))
-            if not _take(recorder, numbers):
+        before = buffer
+        carry, buffer = update(carry, buffer, rates_on_device[count // size], key, batch)
+        if (count + 1) % size == 0 or time.perf_counter() - last_look > look_after:
+            # Without this update, which the device makes meanwhile.
+            new = _read(before, len(records), count)
+            records += new
+            plan.advance(len(new))
+            if not _record_new(recorder, records):
                 break
-            looked = time.perf_counter()
+            last_look = time.perf_counter()
     else:
-        numbers += _unseen(seen, len(numbers), count + 1)
-        if _take(recorder, numbers) and count + 1 < len(plan.rates):
+        records += _read(buffer, len(records), count + 1)
+        if _record_new(recorder, records) and count + 1 < len(plan.rates):
             recorder.stopped = "exhausted"
-    return _run(recorder, plan.outline(start).names, numbers, measured)
+    return _run(recorder, plan.outline(start).names, records, measured)
 
 
-def _unseen(seen: Any, since: int, until: int) -> list[Any]:
-    held = np.asarray(seen).tolist()
-    return [held[number % len(held)] for number in range(since, until)]
+def _read(buffer: Any, since: int, until: int) -> list[Any]:
+    """The rows of these updates; update n is in row n modulo the size of the buffer."""
+    rows = np.asarray(buffer).tolist()
+    return [rows[number % len(rows)] for number in range(since, until)]
 
 
-def _take(recorder: Recorder, numbers: list[Any]) -> bool:
-    """Give the recorder the losses that it has not had, and say whether to go on."""
-    fresh = itertools.islice(numbers, len(recorder.losses), None)
-    return all(map(recorder.take, map(operator.itemgetter(0), fresh)))
+def _record_new(recorder: Recorder, records: list[Any]) -> bool:
+    """Record the losses that the recorder does not have yet, and return whether to continue."""
+    new = itertools.islice(records, len(recorder.losses), None)
+    return all(map(recorder.record, map(operator.itemgetter(0), new)))
 
 
-def _run(recorder: Recorder, names: list[str], numbers: Any, measured: dict[str, Rows]) -> Run:
-    """What counts of what was seen: nothing from after the stop."""
+def _run(recorder: Recorder, names: list[str], records: Any, measured: dict[str, Rows]) -> Run:
+    """The run with everything after the stop dropped."""
     end = len(recorder.losses)
     metrics = {
-        name: [(count, row[column]) for count, row in enumerate(numbers[:end])]
+        name: [(count, row[column]) for count, row in enumerate(records[:end])]
         for column, name in enumerate(names, start=1)
     }
     measured = {name: [row for row in rows if row[0] < end] for name, rows in measured.items()}
@@ -133,27 +155,29 @@ def run_compiled(
     rate: float | None = None,
     order: Sequence[int] | None = None,
 ) -> Run:
-    """All updates in one compiled loop; or, by one constant rate, those on batches in an order.
+    """Make all updates in one compiled loop.
 
-    What is given changes no shape, so that nothing is compiled again for it.
+    With `rate` and `order`, make one update for each batch number in `order`, with a constant rate.
+    These arguments change no shape, so nothing is compiled again.
     """
     steps = len(plan.rates)
     stack, size, available = start.stacked(steps)
     model, key = start.model, start.key
     rates = plan.rates if rate is None else np.full_like(plan.rates, rate)
     limit = min(steps if order is None else len(order), available)
-    seen, count = plan.training.loop(None)(
+    records, count = plan.training.loop(None)(
         *(model.params, model.state, key, stack),
         *(_index(steps, size, order), rates, limit, _threshold(divergence)),
     )
-    return _after(seen, count, available < steps, divergence, plan.outline(start).names)
+    names = plan.outline(start).names
+    return _run_of_loop(records, count, available < steps, divergence, names)
 
 
 def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -> list[Run]:
-    """All repeats in one compiled loop, batched by `vmap`; it runs until the last has stopped."""
+    """Run all repeats in one compiled loop, batched by `vmap`, until the last one has stopped."""
     steps = len(plan.rates)
     stacks, sizes, availables = zip(*(start.stacked(steps) for start in starts), strict=True)
-    if len(set(sizes)) > 1:
+    if len(starts) == 1 or len(set(sizes)) > 1:
         return [run_compiled(plan, start, divergence) for start in starts]
     arguments = [
         [start.model.params for start in starts],
@@ -161,37 +185,40 @@ def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -
         [start.key for start in starts],
         list(stacks),
     ]
-    axes = tuple(None if all(x is given[0] for x in given) else 0 for given in arguments)
+    axes = tuple(None if all(x is each[0] for x in each) else 0 for each in arguments)
     batched = [
-        given[0] if axis is None else jax.tree.map(lambda *leaves: jnp.stack(leaves), *given)
-        for given, axis in zip(arguments, axes, strict=True)
+        each[0] if axis is None else jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+        for each, axis in zip(arguments, axes, strict=True)
     ]
     limit = min(steps, min(availables))
-    seen, counts = plan.training.loop(axes)(
+    records, counts = plan.training.loop(axes)(
         *batched, _index(steps, sizes[0]), plan.rates, limit, _threshold(divergence)
     )
     names = plan.outline(starts[0]).names
     return [
-        _after(*of_one, limit < steps, divergence, names)
-        for of_one in zip(np.asarray(seen), np.asarray(counts), strict=True)
+        _run_of_loop(*repeat, limit < steps, divergence, names)
+        for repeat in zip(np.asarray(records), np.asarray(counts), strict=True)
     ]
 
 
-def _after(seen: Any, count: Any, short: bool, divergence: float | None, names: list[str]) -> Run:
-    """The run that a compiled loop made; what exactly counts of it, the recorder says."""
+def _run_of_loop(
+    records: Any, count: Any, is_short: bool, divergence: float | None, names: list[str]
+) -> Run:
+    """The run of a compiled loop; the recorder decides where exactly it stopped."""
     recorder = Recorder(divergence)
-    seen, count = jax.device_get((seen, count))
-    numbers = seen[:count].tolist()
-    if _take(recorder, numbers) and short:
+    records, count = jax.device_get((records, count))
+    rows = records[:count].tolist()
+    if _record_new(recorder, rows) and is_short:
         recorder.stopped = "exhausted"
-    return _run(recorder, names, numbers, {})
+    return _run(recorder, names, rows, {})
 
 
 def _index(steps: int, size: int, order: Sequence[int] | None = None) -> Any:
-    made = np.arange(steps) if order is None else np.resize(order, steps)
-    return (made % size).astype(np.int32)
+    """The position in the stack of each update's batch."""
+    numbers = np.arange(steps) if order is None else np.resize(order, steps)
+    return (numbers % size).astype(np.int32)
 
 
 def _threshold(divergence: float | None) -> float:
-    """A little more than the recorder's: rounded, it must not stop the device before that."""
+    """Slightly more than the recorder's: rounding must not stop the device before the recorder."""
     return float("inf") if divergence is None else divergence * (1 + 2**-20)

@@ -1,4 +1,4 @@
-"""What a sweep found: the losses of many copies, each under a schedule of its own."""
+"""The result of a sweep."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched._plotting import import_optional
+from lrsched._core import import_optional
+from lrsched.range_test.plot import axis_scale, limit_losses
+from lrsched_jax._types import PyTree
 
 Array = npt.NDArray[np.float64]
 
-LABELS = 12  # in a legend
-WIDE = 30.0  # a ratio between losses beyond which a logarithmic axis shows more
+LABELS = 12  # in a legend, at most
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The loss of each update of copies of one model, trained under different schedules.
+    """The losses of copies of one model, trained under different schedules.
 
     Attributes:
         schedules: the schedule of each copy.
-        learning_rates: a row for each copy, of the rate of each update as it was used.
-        losses: the same of the loss of each update before it was applied.
-        metrics: the same of other numbers that the loss function returned, by name.
-        params: the parameters after the last update, along a first axis of copies, if they were
-            asked for; else None.
-        model_state: the same of the model's other state.
+        learning_rates: the learning rate of each update, a row for each copy.
+        losses: the loss before each update, a row for each copy.
+        metrics: other numbers that the loss function returned, by name, a row for each copy.
+        params: with `keep_params`, the parameters after the last update, with a first axis for the
+            copies; else None.
+        model_state: the same for the model state.
     """
 
     schedules: tuple[Schedule, ...]
     learning_rates: Array
     losses: Array
     metrics: Mapping[str, Array] = field(default_factory=dict)
-    params: Any = None
-    model_state: Any = None
+    params: PyTree = None
+    model_state: PyTree = None
 
     def plot(self, ax: Any = None, *, final: bool = False) -> Any:
         """Draw the losses of all copies over the steps with matplotlib, and return the axes.
 
         Args:
-            ax: axes to draw on; new ones if None.
-            final: draw instead the final loss, the mean over the last tenth of the updates, over
-                the highest learning rate of each copy, on a logarithmic axis. Copies whose final
-                loss is not finite are crosses at the top.
+            ax: the axes to draw on; by default new ones.
+            final: whether to draw the final loss (the mean over the last tenth of the updates) over
+                the highest learning rate of each copy instead, with a logarithmic rate axis. Copies
+                whose final loss is not finite are crosses at the top.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed.
         """
         pyplot = import_optional("matplotlib.pyplot", "plot")
         if ax is None:
@@ -70,27 +74,22 @@ class Sweep:
         order = np.argsort(highest)
         finite = order[np.isfinite(losses[order])]
         ax.plot(highest[finite], losses[finite], "o-", markersize=4)
-        lost = highest[~np.isfinite(losses)]
-        if len(lost):
+        diverged = highest[~np.isfinite(losses)]
+        if len(diverged):
             top = ax.get_xaxis_transform()
-            ax.plot(lost, np.ones_like(lost), "xC3", transform=top, clip_on=False)
-        alike = all(schedule.name == "constant" for schedule in self.schedules)
-        label = "learning rate" if alike else "highest learning rate"
-        ax.set(xlabel=label, ylabel="final loss", xscale="log")
-        if len(finite) and 0 < losses[finite].min() * WIDE < losses[finite].max():
-            ax.set(yscale="log")
+            ax.plot(diverged, np.ones_like(diverged), "xC3", transform=top, clip_on=False)
+        constant = all(schedule.name == "constant" for schedule in self.schedules)
+        label = "learning rate" if constant else "highest learning rate"
+        ax.set(xlabel=label, ylabel="final loss", xscale="log", yscale=axis_scale(losses[finite]))
 
 
 def _limit(ax: Any, losses: Array) -> None:
-    """Keep copies that diverge from flattening those that train."""
+    """Limit the loss axis to the copies that train; diverging ones may leave the figure."""
     trained = losses[losses[:, -1] < losses[:, 0]]
-    if not len(trained):
-        return
-    low, start = float(np.nanmin(trained)), float(trained[:, 0].max())
-    if 0 < low * WIDE < start:
-        ax.set(yscale="log", ylim=(low / 1.3, start * 8))
-    elif low < start:
-        ax.set_ylim(low - 0.05 * (start - low), start + 1.5 * (start - low))
+    if len(trained):
+        finite = losses[np.isfinite(losses)]
+        start = float(trained[:, 0].max())
+        limit_losses(ax, float(np.nanmin(trained)), start, float(finite.max()))
 
 
 def _label(schedule: Schedule) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,22 +11,28 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
 from lrsched._core import Refusal
+from lrsched.range_test.recorder import is_high
 from lrsched_jax._model import Loss
-
-Optimizer = Callable[[Any], optax.GradientTransformation]
+from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
 
 class Carry(NamedTuple):
-    """What an update changes."""
+    """The values that an update changes."""
 
-    params: Any
-    optimizer_state: Any
-    model_state: Any
+    params: PyTree
+    optimizer_state: PyTree
+    model_state: PyTree
     count: Any
 
 
 class Outline(NamedTuple):
-    """One update as a program, the types that it leaves, and the names of what is recorded."""
+    """An update that was traced but not run.
+
+    Attributes:
+        program: its jaxpr.
+        after: the shapes and dtypes of the carry after it.
+        names: the names of the numbers that it records besides the loss.
+    """
 
     program: Any
     after: Carry
@@ -37,9 +42,9 @@ class Outline(NamedTuple):
 class Training:
     """The updates of one loss function by one optimizer, compiled when they are first called.
 
-    The optimizer is made anew in each update, of a constant schedule of that update's rate. The
-    rate is an argument of the compiled update, so that it serves every schedule; and the rate that
-    is recorded cannot be another than the one that is used, however the optimizer counts.
+    Each update makes the optimizer again, from a constant schedule of that update's learning rate.
+    The rate is an argument of the compiled update, which therefore serves every schedule. And the
+    recorded rate is always the one that was used, however the optimizer counts.
     """
 
     def __init__(self, loss: Loss, optimizer: Optimizer) -> None:
@@ -50,30 +55,31 @@ class Training:
         self.start = jax.jit(self._start, static_argnums=3)
         self.outlines: dict[Any, Outline] = {}
         self.loops: dict[Any, Any] = {}
-        self.placed: dict[Any, Any] = {}
+        self.sharded_updates: dict[Any, Any] = {}
 
-    def _init(self, params: Any, state: Any, rate: Any) -> Carry:
+    def _init(self, params: PyTree, state: PyTree, rate: Any) -> Carry:
         params, state = jax.tree.map(lambda leaf: jnp.copy(_strong(leaf)), (params, state))
-        return Carry(params, self._made(rate).init(params), state, jnp.int32(0))
+        return Carry(params, self._transformation(rate).init(params), state, jnp.int32(0))
 
-    def _start(self, params: Any, state: Any, rates: Any, width: int) -> tuple[Carry, Any]:
+    def _start(self, params: PyTree, state: PyTree, rates: Any, width: int) -> tuple[Carry, Any]:
         return self._init(params, state, rates[0]), jnp.zeros((len(rates), width), rates.dtype)
 
-    def _made(self, rate: Any) -> optax.GradientTransformationExtraArgs:
-        made = self.optimizer(constant(rate))
-        if not (callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))):
-            self.loss.refuse(
-                "optimizer(schedule)", "an optax.GradientTransformation", made, TypeError
-            )
-        return optax.with_extra_args_support(made)
+    def _transformation(self, rate: Any) -> optax.GradientTransformationExtraArgs:
+        """The optimizer with a constant learning rate."""
+        result = self.optimizer(constant(rate))
+        functions = (getattr(result, name, None) for name in ("init", "update"))
+        if not all(map(callable, functions)):
+            expected = "an optax.GradientTransformation"
+            self.loss.refuse("optimizer(schedule)", expected, result, TypeError)
+        return optax.with_extra_args_support(result)
 
-    def _one(self, carry: Carry, rate: Any, key: Any, batch: Any) -> tuple[Carry, Any, Any]:
-        """One update: what it leaves, the loss before it, and other numbers by name."""
+    def _one(self, carry: Carry, rate: Any, key: Key, batch: Batch) -> tuple[Carry, Any, Any]:
+        """Make one update: the new carry, the loss before it, and other numbers by name."""
         if key is not None:
             key = jax.random.fold_in(key, carry.count)
         calculate = jax.value_and_grad(self.loss.__call__, has_aux=True)
         (loss, (state, numbers)), gradient = calculate(carry.params, carry.model_state, batch, key)
-        updates, optimizer_state = self._made(rate).update(
+        updates, optimizer_state = self._transformation(rate).update(
             gradient,
             carry.optimizer_state,
             carry.params,
@@ -87,52 +93,57 @@ class Training:
         return jax.tree.map(_strong, after), loss, numbers
 
     def _update(
-        self, carry: Carry, seen: Any, rates: Any, key: Any, batch: Any
+        self, carry: Carry, records: Any, rates: Any, key: Key, batch: Batch
     ) -> tuple[Carry, Any]:
-        """One update with the rate of its turn; its loss and numbers go into a row of `seen`."""
-        turn = carry.count % len(rates)
-        carry, loss, numbers = self.one(carry, rates[turn], key, batch)
-        return carry, seen.at[turn].set(_row(loss, numbers, seen.dtype))
+        """Make one update, and write its loss and other numbers into a row of `records`.
 
-    def outline(self, params: Any, state: Any, rate: Any, key: Any, batch: Any) -> Outline:
-        """What is known of the updates before they run.
+        Update n uses rate n and row n, modulo the number of rates.
+        """
+        row = carry.count % len(rates)
+        carry, loss, numbers = self.one(carry, rates[row], key, batch)
+        return carry, records.at[row].set(_record(loss, numbers, records.dtype))
 
-        Whatever is wrong with the user's functions comes out here.
+    def outline(self, params: PyTree, state: PyTree, rate: Any, key: Key, batch: Batch) -> Outline:
+        """Trace an update without running it.
+
+        Errors in the user's functions appear here.
         """
         leaves, structure = jax.tree.flatten((params, state, rate, key, batch))
-        kind = (structure, *map(_kind, leaves))
-        if kind not in self.outlines:
+        types = (structure, *map(_type, leaves))
+        if types not in self.outlines:
             carry = jax.eval_shape(self._init, params, state, rate)
-            program, found = jax.make_jaxpr(self.one, return_shape=True)(carry, rate, key, batch)
-            after, _, numbers = found
-            self.outlines[kind] = Outline(program, after, list(numbers))
-        return self.outlines[kind]
+            program, result = jax.make_jaxpr(self.one, return_shape=True)(carry, rate, key, batch)
+            after, _, numbers = result
+            self.outlines[types] = Outline(program, after, list(numbers))
+        return self.outlines[types]
 
     def begin(
-        self, params: Any, state: Any, rates: Any, key: Any, batch: Any
+        self, params: PyTree, state: PyTree, rates: Any, key: Key, batch: Batch
     ) -> tuple[Carry, Any, Any]:
-        """The carry before the first update, a block to see losses in, and the compiled update.
+        """The carry before the first update, an array for the records, and the compiled update.
 
-        The carry is in buffers of its own, which the update may use again. Under a mesh the update
-        leaves every array where it is, and an optimizer's state is made outside `jit`, where it
-        takes the sharding of the parameters.
+        The carry has its own buffers, which the update reuses. On a mesh the update keeps the
+        sharding of every array; the optimizer state is then made outside `jit`, where it takes the
+        sharding of the parameters.
         """
         outline = self.outline(params, state, rates[0], key, batch)
         width = 1 + len(outline.names)
         mesh = mesh_of((params, state, batch))
-        carry, seen = (self.start if mesh is None else self._start)(params, state, rates, width)
-        carry = settled(carry, outline.after, self.loss.refuse)
+        carry, records = (self.start if mesh is None else self._start)(params, state, rates, width)
+        carry = cast_like(carry, outline.after, self.loss.refuse)
         if mesh is None:
-            return carry, seen, self.update
-        places = _places((carry, seen), mesh)
-        leaves, structure = jax.tree.flatten(places)
-        kind = (tuple(leaves), structure)
-        if kind not in self.placed:
-            self.placed[kind] = jax.jit(self._update, donate_argnums=0, out_shardings=places)
-        return *jax.jit(copied, out_shardings=places)((carry, seen)), self.placed[kind]
+            return carry, records, self.update
+        shardings = _shardings((carry, records), mesh)
+        leaves, structure = jax.tree.flatten(shardings)
+        layout = (tuple(leaves), structure)
+        if layout not in self.sharded_updates:
+            update = jax.jit(self._update, donate_argnums=0, out_shardings=shardings)
+            self.sharded_updates[layout] = update
+        copies = jax.jit(copied, out_shardings=shardings)((carry, records))
+        return *copies, self.sharded_updates[layout]
 
     def loop(self, axes: tuple[int | None, ...] | None) -> Any:
-        """The compiled loop, over repeats along these axes of its first arguments if any."""
+        """The compiled loop; with `axes`, batched by `vmap` over them for its first arguments."""
         if axes not in self.loops:
             run = self._run
             if axes is not None:
@@ -142,86 +153,88 @@ class Training:
 
     def _run(
         self,
-        params: Any,
-        state: Any,
-        key: Any,
-        stack: Any,
+        params: PyTree,
+        state: PyTree,
+        key: Key,
+        stack: PyTree,
         index: Any,
         rates: Any,
         limit: Any,
         divergence: Any,
     ) -> tuple[Any, Any]:
-        """Up to `limit` updates: a row of (loss, numbers) for each, and how many were made.
+        """Make up to `limit` updates; return a row (loss, *numbers) for each, and how many.
 
-        It stops after two losses in a row above `divergence` times the first, and after one that is
-        not finite, like `lrsched.range_test.Recorder`.
+        Update n uses batch `index[n]` of the stack. The loop stops after two losses in a row above
+        `divergence` times the first, and after one that is not finite, as
+        `lrsched.range_test.Recorder` does.
         """
 
-        def batch(count: Any) -> Any:
+        def batch(count: Any) -> Batch:
             return jax.tree.map(lambda leaves: leaves[index[count]], stack)
 
         carry = self._init(params, state, rates[0])
         after, _, numbers = jax.eval_shape(self.one, carry, rates[0], key, batch(0))
-        carry = settled(carry, after, self.loss.refuse)
-        seen = jnp.full((len(rates), 1 + len(numbers)), jnp.nan, rates.dtype)
+        carry = cast_like(carry, after, self.loss.refuse)
+        records = jnp.full((len(rates), 1 + len(numbers)), jnp.nan, rates.dtype)
 
-        def going(loop: Any) -> Any:
+        def continues(loop: Any) -> Any:
             carry, _, _, stopped = loop
             return (carry.count < limit) & ~stopped
 
         def step(loop: Any) -> Any:
-            carry, seen, above, _ = loop
+            carry, records, was_high, _ = loop
             count = carry.count
             carry, loss, numbers = self.one(carry, rates[count], key, batch(count))
-            row = _row(loss, numbers, seen.dtype)
-            seen = seen.at[count].set(row)
-            first = seen[0, 0]
-            now = (first > 0) & (row[0] > divergence * first)
-            return carry, seen, now, (now & above) | ~jnp.isfinite(row[0])
+            record = _record(loss, numbers, records.dtype)
+            records = records.at[count].set(record)
+            high = is_high(record[0], records[0, 0], divergence)
+            return carry, records, high, (high & was_high) | ~jnp.isfinite(record[0])
 
         false = jnp.bool(False)
-        carry, seen, _, _ = jax.lax.while_loop(going, step, (carry, seen, false, false))
-        return seen, carry.count
+        carry, records, _, _ = jax.lax.while_loop(continues, step, (carry, records, false, false))
+        return records, carry.count
 
 
-def _row(loss: Any, numbers: dict[str, Any], dtype: Any) -> Any:
+def _record(loss: Any, numbers: dict[str, Any], dtype: Any) -> Any:
+    """The loss and the other numbers as one array."""
     return jnp.stack([x.astype(dtype) for x in (loss, *numbers.values())])
 
 
-def _kind(leaf: Any) -> Any:
+def _type(leaf: Any) -> Any:
     return (leaf.shape, leaf.dtype) if hasattr(leaf, "dtype") else jnp.result_type(leaf)
 
 
 def _strong(leaf: Any) -> Any:
-    """An array of a type that arithmetic does not change."""
+    """The leaf as an array without a weak type."""
     leaf = jnp.asarray(leaf)
     return jax.lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf
 
 
-def copied(tree: Any) -> Any:
-    """Each array in a buffer of its own, also one that a tree holds twice."""
+def copied(tree: PyTree) -> PyTree:
+    """Copy each array into its own buffer, also one that occurs twice in the tree."""
     return jax.tree.map(jnp.copy, tree)
 
 
-def settled(carry: Carry, after: Carry, refuse: Refusal) -> Carry:
-    """The carry in the types that an update gives it; some optimizers begin in others."""
-    for name, first, later in zip(Carry._fields, carry, after, strict=True):
-        now, then = _types(first), _types(later)
-        if now != then:
-            refuse(name, f"after an update what it was before, {now}", then)
+def cast_like(carry: Carry, after: Carry, refuse: Refusal) -> Carry:
+    """The carry with the dtypes that it has after an update; some optimizers start with others."""
+    for name, before, later in zip(Carry._fields, carry, after, strict=True):
+        old, new = _shapes(before), _shapes(later)
+        if old != new:
+            refuse(name, f"after an update what it was before, {old}", new)
     result: Carry = jax.tree.map(
         lambda x, y: x if x.dtype == y.dtype else x.astype(y.dtype), carry, after
     )
     return result
 
 
-def _types(tree: Any) -> Any:
+def _shapes(tree: PyTree) -> Any:
+    """The tree structure, and the shape of each leaf."""
     leaves, structure = jax.tree.flatten(tree)
     return structure, [leaf.shape for leaf in leaves]
 
 
-def mesh_of(tree: Any) -> Any:
-    """The mesh that arrays are spread over, if any are spread over several devices."""
+def mesh_of(tree: PyTree) -> Any:
+    """The mesh of the first array that is sharded over several devices, or None."""
     for leaf in jax.tree.leaves(tree):
         sharding = getattr(leaf, "sharding", None)
         if isinstance(sharding, NamedSharding) and sharding.num_devices > 1:
@@ -229,12 +242,12 @@ def mesh_of(tree: Any) -> Any:
     return None
 
 
-def _places(tree: Any, mesh: Any) -> Any:
-    """Where each array stays: on every device of the mesh, if it is on one."""
+def _shardings(tree: PyTree, mesh: Any) -> Any:
+    """The sharding of each array; an array on one device is replicated over the mesh."""
 
-    def of(leaf: Any) -> Any:
+    def sharding(leaf: Any) -> Any:
         if leaf.sharding.num_devices == 1:
             return NamedSharding(mesh, PartitionSpec())  # type: ignore[no-untyped-call]
         return leaf.sharding
 
-    return jax.tree.map(of, tree)
+    return jax.tree.map(sharding, tree)

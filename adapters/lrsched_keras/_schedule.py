@@ -1,4 +1,4 @@
-"""A Keras learning-rate schedule around a schedule."""
+"""A Keras learning-rate schedule that wraps an lrsched schedule."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _refuse = Refusal("KerasSchedule")
 
 @keras.saving.register_keras_serializable(package="lrsched")
 class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A `keras.optimizers.schedules.LearningRateSchedule` whose values are the schedule's.
+    """Use a schedule as a `keras.optimizers.schedules.LearningRateSchedule`.
 
-    `optimizer.learning_rate` is `schedule(optimizer.iterations)`, which is what the next update
-    uses, in float32, computed by the backend: JAX, torch, TensorFlow (compiled or not) or NumPy.
-    A `.keras` file holds the recipe; `keras.saving.load_model` needs `lrsched_keras` imported.
+    `optimizer.learning_rate` is `schedule(optimizer.iterations)`, the learning rate of the next
+    update, in float32. The backend computes it: JAX, torch, TensorFlow (compiled or not) or NumPy.
+    A `.keras` file holds the recipe; import `lrsched_keras` before `keras.saving.load_model`.
 
     With `gradient_accumulation_steps`, Keras calls learning-rate schedules with the number of
-    batches, not of updates: `lrsched.stretch` the schedule by as much.
+    batches instead of updates: use `lrsched.stretch` with that factor on the schedule.
 
     Args:
-        schedule: a schedule of plain numbers.
+        schedule: a schedule of plain numbers, with its durations in steps.
 
     Raises:
-        TypeError: it is not a schedule of plain numbers.
-        ValueError: its durations are in other units than steps.
+        TypeError: schedule is not a schedule of plain numbers.
+        ValueError: a duration is not in steps.
 
     >>> import keras, lrsched
     >>> rate = KerasSchedule(lrsched.cosine_decay(0.1, 100))
@@ -43,12 +43,12 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         if not isinstance(schedule, Schedule) or not schedule.is_plain:
             _refuse("schedule", "a schedule of plain numbers", schedule, TypeError)
         if not schedule.is_resolved:
-            schedule(0)  # refuses
+            schedule(0)  # raises
         self.schedule = schedule
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate after `step` updates, a tensor of the backend."""
-        # TensorFlow's variables stay variables until something is done with them.
+        """The learning rate after `step` updates, as a tensor of the backend."""
+        # `stop_gradient` turns a variable of TensorFlow into a tensor.
         count = keras.ops.stop_gradient(keras.ops.convert_to_tensor(step))
         return self.schedule(count)
 
@@ -58,10 +58,10 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> KerasSchedule:
-        """The schedule of `get_config`.
+        """Make the schedule again from the data of `get_config`.
 
         Raises:
-            TypeError, ValueError: it is no such data; see `lrsched.from_dict`.
+            TypeError, ValueError: config is not such data; see `lrsched.from_dict`.
         """
         if not isinstance(config, Mapping) or "schedule" not in config:
             _refuse("config", "a mapping with the key 'schedule'", config, TypeError)

@@ -1,5 +1,10 @@
 """lrsched schedules in torch's optimizers."""
 
+from lrsched._core import import_optional
+
+import_optional("torch", "torch", "lrsched_torch")
+
+
 from lrsched_torch._convert.from_torch import from_torch
 from lrsched_torch._convert.to_torch import to_torch
 from lrsched_torch._range_test.model import range_test_model

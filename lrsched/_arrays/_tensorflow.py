@@ -1,10 +1,13 @@
-"""An array namespace of TensorFlow tensors: as much of the array API standard as schedules use."""
+"""The array namespace of TensorFlow tensors: the part of the standard that schedules use."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from lrsched._arrays.types import Array, Device, DType
 
 _math = tf.math
 abs, ceil, floor, round = _math.abs, _math.ceil, _math.floor, _math.round
@@ -25,33 +28,33 @@ pi, e, inf = np.pi, np.e, np.inf
 _DEFAULTS = {"real floating": tf.float32, "integral": tf.int64}
 
 
-def __array_namespace_info__() -> Any:  # noqa: N807  # the standard's name
+def __array_namespace_info__() -> SimpleNamespace:  # noqa: N807  # the standard's name
     return SimpleNamespace(default_dtypes=lambda: _DEFAULTS)
 
 
-def isdtype(dtype: Any, kind: str) -> bool:
+def isdtype(dtype: DType, kind: str) -> bool:
     return bool(dtype.is_floating if kind == "real floating" else dtype.is_integer)
 
 
-def finfo(dtype: Any) -> Any:
+def finfo(dtype: DType) -> np.finfo[Any]:
     return np.finfo(dtype.as_numpy_dtype)
 
 
-def iinfo(dtype: Any) -> Any:
+def iinfo(dtype: DType) -> np.iinfo[Any]:
     return np.iinfo(dtype.as_numpy_dtype)
 
 
-def asarray(values: Any, dtype: Any = None, device: Any = None) -> Any:
+def asarray(values: Array, dtype: DType = None, device: Device = None) -> Array:
     return tf.cast(values, dtype) if tf.is_tensor(values) else tf.constant(values, dtype)
 
 
-def full(shape: Any, value: Any, dtype: Any = None, device: Any = None) -> Any:
+def full(shape: Sequence[int], value: Array, dtype: DType = None, device: Device = None) -> Array:
     return tf.fill(shape, tf.constant(value, dtype))
 
 
-def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
-    return tf.cast(x, dtype)  # of tensors, which nobody can change
+def astype(x: Array, dtype: DType, *, copy: bool = True) -> Array:
+    return tf.cast(x, dtype)  # tensors are immutable: `copy` makes no difference
 
 
-def sum(x: Any, axis: int, dtype: Any = None) -> Any:
+def sum(x: Array, axis: int, dtype: DType = None) -> Array:
     return tf.reduce_sum(x if dtype is None else tf.cast(x, dtype), axis)

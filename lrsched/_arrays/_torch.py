@@ -9,11 +9,11 @@ from array_api_compat.torch import (  # type: ignore[attr-defined]  # dunders ne
 )
 
 
-# array-api-compat asks `torch.result_type` what a Python number becomes beside a tensor, which
+# array-api-compat calls `torch.result_type` with Python numbers, which
 # torch.compile(fullgraph=True) cannot trace (torch 2.13, array-api-compat 1.16).
-def minimum(x: Any, y: Any, /) -> Any:
+def minimum(x: torch.Tensor, y: Any, /) -> torch.Tensor:
     return torch.clamp(x, max=y)
 
 
-def maximum(x: Any, y: Any, /) -> Any:
+def maximum(x: torch.Tensor, y: Any, /) -> torch.Tensor:
     return torch.clamp(x, min=y)

@@ -13,7 +13,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from lrsched._arrays.scalars import SCALARS, ScalarNamespace
 from lrsched._arrays.types import Array
@@ -33,6 +33,10 @@ _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": 
 MAX_DEPTH = 20  # of nested parentheses in an expression, of which Python's parser takes 200
 
 
+Operand: TypeAlias = Any  # an `Expr`, a number, or another object that the code refers to
+Constants = dict[str, object]
+
+
 class TracingError(Exception):
     """A formula that does with the count what no record can hold, such as a branch on it."""
 
@@ -44,7 +48,7 @@ class Expr:
 
     _serials = itertools.count()
 
-    def __init__(self, form: str, parts: tuple[Any, ...]) -> None:
+    def __init__(self, form: str, parts: tuple[Operand, ...]) -> None:
         self.form = form
         self.parts = parts
         self.serial = next(self._serials)  # no part is made after the whole
@@ -59,7 +63,7 @@ class Expr:
         return Expr("(-{0})", (self,))
 
 
-def _traced_op(form: str, backwards: bool = False) -> Callable[[Any, Any], Expr]:
+def _traced_op(form: str, backwards: bool = False) -> Callable[[Operand, Operand], Expr]:
     return lambda x, y: Expr(form, (y, x) if backwards else (x, y))
 
 
@@ -78,7 +82,7 @@ def defer(function: Callable[..., Any], *args: Array) -> Array:
     return Expr(f"{{0}}({places})", (function, *args))
 
 
-def _lift(name: str, value: Any) -> Any:
+def _lift(name: str, value: Operand) -> Operand:
     """A function of `SCALARS` for unknown numbers too."""
     if name not in _INLINE:
         return functools.partial(defer, value) if callable(value) else value
@@ -89,7 +93,9 @@ def _lift(name: str, value: Any) -> Any:
 TRACING = ScalarNamespace(**{name: _lift(name, value) for name, value in vars(SCALARS).items()})
 
 
-def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any], Any] | None:
+def compiled(
+    body: Callable[..., Array], values: tuple[Operand, ...]
+) -> Callable[[float], float] | None:
     """A formula with these hyperparameters, Python numbers, as a function of the count.
 
     None for one that branches on the count, or is too deep to be recorded.
@@ -104,7 +110,7 @@ def compiled(body: Callable[..., Any], values: tuple[Any, ...]) -> Callable[[Any
     return names["compiled"]  # type: ignore[no-any-return]
 
 
-def _block(result: Any, constants: dict[str, Any], named: dict[int, str], margin: str) -> list[str]:
+def _block(result: Operand, constants: Constants, named: dict[int, str], margin: str) -> list[str]:
     """The lines that return a result. A choice becomes a branch, each side of it a block.
 
     `constants` are the objects that the code names, `named` the variables it has, by serial number.
@@ -121,7 +127,7 @@ def _block(result: Any, constants: dict[str, Any], named: dict[int, str], margin
     ]
 
 
-def _lines(result: Any, constants: dict[str, Any], named: dict[int, str]) -> list[str]:
+def _lines(result: Operand, constants: Constants, named: dict[int, str]) -> list[str]:
     """Assignments of what is used more than once and not named yet; last, the expression."""
     expressions = _unnamed_parts(result, named)
     uses = Counter(
@@ -147,7 +153,7 @@ def _lines(result: Any, constants: dict[str, Any], named: dict[int, str]) -> lis
     return [*lines, _text(result, texts, constants)]
 
 
-def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Expr]:
+def _unnamed_parts(result: Operand, named: dict[int, str]) -> Iterable[Expr]:
     """The expressions that a result is made of, each after its own parts."""
     found: dict[int, Expr] = {}
     unseen = _expressions((result,))
@@ -159,15 +165,15 @@ def _unnamed_parts(result: Any, named: dict[int, str]) -> Iterable[Expr]:
     return [found[serial] for serial in sorted(found)]
 
 
-def _expressions(parts: Iterable[Any]) -> list[Expr]:
+def _expressions(parts: Iterable[Operand]) -> list[Expr]:
     return [part for part in parts if type(part) is Expr]
 
 
-def _text(part: Any, texts: dict[int, str], constants: dict[str, Any]) -> str:
+def _text(part: Operand, texts: dict[int, str], constants: Constants) -> str:
     return texts[part.serial] if type(part) is Expr else _constant(part, constants)
 
 
-def _constant(value: Any, constants: dict[str, Any]) -> str:
+def _constant(value: Operand, constants: Constants) -> str:
     """The text of a number, or the name that the code has for another object."""
     if type(value) in (int, float, bool) and math.isfinite(value):
         text = repr(value)

@@ -12,6 +12,7 @@ from lrsched._core.checks import (
     number,
     optional,
 )
+from lrsched._optional import import_optional
 
 __all__ = [
     "FLAG",
@@ -20,6 +21,7 @@ __all__ = [
     "Refusal",
     "Whole",
     "choice",
+    "import_optional",
     "integer",
     "is_traced",
     "number",

@@ -1,61 +1,67 @@
-"""What a hyperparameter may be, and the one place where a refusal is worded."""
+"""What a hyperparameter may be, and the wording of every refusal."""
 
 import itertools
 import math
 import numbers
 import operator
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from lrsched._arrays.namespace import MAX_COUNT
 
 MAX_VALUE = 1e18  # with growth by 2**64 at most, products stay finite in float32
 
 
-class Real(Protocol):
-    """A Python, NumPy, JAX or torch real number: what arithmetic and `float` accept."""
+if TYPE_CHECKING:
 
-    def __float__(self) -> float: ...
-    def __add__(self, other: Any, /) -> Any: ...
-    def __radd__(self, other: Any, /) -> Any: ...
-    def __sub__(self, other: Any, /) -> Any: ...
-    def __rsub__(self, other: Any, /) -> Any: ...
-    def __mul__(self, other: Any, /) -> Any: ...
-    def __rmul__(self, other: Any, /) -> Any: ...
-    def __truediv__(self, other: Any, /) -> Any: ...
-    def __rtruediv__(self, other: Any, /) -> Any: ...
+    class Real(Protocol):
+        """A Python, NumPy, JAX or torch real number: what arithmetic and `float` accept."""
+
+        def __float__(self) -> float: ...
+        def __add__(self, other: Any, /) -> Any: ...
+        def __radd__(self, other: Any, /) -> Any: ...
+        def __sub__(self, other: Any, /) -> Any: ...
+        def __rsub__(self, other: Any, /) -> Any: ...
+        def __mul__(self, other: Any, /) -> Any: ...
+        def __rmul__(self, other: Any, /) -> Any: ...
+        def __truediv__(self, other: Any, /) -> Any: ...
+        def __rtruediv__(self, other: Any, /) -> Any: ...
+
+    class Whole(Real, Protocol):
+        """A Python, NumPy, JAX or torch integer."""
+
+        def __index__(self) -> int: ...
+
+else:
+    Real, Whole = float, int  # as `help` shows them
 
 
-class Whole(Real, Protocol):
-    """A Python, NumPy, JAX or torch integer."""
-
-    def __index__(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class Kind(NamedTuple):
     """What a hyperparameter may be.
 
-    `convert` returns the value to keep. It raises TypeError for a value of the wrong kind and
-    ValueError for a wrong value, with what was wanted where that is narrower than `expected`. A
-    `traced` kind holds numbers that JAX may trace; the others are static. `unit` says what a number
-    counts: lengths in "steps" are multiplied where a schedule is stretched, and rates "per step"
-    take its root. `schema` is its JSON schema, which says less: what a type, an enumeration and a
-    bound can say. `item_type` is int, float or `Schedule`, where it is one or a sequence of them.
+    Attributes:
+        expected: what it must be, in words, for refusals.
+        convert: returns the value to keep. It raises TypeError for a value of the wrong type and
+            ValueError for a wrong value; a message of these replaces `expected`.
+        traced: whether JAX may trace it. Other hyperparameters are static.
+        unit: what a number counts. `stretch` multiplies lengths in "steps" and takes the root of
+            rates "per step".
+        schema: its JSON schema, which holds types, choices and bounds only.
+        item_type: int, float or `Schedule`, for one or a sequence of them; else None.
     """
 
     expected: str
     convert: Callable[[Any], Any]
     traced: bool = True
     unit: str = ""
-    schema: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = MappingProxyType({})
     item_type: type | None = None
 
 
 class Refusal:
-    """Words every refusal: `cyclic: up_steps must be an integer >= 1 (steps), got 0`."""
+    """Raises errors in one form: `cyclic: up_steps must be an integer >= 1 (steps), got 0`."""
 
     def __init__(self, schedule: str) -> None:
         self.schedule = schedule
@@ -66,7 +72,7 @@ class Refusal:
         raise error(f"{self.schedule}: {parameter} must be {expected}, got {_shown(got)}")
 
     def check(self, parameter: str, kind: Kind, value: Any) -> Any:
-        """The value that a hyperparameter of this kind keeps."""
+        """Convert a value to its kind, or refuse it."""
         try:
             return kind.convert(value)
         except (TypeError, ValueError) as refused:
@@ -75,11 +81,11 @@ class Refusal:
         return self(parameter, expected, value, error)
 
     def checked(self, **values: tuple[Kind, Any]) -> list[Any]:
-        """The values to keep of several hyperparameters, each given with its kind."""
+        """Convert several values, each given as (kind, value)."""
         return [self.check(name, kind, value) for name, (kind, value) in values.items()]
 
     def unresolved(self, parameter: str, value: object, arguments: str) -> NoReturn:
-        """Refuse to calculate with a duration: `resolve` would need these arguments."""
+        """Refuse to compute with a duration that `resolve` must turn into steps first."""
         raise ValueError(
             f"{self.schedule}: {parameter} is {_shown(value)}; "
             f"resolve it with schedule.resolve({arguments})"
@@ -92,7 +98,7 @@ def _shown(value: object) -> str:
 
 
 def is_traced(value: Any) -> bool:
-    """Whether a number's value is not to be had: a JAX tracer, or a tensor under autograd."""
+    """Whether a number has no known value: a JAX tracer, or a torch tensor that needs gradients."""
     jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
     if jax is not None and isinstance(value, jax.core.Tracer):
         return True
@@ -100,7 +106,7 @@ def is_traced(value: Any) -> bool:
 
 
 def _number(value: Any, integer: bool) -> Any:
-    """A Python number from any library's; what is traced stays as it is."""
+    """A number of any library as a Python number; traced ones stay as they are."""
     if type(value) is int or (type(value) is float and not integer):
         return value
     if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
@@ -126,7 +132,7 @@ _COMPARISONS = {
 
 
 class _Bounds:
-    """Bounds written as they are read, such as (">= 0", "< 1")."""
+    """Bounds of a number, written as in a refusal: (">= 0", "< 1")."""
 
     def __init__(self, bounds: tuple[str, ...]) -> None:
         self.text = " and ".join(bounds)
@@ -202,7 +208,7 @@ def integer(least: int, unit: str) -> Kind:
 
 
 def sequence(expected: str, item: Kind, in_order: Callable[[Any, Any], bool] | None = None) -> Kind:
-    """A sequence of one kind, kept as a tuple; neighbouring Python numbers must be `in_order`."""
+    """A sequence of one kind, kept as a tuple. Neighbouring Python numbers must be `in_order`."""
 
     def convert(values: Any) -> Any:
         if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
@@ -230,6 +236,17 @@ def choice(*options: str) -> Kind:
 
     expected = " or ".join(map(repr, options))
     return Kind(expected, convert, traced=False, schema={"enum": list(options)})
+
+
+def choice_or_function(options: Sequence[str], function: str) -> Kind:
+    """One of a few names, or a function."""
+    name = choice(*options)
+
+    def convert(value: Any) -> Any:
+        return value if callable(value) else name.convert(value)
+
+    expected = f"{', '.join(map(repr, options))} or {function}"
+    return Kind(expected, convert, traced=False, schema=name.schema)
 
 
 def optional(kind: Kind) -> Kind:

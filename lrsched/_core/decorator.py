@@ -1,16 +1,17 @@
-"""`@schedule`, which makes a schedule of a formula."""
+"""`@schedule`, which turns a formula into a schedule."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Concatenate, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from lrsched._core.checks import Kind, sequence
-from lrsched._core.definition import REGISTRY, Check, Definition
+from lrsched._core.definition import RECIPES, REGISTRY, Check, Definition, plain_signature
 from lrsched._core.schedule import Schedule
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @overload
@@ -20,15 +21,26 @@ def schedule(
     *, check: Check
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], Callable[P, Schedule]]: ...
 def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
-    """Make a formula a schedule: a factory with the formula's signature less `xp` and `count`.
+    """Turn a formula into a factory of schedules.
 
-    The body is a pure function of the array namespace, the count (0 or more) and the
-    hyperparameters, each annotated with its kind. It runs on Python numbers and on arrays of any
-    library, so it uses functions of the array API standard from `xp`, and no branch on a number.
+    The factory has the formula's signature without `xp` and `count`. The formula, `body(xp, count,
+    ...)`, is a pure function of the array namespace `xp`, the count of updates made so far (0 or
+    more) and the hyperparameters, each annotated with its kind (`lrsched.Value`, `lrsched.Steps`,
+    ...). It runs on Python numbers and on arrays of any library, so it uses functions of the array
+    API standard from `xp`, and no branch on a number.
 
-    `check(refuse, params)` looks at hyperparameters together and calls
-    `refuse(parameter, wanted, got)` to refuse them. Steps written in other units are resolved
-    before the check and the body see them.
+    The factory checks hyperparameters by their kinds. Every number must be finite and at most 1e18
+    in magnitude, every number of steps at most 2**31 - 1.
+
+    Args:
+        body: the formula.
+        check: called as `check(refuse, params)` to check hyperparameters together. It calls
+            `refuse(parameter, wanted, got)` to refuse them. Durations in other units than steps are
+            resolved before `check` and `body` see them.
+
+    Raises:
+        TypeError: a hyperparameter is not annotated with a kind.
+        ValueError: another module has a schedule of this name.
 
     >>> import lrsched
     >>> @lrsched.schedule
@@ -45,9 +57,9 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
 
 
 def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Schedule]:
-    definition = Definition(body, check)
+    definition = Definition(body, check, Schedule)
     known = REGISTRY.get(definition.name)
-    # The same place may define it again (a notebook's cell); another place may not.
+    # The same module may define a name again (a notebook's cell); another module may not.
     if known is not None and known.body.__module__ != body.__module__:
         raise ValueError(
             f"@schedule: the name {definition.name} is taken by {known.body.__module__}"
@@ -57,15 +69,27 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
     def factory(*args: Any, **kwargs: Any) -> Schedule:
         return Schedule(definition, definition.bind(*args, **kwargs))
 
-    signature = definition.signature.replace(return_annotation=Schedule)
-    parameters = signature.parameters.values()
-    factory.__signature__ = signature  # type: ignore[attr-defined]  # before `__wrapped__`'s
+    parameters = definition.signature.parameters.values()
+    # Without it, `inspect.signature` would show that of the body.
+    factory.__signature__ = definition.signature  # type: ignore[attr-defined]
     factory.__annotations__ = {each.name: each.annotation for each in parameters}
     factory.__annotations__["return"] = Schedule
     factory._definition = definition  # type: ignore[attr-defined]
     definition.factory = factory
     REGISTRY[definition.name] = definition
     return factory
+
+
+def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
+    """Register a function that composes schedules, so that configs can name it."""
+    RECIPES[function.__name__] = function
+    return function
+
+
+def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, whose annotations `help` shows without the kinds in them."""
+    function.__signature__ = plain_signature(function)  # type: ignore[attr-defined]
+    return function
 
 
 def _inner(value: Any) -> Any:

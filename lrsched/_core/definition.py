@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import operator
-import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
 
-from lrsched._core.checks import Kind, Real, Refusal, Whole
+from lrsched._core.checks import Kind, Refusal
 from lrsched._core.durations import durations_in
 
 Check = Callable[[Refusal, dict[str, Any]], None]
@@ -19,28 +16,37 @@ Check = Callable[[Refusal, dict[str, Any]], None]
 class Definition:
     """A schedule's formula with its name and the kinds of its hyperparameters."""
 
+    body: Callable[..., Any]
+    name: str
+    check: Check | None
+    refuse: Refusal
+    signature: inspect.Signature
+    parameters: tuple[str, ...]
+    kinds: dict[str, Kind]
+    traced: frozenset[str]  # the parameters that JAX may trace
+    is_own: bool  # whether the formula is the library's: others may branch, and are not compiled
     factory: Callable[..., Any]  # set by `@schedule`: makes a schedule of this definition
 
-    def __init__(self, body: Callable[..., Any], check: Check | None) -> None:
+    def __init__(
+        self, body: Callable[..., Any], check: Check | None, result: type | None = None
+    ) -> None:
+        hints = _hints(body)
+        parameters = list(inspect.signature(body).parameters.values())[2:]  # without xp and count
         self.body = body
         self.name = body.__name__
         self.check = check
         self.refuse = Refusal(self.name)
-        parameters = list(inspect.signature(body).parameters.values())[2:]  # without xp and count
-        self.parameters = tuple(parameter.name for parameter in parameters)
-        self.kinds = kinds_of(body, self.parameters)
-        hints = typing.get_type_hints(body)
-        self.signature = inspect.Signature(
-            [each.replace(annotation=_plain_type(hints[each.name])) for each in parameters]
-        )
+        self.parameters = tuple(each.name for each in parameters)
+        self.kinds = {name: _kind_of(self.name, name, hints.get(name)) for name in self.parameters}
+        self.signature = _plain(parameters, hints, result)
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
-        # Only the library's own formulas are compiled: others may branch on the count.
         self.is_own = str(body.__module__).startswith("lrsched.")
 
     def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The hyperparameters of a call of the factory, checked, in the order of the signature.
 
-        What only numbers of steps can tell is checked when durations are resolved.
+        The check of hyperparameters together is postponed where one of them is a duration, until it
+        is resolved.
         """
         try:
             bound = self.signature.bind(*args, **kwargs)
@@ -57,31 +63,50 @@ class Definition:
         return tuple(params.values())
 
 
-def kinds_of(body: Callable[..., Any], parameters: Iterable[str]) -> dict[str, Kind]:
-    """The kind of each hyperparameter, from its annotation."""
-    hints = typing.get_type_hints(body, include_extras=True)
-    kinds = {}
-    for name in parameters:
-        kind = getattr(hints.get(name), "__metadata__", (None,))[0]
-        if not isinstance(kind, Kind):
-            raise TypeError(
-                f"@schedule: {body.__name__} must annotate {name} with a kind of hyperparameter "
-                "(lrsched.Value, lrsched.Steps, ...)"
-            )
-        kinds[name] = kind
-    return kinds
+def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
+    """The kind of each parameter of a function, from its annotation."""
+    hints = _hints(function)
+    names = inspect.signature(function).parameters
+    return {name: _kind_of(function.__name__, name, hints.get(name)) for name in names}
+
+
+def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The annotations of a function, evaluated where they are text."""
+    hints: dict[str, Any] = function.__annotations__
+    if any(isinstance(hint, str) for hint in hints.values()):
+        hints = typing.get_type_hints(function, include_extras=True)
+    return hints
+
+
+def _kind_of(function: str, parameter: str, hint: Any) -> Kind:
+    kind = getattr(hint, "__metadata__", (None,))[0]
+    if not isinstance(kind, Kind):
+        raise TypeError(
+            f"@schedule: {function} must annotate {parameter} with a kind of hyperparameter "
+            "(lrsched.Value, lrsched.Steps, ...)"
+        )
+    return kind
+
+
+def plain_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A function's signature without the kinds of its annotations, for `help`."""
+    hints = _hints(function)
+    signature = inspect.signature(function)
+    return _plain(signature.parameters.values(), hints, hints.get("return"))
+
+
+def _plain(
+    parameters: Iterable[inspect.Parameter], hints: Mapping[str, Any], result: Any
+) -> inspect.Signature:
+    plain = [each.replace(annotation=_plain_type(hints[each.name])) for each in parameters]
+    return inspect.Signature(plain, return_annotation=result)
 
 
 def _plain_type(hint: Any) -> Any:
-    """A type as `help` shows it: int and float for the numbers of any library."""
-    if hint in (Real, Whole):
-        return float if hint is Real else int
-    if isinstance(hint, types.UnionType):
-        return functools.reduce(operator.or_, map(_plain_type, typing.get_args(hint)))
-    if typing.get_origin(hint) is Sequence:
-        (item,) = typing.get_args(hint)
-        return Sequence[_plain_type(item)]  # type: ignore[misc]  # made at run time
-    return hint
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
 
 
 REGISTRY: dict[str, Definition] = {}
+
+# The functions that compose schedules of the registry, by name.
+RECIPES: dict[str, Callable[..., Any]] = {}

@@ -1,4 +1,4 @@
-"""`Duration`: a length of time in other units than steps, as a value."""
+"""`Duration`: a length of time in units other than steps, as a value."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lrsched._core.pytree import when_jax_is_imported
 
 
 class Unit(NamedTuple):
-    """A unit of time: the function that makes amounts of it, and how they become steps."""
+    """A unit of time: the factory of amounts in it, and how an amount becomes steps."""
 
     factory: str
-    argument: str  # of `Schedule.resolve`: the size of the unit
-    kind: Kind  # of that argument
-    steps: Callable[[Any, Any], Any]  # of an amount and that argument
+    argument: str  # the argument of `Schedule.resolve` that gives the size of the unit
+    kind: Kind  # the kind of that argument
+    steps: Callable[[Any, Any], Any]  # from an amount and that argument to steps
 
 
 _size = number(">= 1e-18")
@@ -31,17 +31,20 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Duration:
-    """A length of time that is not known in steps yet: a sum of amounts, each with its unit.
+    """A length of time that is not yet known in steps: a sum of amounts, each with its unit.
 
     Made by `run_fraction`, `epochs`, `examples` and `tokens`, and by adding and subtracting these
     and numbers of steps. `Schedule.resolve` turns it into steps.
+
+    >>> run_fraction(1.0) - 500
+    run_fraction(1.0) - 500
     """
 
-    # Each amount is kept, and rounded, by itself; numbers of steps are one number.
+    # Each amount is kept and rounded by itself. Plain numbers of steps are added up in `steps`.
     terms: tuple[tuple[int | float, str], ...]
     steps: int | float = 0
 
-    __array_ufunc__ = None  # numpy.int64(500) + duration is for `__radd__`
+    __array_ufunc__ = None  # `numpy.int64(500) + duration` must call `__radd__`
 
     def __add__(self, other: Any) -> Duration:
         added = _duration(other)
@@ -63,7 +66,7 @@ class Duration:
 
     def __repr__(self) -> str:
         parts = [(amount, f"{UNITS[unit].factory}({abs(amount)!r})") for amount, unit in self.terms]
-        if parts[0][0] < 0:  # 500 - run_fraction(0.1)
+        if parts[0][0] < 0:  # as in 500 - run_fraction(0.1)
             text = repr(self.steps)
         else:
             text = parts.pop(0)[1]
@@ -71,7 +74,18 @@ class Duration:
         return text + "".join(f" {'-' if amount < 0 else '+'} {part}" for amount, part in parts)
 
     def resolved(self, sizes: Mapping[str, Any], whole: bool) -> Any:
-        """Its steps, or what is left of it where `sizes` has no steps for some of its units."""
+        """The duration in steps; a shorter duration if `sizes` lacks some of its units.
+
+        Args:
+            sizes: the size of each known unit, by its name: "run" the steps of the run, "epochs"
+                the steps of an epoch, "examples" and "tokens" the number of them in a step.
+            whole: whether to round each amount to a whole number of steps, half to even.
+
+        >>> (epochs(3) - 5).resolved({"epochs": 10.26}, whole=True)
+        26
+        >>> (epochs(3) - tokens(5)).resolved({"epochs": 10}, whole=True)
+        30 - tokens(5)
+        """
         steps, left = self.steps, []
         for size, unit in self.terms:
             if unit in sizes:
@@ -82,13 +96,17 @@ class Duration:
         return Duration(tuple(left), steps or 0) if left else steps
 
     def to_dict(self) -> dict[str, Any]:
-        """The duration as plain data: {"duration": {"run": 0.1}}, or a list of such terms."""
+        """The duration as plain data: {"duration": {"run": 0.1}}, or a list of such terms.
+
+        >>> run_fraction(0.1).to_dict()
+        {'duration': {'run': 0.1}}
+        """
         terms = [{unit: size} for size, unit in self.terms]
         terms += [{"steps": self.steps}] if self.steps else []
         return {"duration": terms[0] if len(terms) == 1 else terms}
 
     if TYPE_CHECKING:
-        # To type checkers it is the number of steps that it stands for, and fits where one does.
+        # To type checkers a duration is a number of steps, so it fits where a number does.
         def __float__(self) -> float: ...
         def __index__(self) -> int: ...
         def __mul__(self, other: Any, /) -> Any: ...
@@ -100,21 +118,23 @@ class Duration:
 def run_fraction(fraction: SupportsFloat) -> Duration:
     """A fraction of the whole run: `fraction * total_steps` steps.
 
-    It stands where a schedule takes steps, and becomes steps in
-    `schedule.resolve(total_steps=...)`, rounded to a whole number, half to even, where the schedule
-    wants an integer. Durations of all units can be added and subtracted, with each other and with
-    numbers of steps; each term is rounded by itself, so a warmup of `run_fraction(0.1)` and a decay
-    of `run_fraction(1.0) - run_fraction(0.1)` always make up the run exactly (`run_fraction(0.9)`
-    may miss it by one).
+    It can be given wherever a schedule takes steps. `schedule.resolve(total_steps=...)` turns it
+    into steps, rounded to a whole number, half to even, where the schedule wants an integer.
+
+    Durations of all units can be added and subtracted, with each other and with numbers of steps.
+    Each term is rounded by itself, so a warmup of `run_fraction(0.1)` and a decay of
+    `run_fraction(1.0) - run_fraction(0.1)` always add up to the run exactly (`run_fraction(0.9)`
+    may miss it by a step).
 
     Args:
-        fraction: 0 or more; 1 is the whole run.
+        fraction: the fraction of the run, 0 or more; 1 is the whole run.
 
     Raises:
-        TypeError, ValueError: `fraction` is not a finite Python number >= 0.
+        TypeError: `fraction` is not a Python number.
+        ValueError: `fraction` is not finite, or < 0.
 
-    Elsewhere: Composer's "0.1dur", big_vision's `warmup_percent`; levanter's `warmup=0.1`, where a
-    number of steps and a fraction are told apart by their size.
+    Elsewhere: Composer's "0.1dur", big_vision's `warmup_percent`; levanter's `warmup=0.1`, where
+    the size of the number tells a fraction from a number of steps.
 
     >>> from lrsched import cosine_decay, warmup
     >>> recipe = warmup(cosine_decay(0.1, run_fraction(1.0) - run_fraction(0.1)), run_fraction(0.1))
@@ -125,13 +145,16 @@ def run_fraction(fraction: SupportsFloat) -> Duration:
 
 
 def epochs(number: SupportsFloat) -> Duration:
-    """A number of epochs: `number * steps_per_epoch` steps; else as `run_fraction`.
+    """A number of epochs: `number * steps_per_epoch` steps; rounding and sums as in `run_fraction`.
+
+    `schedule.resolve(steps_per_epoch=...)` turns it into steps.
 
     Args:
-        number: 0 or more.
+        number: the number of epochs, 0 or more; it need not be whole.
 
     Raises:
-        TypeError, ValueError: `number` is not a finite Python number >= 0.
+        TypeError: `number` is not a Python number.
+        ValueError: `number` is not finite, or < 0.
 
     Elsewhere: Composer's "10ep", big_vision's `warmup_epochs`. `from_epochs` reads a whole recipe
     whose plain integers are epochs.
@@ -146,11 +169,14 @@ def epochs(number: SupportsFloat) -> Duration:
 def examples(number: SupportsFloat) -> Duration:
     """A number of training examples: `number / batch_size` steps; else as `run_fraction`.
 
+    `schedule.resolve(batch_size=...)` turns it into steps.
+
     Args:
-        number: 0 or more.
+        number: the number of examples, 0 or more.
 
     Raises:
-        TypeError, ValueError: `number` is not a finite Python number >= 0.
+        TypeError: `number` is not a Python number.
+        ValueError: `number` is not finite, or < 0.
 
     Elsewhere: Composer's "50000sp" (samples), big_vision's `warmup_examples`, Megatron's
     `--lr-warmup-samples`.
@@ -165,11 +191,14 @@ def examples(number: SupportsFloat) -> Duration:
 def tokens(number: SupportsFloat) -> Duration:
     """A number of training tokens: `number / tokens_per_step` steps; else as `run_fraction`.
 
+    `schedule.resolve(tokens_per_step=...)` turns it into steps.
+
     Args:
-        number: 0 or more.
+        number: the number of tokens, 0 or more.
 
     Raises:
-        TypeError, ValueError: `number` is not a finite Python number >= 0.
+        TypeError: `number` is not a Python number.
+        ValueError: `number` is not finite, or < 0.
 
     Elsewhere: Composer's "2000000000tok", Megatron-DeepSpeed's `--lr-decay-tokens`.
 
@@ -189,7 +218,7 @@ DURATION_FACTORIES: Mapping[str, Callable[..., Duration]] = {
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """The durations that a hyperparameter is or, as a tuple, holds; not those inside schedules."""
+    """The durations in a hyperparameter or in its tuple; not those inside nested schedules."""
     if isinstance(value, Duration):
         yield value
     elif type(value) is tuple:
@@ -197,7 +226,7 @@ def durations_in(value: Any) -> Iterator[Duration]:
             yield from durations_in(item)
 
 
-def known_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
+def unit_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes of units, by unit, from the arguments of `Schedule.resolve` that are not None."""
     sizes = {}
     for name, unit in UNITS.items():
@@ -212,7 +241,7 @@ def known_sizes(refuse: Refusal, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _duration(value: Any) -> Duration | None:
-    """A duration or a number of steps as a duration, None for what is neither."""
+    """A duration from a duration or a number of steps; None for anything else."""
     if isinstance(value, Duration):
         return value
     if not hasattr(value, "__float__"):

@@ -1,7 +1,6 @@
 """The kinds of hyperparameter: each as a `Kind`, and as the annotation of a parameter."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from lrsched._core.checks import FLAG, Kind, Real, Whole, integer, number, optional, sequence
@@ -9,7 +8,7 @@ from lrsched._core.durations import Duration
 
 
 def or_duration(kind: Kind) -> Kind:
-    """A kind of number of steps that may also be a `Duration`, to be resolved into steps later."""
+    """A number of steps, or a `Duration` that `Schedule.resolve` turns into one."""
 
     def convert(value: Any) -> Any:
         if not isinstance(value, Duration):
@@ -19,7 +18,7 @@ def or_duration(kind: Kind) -> Kind:
         return value
 
     schema = {"anyOf": [kind.schema, {"$ref": "#/$defs/duration"}]}
-    return replace(kind, convert=convert, schema=schema)
+    return kind._replace(convert=convert, schema=schema)
 
 
 SMALLEST_POSITIVE = ">= 1e-18"

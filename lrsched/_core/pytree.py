@@ -1,21 +1,21 @@
-"""Types as JAX pytrees, without importing JAX.
+"""Register types as JAX pytrees, without importing JAX.
 
-JAX must know a type before a value of it can be an argument of `jax.jit`. `when_jax_is_imported`
-registers a type at once where JAX is loaded, and otherwise at the end of the import of JAX: a
-finder on `sys.meta_path` gives that import a loader of its own, which delegates to JAX's and
-registers what is waiting. A finder in front of it may keep it from seeing the import; therefore
-`register_waiting` is called too, wherever a schedule is made or called with an array.
+JAX must know a type before a value of it can be an argument of `jax.jit`. Where JAX is loaded,
+`when_jax_is_imported` registers a type at once, otherwise at the end of the import of JAX: a finder
+on `sys.meta_path` wraps the loader of that import in one of its own, which delegates to it and then
+registers the types. Another finder in front may hide the import from it, so `register_waiting` is
+also called wherever a schedule is made, and where one is called with a JAX array.
 """
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 Register = Callable[[Any], None]
 
@@ -23,7 +23,7 @@ _waiting: list[Register] = []
 
 
 def when_jax_is_imported(register: Register) -> None:
-    """Call `register(jax.tree_util)`: now, or as soon as the import of JAX is over."""
+    """Call `register(jax.tree_util)` now, or at the end of the import of JAX."""
     _waiting.append(register)
     register_waiting()
     if _waiting and _FINDER not in sys.meta_path:
@@ -43,12 +43,15 @@ def register_waiting() -> None:
         sys.meta_path.remove(_FINDER)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Finds JAX as the finders after it do, and wraps its loader."""
+class _Finder:
+    """Finds JAX by the other finders, and wraps its loader.
+
+    Without the base classes of `importlib.abc`, whose import takes as long as all of lrsched.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         if name != "jax":
             return None
         for finder in sys.meta_path:
@@ -56,18 +59,19 @@ class _Finder(importlib.abc.MetaPathFinder):
                 spec = finder.find_spec(name, path, target)
                 if spec is not None:
                     if spec.loader is not None:
-                        spec.loader = _Loader(spec.loader)
+                        wrapped: Any = _Loader(spec.loader)
+                        spec.loader = wrapped
                     return spec
         return None
 
 
-class _Loader(importlib.abc.Loader):
-    """JAX's loader, with the registration after it. The module keeps JAX's own."""
+class _Loader:
+    """JAX's own loader, followed by the registration. It does not stay in the module."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
         return module
 

@@ -26,7 +26,7 @@ class Recipe:
 
     _definition: Definition
     _values: tuple[Any, ...]
-    _arrays: tuple[Any, ...]  # among the hyperparameters, those of nested recipes included
+    _arrays: tuple[Any, ...]  # the arrays among the hyperparameters, also of nested recipes
     _resolved: bool
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
@@ -67,7 +67,7 @@ class Recipe:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether all its durations are in steps, none in other units; see `resolve`."""
+        """Whether all durations are numbers of steps; see `resolve`."""
         return self._resolved
 
     def replace(self, **changes: Any) -> Self:
@@ -95,11 +95,11 @@ class Recipe:
     def fold(
         self, leaf: Callable[[Kind, Any], Any], node: Callable[[Recipe, dict[str, Any]], T]
     ) -> T:
-        """Rebuild the recipe from the inside out.
+        """Compute a result from the leaves up, as a fold over a tree.
 
-        `leaf(kind, value)` replaces each hyperparameter that is not a recipe, a sequence item by
-        item; `node(recipe, params)` makes what stands for a recipe with its hyperparameters so
-        replaced.
+        `leaf(kind, value)` is called for each hyperparameter that is not a recipe, and for each
+        item of a sequence. `node(recipe, params)` is called for each recipe, with the results of
+        its hyperparameters.
         """
 
         def folded(kind: Kind, value: Any) -> Any:
@@ -113,10 +113,9 @@ class Recipe:
         return node(self, {name: folded(kinds[name], x) for name, x in self.params.items()})
 
     def map(self, change: Callable[[Kind, Any], Any]) -> Self:
-        """The same recipe with every hyperparameter changed, checked as when it was made.
+        """The same recipe with `change(kind, value)` for every hyperparameter, checked again.
 
-        `change(kind, value)` is called for those of nested recipes too, and for each item of a
-        sequence.
+        Those of nested recipes are changed too, and sequences item by item.
         """
         changed: Any = self.fold(change, lambda recipe, params: recipe.replace(**params))
         return cast(Self, changed)
@@ -156,7 +155,7 @@ class Recipe:
         return hash((self._definition.name, self._values))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Names nothing but public things: the type and the factory.
+        # Only public names stand in a pickle: those of the type and of the factory.
         make = copyreg.__newobj__  # type: ignore[attr-defined]  # not in typeshed
         return make, (type(self),), (self._definition.factory, self._values)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn, overload
 
-from lrsched import _plotting
 from lrsched._arrays.compiler import TRACING, Expr, TracingError, compiled, defer
 from lrsched._arrays.namespace import (
     MAX_COUNT,
@@ -21,7 +20,7 @@ from lrsched._arrays.namespace import (
 from lrsched._arrays.scalars import SCALARS
 from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
 from lrsched._core.definition import REGISTRY, Definition
-from lrsched._core.durations import UNITS, Duration, durations_in, known_sizes
+from lrsched._core.durations import UNITS, Duration, durations_in, unit_sizes
 from lrsched._core.pytree import register_schedules, register_waiting, when_jax_is_imported
 from lrsched._core.recipe import Recipe
 
@@ -31,25 +30,27 @@ POINTS = 400  # of a drawn curve; more than a screen resolves
 class Schedule(Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
-    Call it with the number of updates already made, and it gives the learning rate of the next
-    one: a float for a Python number, float64 for NumPy, float32 for JAX (float64 under x64),
-    torch's default dtype for tensors; an array of counts gives an array. A negative count means 0,
-    and one above 2**31 - 1 means that.
+    Called with the number of updates already made, it returns the learning rate of the next one: a
+    float for a Python number, float64 for NumPy, float32 for JAX (float64 under x64), torch's
+    default dtype for tensors. An array of counts gives an array. Negative counts count as 0, and
+    counts above 2**31 - 1 as 2**31 - 1.
 
-    Durations may be in other units than steps; such a schedule can be called once `resolve` has
-    made them steps.
+    Durations may be in other units than steps; `resolve` must turn them into steps before the
+    schedule is called.
 
-    Schedules are immutable. They compare and hash by their recipe, `repr` evaluates back, they
-    pickle, and to JAX they are pytrees whose leaves are the numeric hyperparameters.
+    Schedules are immutable. They compare and hash by their recipe, `repr` evaluates back, and they
+    pickle. To JAX they are pytrees whose leaves are the numeric hyperparameters.
     """
 
-    # `__dict__` stays empty: torch's LambdaLR keeps the `__dict__` of a callable in its checkpoint
-    # and updates it on loading, which must find nothing to replace.
+    # `__dict__` is there, and empty: torch's LambdaLR saves the `__dict__` of a callable in its
+    # checkpoint and updates it on loading, which must not change the schedule.
     __slots__ = ("__dict__", "__weakref__", "_called", "_compiled", "_ready")
-    __array_ufunc__ = None  # numpy.float64(0.5) * schedule is for `__rmul__`
+    __array_ufunc__ = None  # lets `__rmul__` handle numpy.float64(0.5) * schedule
 
-    _ready: bool  # for Python numbers: none of the hyperparameters is an array or unresolved
-    _called: bool | None  # whether it was, with a number; None where it no longer matters
+    # A cache that no user can see: from its second call with a Python number on, a schedule uses
+    # its formula compiled for such numbers.
+    _ready: bool  # whether the formula can run on Python numbers: no array, no duration
+    _called: bool | None  # whether it was called once with a number; None after the second call
     _compiled: Callable[[Any], Any] | None
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
@@ -88,14 +89,14 @@ class Schedule(Recipe):
         return as_result(xp, self._definition.body(xp, count, *self._values), count)
 
     def _note_call(self) -> None:
-        """Compile the formula when it is called again with a number: once is not worth it."""
+        """Compile the formula at the second call with a number; for one call it does not pay."""
         again = self._called
         self._set("_called", None if again else True)
         if again and self._definition.is_own:
             self._set("_compiled", compiled(self._definition.body, self._values))
 
     def _traced(self, count: Expr) -> Any:
-        """The value at a count that is not known yet, as part of a formula that is compiled."""
+        """The value at an unknown count, as part of a larger formula that is being compiled."""
         if self._definition.is_own:
             with suppress(TracingError):
                 return self._definition.body(TRACING, count, *self._values)
@@ -108,13 +109,13 @@ class Schedule(Recipe):
         batch_size: Real | None = None,
         tokens_per_step: Real | None = None,
     ) -> Schedule:
-        """The same schedule in steps, where durations are written in other units.
+        """The same schedule with its durations in steps.
 
-        Durations of `lrsched.run_fraction`, `epochs`, `examples` and `tokens` become steps, in
-        nested schedules too; those in units that no argument is given for stay. Each is rounded to
-        a whole number of steps, half to even, where the schedule wants an integer; in a sum, each
-        term by itself, so that `run_fraction(0.1)` and `run_fraction(1.0) - run_fraction(0.1)` add
-        up to the run exactly. The result is checked like one made with those numbers.
+        Durations made by `lrsched.run_fraction`, `epochs`, `examples` and `tokens` become steps,
+        also in nested schedules. Units whose argument is not given stay. Where the schedule takes
+        an integer, each term is rounded to a whole number of steps, half to even; so
+        `run_fraction(0.1)` and `run_fraction(1.0) - run_fraction(0.1)` add up to the run exactly.
+        The result is checked as if it had been made with these numbers.
 
         Args:
             total_steps: the optimizer updates of the whole run, at least 1, for `run_fraction`.
@@ -124,7 +125,7 @@ class Schedule(Recipe):
 
         Raises:
             TypeError, ValueError: an argument is not a positive Python number, or the resolved
-                schedule is refused, for 0 steps for instance.
+                schedule is refused, for example for 0 steps.
 
         Elsewhere: Composer resolves its time strings inside its trainer, big_vision its
         `total_steps` and `data_size` in the call that makes the schedule.
@@ -141,7 +142,7 @@ class Schedule(Recipe):
             "batch_size": batch_size,
             "tokens_per_step": tokens_per_step,
         }
-        sizes = known_sizes(Refusal("resolve"), given)
+        sizes = unit_sizes(Refusal("resolve"), given)
 
         def in_steps(kind: Kind, value: Any) -> Any:
             return (
@@ -152,24 +153,35 @@ class Schedule(Recipe):
         return resolved
 
     def plot(self, steps: int | None = None, ax: Any = None, **style: Any) -> Any:
-        """Draw the curve of the first `steps` counts with matplotlib, and return the axes.
+        """Draw the values at counts 0 to `steps` with matplotlib, and return the axes.
 
-        Without `steps`, as many as show the shape. `style` goes to `Axes.plot`.
+        Args:
+            steps: the last count; by default as many as show the shape.
+            ax: the axes to draw on; by default new ones.
+            style: options of matplotlib's `Axes.plot`.
+
+        Raises:
+            TypeError, ValueError: `steps` is not an integer >= 1.
+            ModuleNotFoundError: matplotlib is not installed.
         """
         if steps is not None:
             steps = Refusal("plot").check("steps", integer(1, "steps"), steps)
+        from lrsched import _plotting
+
         return _plotting.draw(*self._curve(steps), ax, {"label": self.name, **style})
 
     def _repr_svg_(self) -> str | Any:
         if not self._resolved:
-            return None  # a notebook then shows the repr
+            return None  # a notebook shows the repr then
+        from lrsched import _plotting
+
         return _plotting.svg(*self._curve(), self.name, repr(self))
 
     def _curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
-        """Counts from 0 to `steps`, at most 401 of them, and the values there, for drawing.
+        """At most 401 counts from 0 to `steps`, and the values there, for drawing.
 
-        Without `steps`, as many as show the shape: four times the sum of the schedule's durations,
-        or less where it comes to rest before.
+        By default `steps` is four times the sum of the schedule's durations, or less where the
+        values come to rest earlier.
         """
         if steps is not None:
             return self._sample(steps)
@@ -187,19 +199,19 @@ class Schedule(Recipe):
         counts = [steps * point // number for point in range(number + 1)]
         return counts, [float(self(count)) for count in counts]
 
-    # The names are those of the factories in `lrsched.schedules`, which imports this module.
+    # Arithmetic finds its schedules in the registry: `lrsched.schedules` imports this module.
 
     def __mul__(self, other: Any) -> Schedule:
         if isinstance(other, Schedule):
-            return _made("product", self, other)
+            return _from_registry("product", self, other)
         if hasattr(other, "__float__"):
-            return _made("scale", self, other)
+            return _from_registry("scale", self, other)
         return NotImplemented
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Schedule:
-        return _made("add", self, other) if isinstance(other, Schedule) else NotImplemented
+        return _from_registry("add", self, other) if isinstance(other, Schedule) else NotImplemented
 
 
 def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
@@ -207,13 +219,13 @@ def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
     return Schedule(factory._definition, values)
 
 
-def _made(name: str, *args: Any) -> Schedule:
+def _from_registry(name: str, *args: Any) -> Schedule:
     made: Schedule = REGISTRY[name].factory(*args)
     return made
 
 
 def _resolved(recipe: Recipe, params: dict[str, Any]) -> Any:
-    """The recipe with hyperparameters in steps; a refusal says what they were resolved from."""
+    """The recipe with hyperparameters in steps; a refusal says which durations they were."""
     if recipe.is_resolved:
         return recipe
     try:
@@ -225,7 +237,7 @@ def _resolved(recipe: Recipe, params: dict[str, Any]) -> Any:
 
 
 def _refuse_unresolved(schedule: Schedule) -> NoReturn:
-    """Refuse to call a schedule: say which durations have no steps yet, and how they get them."""
+    """Refuse to call a schedule with durations, and name the arguments of `resolve` to give."""
     found = [item for item in schedule.items() if any(durations_in(item[2]))]
     recipe, parameter, value = found[0]
     open_units = {unit for _, _, v in found for part in durations_in(v) for _, unit in part.terms}

@@ -167,6 +167,7 @@ def power_of_2(xp: Namespace, x: Pair) -> Pair:
     fraction = xp.clip((x[0] - nearest / 64) + x[1], -1.0, 1.0)
     whole = xp.floor(nearest / 64)
     root, root_low = _take_pairs(xp, [2.0 ** (j / 64) for j in range(64)], nearest - 64 * whole)
+    # The table has 48 bits; growth, at most 0.0055, is rounded at 2**-31.
     growth = xp.expm1(math.log(2) * fraction)
     high, low = normal(root, root_low + root * growth)
     return _scale_by_power_of_2(xp, high, whole), _scale_by_power_of_2(xp, low, whole)

@@ -3,7 +3,7 @@
 import sys
 
 try:
-    import click as _click  # noqa: F401  # what the commands are made with
+    import click as _click  # noqa: F401
 except ImportError:
     sys.stderr.write("lrsched: click is needed; pip install 'lrsched[cli]'\n")
     sys.exit(2)

@@ -28,7 +28,7 @@ ENDINGS = (".png", ".svg", ".html")
 
 
 def _schedule(text: str) -> Schedule:
-    """A recipe as its repr, or in a JSON file."""
+    """The schedule of a recipe: its repr, or the path of a JSON file."""
     if "(" in text and not text.endswith(".json"):
         return attempt(lambda: from_repr(text))
     try:
@@ -102,7 +102,7 @@ _LENGTHS = {
 
 
 def _resolving(command: Any) -> Any:
-    """Adds the options by which the recipes' durations in other units become steps."""
+    """Add the options that turn durations in other units into steps."""
 
     @functools.wraps(command)
     def with_steps(**given: Any) -> Any:
@@ -114,7 +114,7 @@ def _resolving(command: Any) -> Any:
             if not isinstance(value, Schedule):
                 return value
             recipe = value.resolve(**lengths)
-            recipe(0)  # refuses what is still not in steps
+            recipe(0)  # refuses durations that are still not in steps
             return recipe
 
         return command(**attempt(lambda: {name: resolved(value) for name, value in given.items()}))
@@ -175,7 +175,7 @@ def show(definition: Definition) -> None:
     plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
     click.echo(f"{definition.name}{inspect.Signature(plain)}\n")
     text = inspect.getdoc(definition.factory) or "No documentation."
-    click.echo(text.replace(".. math::", "Formula:"))
+    click.echo(text)
 
 
 @cli.command()

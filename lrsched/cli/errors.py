@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Refused(click.ClickException):
-    """An error that is one line, without the usage that click puts before its own."""
+    """An error of one line, without the usage that click prints before its own errors."""
 
     exit_code = 2
 
@@ -21,7 +21,7 @@ class Refused(click.ClickException):
 
 
 def attempt(make: Callable[[], T]) -> T:
-    """What `make` returns; what the library refuses, and what is missing, in one line."""
+    """Return `make()`; a refusal, or a missing library or file, becomes one line."""
     try:
         return make()
     except (ImportError, OSError, TypeError, ValueError) as error:

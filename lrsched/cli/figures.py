@@ -1,4 +1,4 @@
-"""What the command line draws: figures for files, pages, and plots in the terminal."""
+"""Draw for the command line: figures in files, pages, and plots in the terminal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from shutil import get_terminal_size
 from typing import Any
 
 from lrsched._core.schedule import Schedule
-from lrsched._plotting import import_optional
+from lrsched._optional import import_optional
 
 ROWS, WIDEST = 20, 120  # of a plot in the terminal
 TICKS = 4
-MARKERS = "•x+o*#"  # one for each curve: colours are lost in a pipe
+MARKERS = "•x+o*#"  # one for each curve, as a pipe has no colours
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -32,13 +32,13 @@ pre {{ background: #f4f4f4; padding: 1rem; overflow-x: auto; white-space: pre-wr
 
 
 def empty_figure() -> Any:
-    """A figure for a file."""
-    # Not pyplot, which would open a window's backend.
+    """A matplotlib figure to be written to a file."""
+    # Without pyplot, which would start the backend of a window.
     return import_optional("matplotlib.figure", "plot").Figure(figsize=(8, 5), layout="constrained")
 
 
 def figure_of(recipes: tuple[Schedule, ...], steps: int, log: bool) -> Any:
-    """The curves of some recipes, their legend below."""
+    """The curves of recipes, with a legend below."""
     figure = empty_figure()
     ax = figure.add_subplot()
     ax.set(xlabel="step", ylabel="learning rate", yscale="log" if log else "linear")
@@ -49,7 +49,7 @@ def figure_of(recipes: tuple[Schedule, ...], steps: int, log: bool) -> Any:
 
 
 def save(figure: Any, output: Path, text: str) -> None:
-    """Write a figure by the ending of the file's name; a page holds the text as well."""
+    """Write a figure in the format of the file's ending; an .html page also shows the text."""
     if output.suffix.lower() == ".html":
         drawn = StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})
@@ -61,7 +61,7 @@ def save(figure: Any, output: Path, text: str) -> None:
 
 
 def terminal_plot(recipes: tuple[Schedule, ...], steps: int, log: bool) -> str:
-    """The curves of some recipes in characters."""
+    """The curves of recipes as text."""
     figure = import_optional("plotext", "cli").figure
     width = min(get_terminal_size().columns, WIDEST)
     figure.clear()

@@ -1,4 +1,4 @@
-"""The command `lrsched range-test`: a range test of what a user's function sets up."""
+"""The command `lrsched range-test`: run the range test that a user's function sets up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(
 
 
 def report(test: Any, method: str) -> str:
-    """What the test found, in a few lines."""
+    """The result of a test in a few lines."""
     from lrsched.range_test.result import NoSuggestion
 
     lines = [f"updates: {len(test.learning_rates)}, {test.stopped}"]
@@ -43,7 +43,7 @@ def report(test: Any, method: str) -> str:
 
 
 def _set_up(place: str) -> dict[str, Any]:
-    """What the user's function returns."""
+    """Call the user's function, and return the arguments that it sets up."""
     module, colon, name = place.partition(":")
     if not (module and colon and name):
         raise ValueError(f"SETUP must be module:function, got {place!r}")
@@ -63,7 +63,7 @@ def _set_up(place: str) -> dict[str, Any]:
 
 
 def _runner(given: dict[str, Any]) -> tuple[str, Callable[[dict[str, Any]], Any]]:
-    """The framework that the mapping names, or the only one that its function has imported."""
+    """The framework that the mapping names, or the only one that is imported; and its function."""
     known = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
     named = given.pop("framework", None)
     imported = [name for name in known if name in sys.modules]

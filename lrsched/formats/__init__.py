@@ -1,1 +1,1 @@
-"""Recipes read: from plain data, JSON, text, configs, and the names of transformers."""
+"""Readers of recipes: plain data, JSON, text, configurations, and transformers' names."""

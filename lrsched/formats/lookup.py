@@ -1,4 +1,4 @@
-"""What a name stands for in a config: a schedule, a recipe, one of transformers' names."""
+"""What the name in a config builds: a schedule, a recipe, or a schedule of transformers."""
 
 from __future__ import annotations
 
@@ -8,47 +8,54 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.checks import Kind, Real, Whole
-from lrsched._core.definition import REGISTRY
+from lrsched._core.checks import Kind
+from lrsched._core.definition import RECIPES, REGISTRY
 from lrsched._core.schedule import Schedule
 from lrsched.formats.parse import unknown
 from lrsched.formats.transformers_names import BUILDERS, from_name
-from lrsched.schedules.recipes import RECIPES
 
 
 class ParamType(NamedTuple):
-    """What a parameter takes: int, float or Schedule (or several), or something else; or None."""
+    """The type of a parameter.
+
+    `item_type` is int, float or Schedule if the parameter, or each item of its sequence, is one;
+    None for other types. `optional` says whether the parameter may be None.
+    """
 
     item_type: type | None
     optional: bool
 
 
 class Builder(NamedTuple):
-    """What makes the schedule of a name, and its parameters."""
+    """A function that makes a schedule, with its signature and the types of its parameters."""
 
     make: Callable[..., Schedule]
     signature: inspect.Signature
-    slots: Mapping[str, ParamType]
+    param_types: Mapping[str, ParamType]
+
+    def param_type(self, name: str) -> ParamType:
+        """The type of a parameter; one that is not in the signature takes no None."""
+        return self.param_types.get(name, ParamType(None, optional=False))
 
 
 def find_builder(name: str) -> Builder:
-    """What makes the schedule of this name; a ValueError offers the nearest name there is."""
+    """The builder for this name; the ValueError for an unknown name suggests the nearest one."""
     if name in REGISTRY:
-        return _of_definition(name)
+        return _definition_builder(name)
     if name in RECIPES:
-        return _of_function(RECIPES[name])
+        return _function_builder(RECIPES[name])
     if name in BUILDERS:
-        return _of_transformers(name, BUILDERS[name])
+        return _transformers_builder(name, BUILDERS[name])
     raise unknown(name, {*REGISTRY, *RECIPES, *BUILDERS})
 
 
-def _of_definition(name: str) -> Builder:
+def _definition_builder(name: str) -> Builder:
     definition = REGISTRY[name]
-    slots = {
+    param_types = {
         name: ParamType(kind.item_type, _takes_none(kind))
         for name, kind in definition.kinds.items()
     }
-    return Builder(definition.factory, definition.signature, slots)
+    return Builder(definition.factory, definition.signature, param_types)
 
 
 def _takes_none(kind: Kind) -> bool:
@@ -58,35 +65,35 @@ def _takes_none(kind: Kind) -> bool:
         return False
 
 
-def _of_function(function: Callable[..., Schedule]) -> Builder:
+def _function_builder(function: Callable[..., Schedule]) -> Builder:
     hints = typing.get_type_hints(function)
     signature = inspect.signature(function)
-    return Builder(function, signature, {name: _slot(hints[name]) for name in signature.parameters})
+    return Builder(
+        function, signature, {name: _param_type(hints[name]) for name in signature.parameters}
+    )
 
 
-def _slot(hint: Any) -> ParamType:
-    options = list(_options(hint))
-    for item_type, hints in ((int, (int, Whole)), (float, (float, Real)), (Schedule, (Schedule,))):
-        if any(hint in options for hint in hints):
-            return ParamType(item_type, type(None) in options)
-    return ParamType(None, type(None) in options)
+def _param_type(hint: Any) -> ParamType:
+    options = list(_members(hint))
+    item_type = next((each for each in (int, float, Schedule) if each in options), None)
+    return ParamType(item_type, type(None) in options)
 
 
-def _options(hint: Any) -> Iterator[Any]:
-    """The types of a union, and what a sequence is of."""
+def _members(hint: Any) -> Iterator[Any]:
+    """The types in a union or a sequence, nested ones included."""
     arguments = typing.get_args(hint)
     for argument in arguments:
-        yield from _options(argument)
+        yield from _members(argument)
     if not arguments:
         yield hint
 
 
-def _of_transformers(name: str, builder: Callable[..., Schedule]) -> Builder:
-    _, signature, slots = _of_function(builder)
-    lr, *others = signature.parameters.values()  # from_name calls the first learning_rate
+def _transformers_builder(name: str, builder: Callable[..., Schedule]) -> Builder:
+    _, signature, param_types = _function_builder(builder)
+    lr, *others = signature.parameters.values()  # `from_name` names the first parameter so
     learning_rate = lr.replace(name="learning_rate")
     return Builder(
         functools.partial(from_name, name),
         signature.replace(parameters=[learning_rate, *others]),
-        {**slots, "learning_rate": slots[lr.name]},
+        {**param_types, "learning_rate": param_types[lr.name]},
     )

@@ -1,4 +1,4 @@
-"""Recipes written as their `repr`, read without running anything."""
+"""Schedules from the text of their `repr`, read without running it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ def from_repr(text: str) -> Schedule:
     """The schedule of a recipe written as its `repr`, checked like one made in code.
 
     A recipe is a call of a schedule by its name, with numbers, strings, True, False, None, tuples,
-    lists, durations (`run_fraction(1.0) - 500`) and other recipes as arguments, or a sum or a
-    product of recipes (and numbers). It is parsed and never evaluated.
+    lists, durations (`run_fraction(1.0) - 500`) and other recipes as arguments. Recipes can be
+    added, and multiplied with recipes and numbers. The text is parsed and never evaluated.
+
+    Args:
+        text: the recipe.
 
     Raises:
-        TypeError, ValueError: the text is no recipe, names a schedule that does not exist, or a
-            hyperparameter is refused. The error names the column (and the line, after the first).
+        TypeError: `text` is not a string, or an argument is missing, unknown or of the wrong type.
+        ValueError: `text` is not a recipe, names an unknown schedule, or has a value that is
+            refused. The message names the column (and the line, after the first).
 
     >>> from_repr("0.5 * warmup(cosine_decay(0.1, 900), warmup_steps=100)")(100)
     0.05
@@ -41,7 +45,7 @@ def from_repr(text: str) -> Schedule:
 def read(caller: str, text: str, expected: type = object) -> Any:
     """A value written as its `repr`: a schedule, a duration, a number, a tuple, ...
 
-    Errors begin with the `caller` and name the place in the text.
+    Errors begin with `caller` and name the place in the text.
     """
     try:
         return _Reader(caller, text).read(expected)
@@ -50,9 +54,9 @@ def read(caller: str, text: str, expected: type = object) -> Any:
 
 
 def find(name: str, besides: Iterable[str] = ()) -> Definition:
-    """The definition of a schedule by name.
+    """The definition of a schedule, by name.
 
-    A ValueError offers the nearest name there is, or may have been meant among those `besides`.
+    The ValueError for an unknown name suggests the nearest known name, or the nearest of `besides`.
     """
     if name in REGISTRY:
         return REGISTRY[name]
@@ -60,7 +64,7 @@ def find(name: str, besides: Iterable[str] = ()) -> Definition:
 
 
 def unknown(name: str, known: Iterable[str], besides: Iterable[str] = ()) -> ValueError:
-    """An error for a name that is not `known`, with the nearest one that is."""
+    """The ValueError for an unknown name, with the nearest name in `known` or `besides`."""
     from difflib import get_close_matches
 
     near = get_close_matches(name[:80], [*known, *besides], n=1)
@@ -69,12 +73,12 @@ def unknown(name: str, known: Iterable[str], besides: Iterable[str] = ()) -> Val
 
 
 class _Reader:
-    """Reads one text, and names the place in it that an error is about."""
+    """A reader of one text, whose errors name the place in the text."""
 
     def __init__(self, caller: str, text: str) -> None:
         self.caller = caller
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        self.source = text.lstrip()  # Python's grammar refuses an indented expression
+        self.source = text.lstrip()  # Python refuses an indented expression
         self.indent = text[: len(text) - len(self.source)]
         self.lines = self.source.split("\n")
 
@@ -107,7 +111,7 @@ class _Reader:
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
                 return self.sum(node, sign, self.value(left), self.value(right))
             case ast.Call(func=called, args=args, keywords=keywords):
-                return self.call(node, self.maker(called), args, keywords)
+                return self.call(node, self.factory_named(called), args, keywords)
         return self.refuse_node(node, f"a value must be {VALUES}, got")
 
     def product(self, node: ast.expr, left: Any, right: Any) -> Any:
@@ -127,7 +131,7 @@ class _Reader:
             self.refuse_node(node, "a sum must be of schedules, or of durations and numbers, got")
         return self.checked(node, lambda: left + right)
 
-    def maker(self, called: ast.expr) -> Callable[..., Any]:
+    def factory_named(self, called: ast.expr) -> Callable[..., Any]:
         name = ast.unparse(called).removeprefix("lrsched.")
         if name in DURATION_FACTORIES:
             return DURATION_FACTORIES[name]
@@ -145,7 +149,7 @@ class _Reader:
         return self.checked(node, lambda: make(*positional, **named))
 
     def checked(self, node: ast.expr, make: Callable[[], T]) -> T:
-        """What `make` returns; its refusal gets the place of the node."""
+        """What `make` returns; its error gets the place of the node."""
         try:
             return make()
         except (TypeError, ValueError) as error:

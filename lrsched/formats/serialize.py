@@ -1,4 +1,4 @@
-"""Recipes read from plain data and JSON, without running anything; the schema of the format."""
+"""Schedules from plain data and JSON, read without running code; and the format's JSON schema."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ _amount = amount()
 def from_dict(data: Mapping[str, Any]) -> Schedule:
     """The schedule of a recipe in the form of `Schedule.to_dict`, checked like one made in code.
 
+    Args:
+        data: a dict with "lrsched" (the version of the format), "schedule" (the name) and "params".
+
     Raises:
-        TypeError, ValueError: the data have not that form or version, or name a schedule or a
-            hyperparameter that does not exist, or one is refused.
+        TypeError: `data` is not a mapping, or a parameter is missing, unknown or of the wrong type.
+        ValueError: `data` does not have the form or the version, names an unknown schedule, or has
+            a value that is refused.
 
     >>> from_dict({"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}})
     constant(value=0.1)
@@ -38,14 +42,20 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
 def from_json(text: str | bytes) -> Schedule:
     """The schedule of a recipe in JSON, in the form of `Schedule.to_json`.
 
+    Args:
+        text: the JSON.
+
     Raises:
-        TypeError, ValueError: the text is not JSON, or `from_dict` refuses it.
+        TypeError: `text` is not text, the JSON is not an object, or as for `from_dict`.
+        ValueError: `text` is not JSON, or as for `from_dict`.
 
     >>> from_json('{"lrsched": 1, "schedule": "constant", "params": {"value": 0.1}}')
     constant(value=0.1)
     """
     import json
 
+    if not isinstance(text, (str, bytes)):
+        Refusal("from_json")("text", "a string", text, TypeError)
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -56,9 +66,9 @@ def from_json(text: str | bytes) -> Schedule:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema (2020-12) of the format, for editors: every schedule that is registered now.
+    """The JSON schema (2020-12) of the format, for editors: every schedule registered now.
 
-    A recipe that it accepts may still be refused for what a schema cannot say.
+    A recipe that fits the schema may still be refused: a schema cannot express every rule.
 
     >>> json_schema()["properties"]["lrsched"]
     {'const': 1}
@@ -89,7 +99,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _schema_of(definition: Definition) -> dict[str, Any]:
-    """What holds for the parameters where the schedule has this name."""
+    """The JSON schema of the parameters of one schedule, which holds where that name is given."""
     parameters = definition.signature.parameters
     required = [name for name, p in parameters.items() if p.default is p.empty]
     params = {
@@ -148,7 +158,7 @@ def _schedule(data: Mapping[str, Any]) -> Schedule:
 
 
 def _duration(data: Any) -> Duration:
-    """A duration of one term, {unit: amount}, or of a list of them, some of which are steps."""
+    """The duration of a term {unit: amount}, or of a list of terms, which may include steps."""
     refuse = Refusal("from_dict")
     terms: list[tuple[Any, str]] = []
     steps = 0

@@ -1,4 +1,4 @@
-"""Schedules by transformers' names and with its parameters."""
+"""Schedules by transformers' names, with transformers' parameters."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _WARMUPS = choice("linear", "cosine", "1-sqrt")
 
 
 def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
-    """The schedule that transformers' `get_scheduler(name, ...)` makes of an optimizer's lr.
+    """The schedule that transformers' `get_scheduler(name, ...)` applies to an optimizer's lr.
 
     Takes the names of transformers' `SchedulerType` and the parameters of its schedules:
-    `num_warmup_steps`, `num_training_steps` and what `scheduler_specific_kwargs` holds. Past its
-    end, a cosine stays where transformers' climbs back.
+    `num_warmup_steps` (default 0), `num_training_steps`, and those in `scheduler_specific_kwargs`.
+    After its end, a cosine stays at its last value; that of transformers rises again.
 
-    | name | parameters besides `num_warmup_steps` (0) and `num_training_steps` |
-    |---|---|
-    | constant, constant_with_warmup | |
-    | linear | |
-    | cosine, cosine_with_min_lr | `num_cycles` (0.5), `min_lr` or `min_lr_rate` |
-    | cosine_warmup_with_min_lr | the same, `warmup_lr_rate`; it counts from 1 |
-    | cosine_with_restarts | `num_cycles` (1), which must divide the steps after the warmup |
-    | polynomial | `lr_end` (1e-7), `power` (1.0) |
-    | inverse_sqrt | `timescale` (the warmup's length, or 10000 without one) |
-    | warmup_stable_decay | `num_decay_steps`, `num_stable_steps`, `warmup_type` ("linear"), |
-    | | `decay_type` ("cosine"), `min_lr_ratio` (0.0) |
+        name                            further parameters (with their defaults)
+
+        constant, constant_with_warmup
+        linear
+        cosine, cosine_with_min_lr      num_cycles (0.5), min_lr or min_lr_rate
+        cosine_warmup_with_min_lr       the same, and warmup_lr_rate; it counts from 1
+        cosine_with_restarts            num_cycles (1), a divisor of the steps after the warmup
+        polynomial                      lr_end (1e-7), power (1.0)
+        inverse_sqrt                    timescale (the warmup's length, or 10000 without a warmup)
+        warmup_stable_decay             num_decay_steps, num_stable_steps, warmup_type ("linear"),
+                                        decay_type ("cosine"), min_lr_ratio (0.0)
 
     Args:
         name: transformers' name of the schedule.
@@ -46,8 +46,9 @@ def from_name(name: str, learning_rate: float, **parameters: Any) -> Schedule:
         **parameters: transformers' parameters of that schedule.
 
     Raises:
-        TypeError, ValueError: the name or a parameter is not one of these, or is refused; among
-            the names, "reduce_lr_on_plateau" and "greedy" are no functions of the step.
+        TypeError: `name` is not a string, or a parameter is missing, unknown or of the wrong type.
+        ValueError: there is no such name, or a value is refused. "reduce_lr_on_plateau" and
+            "greedy" are refused, because they are not functions of the step.
 
     >>> from_name("linear", 0.1, num_warmup_steps=10, num_training_steps=100)
     warmup(schedule=linear(init_value=0.1, end_value=0.0, steps=90), warmup_steps=10)
@@ -75,7 +76,7 @@ def _steps(**counts: Any) -> list[int]:
 
 
 def _after_warmup(num_warmup_steps: Any, num_training_steps: Any) -> tuple[int, int]:
-    """The warmup's steps, and those after it (at least one, as transformers has them)."""
+    """The steps of the warmup, and the steps after it (at least 1, as in transformers)."""
     before, total = _steps(num_warmup_steps=num_warmup_steps, num_training_steps=num_training_steps)
     return before, max(total - before, 1)
 
@@ -92,7 +93,7 @@ def _linear(lr: float, *, num_training_steps: int, num_warmup_steps: int = 0) ->
 
 
 def _cosine_waves(lr: float, floor: float, steps: int, num_cycles: float) -> Schedule:
-    """A cosine of so many whole waves over the steps, at its last value after them."""
+    """A cosine of `num_cycles` whole waves over `steps` steps, then its last value."""
     if num_cycles == 0.5:
         return cosine_decay(lr, steps, floor)
     halves = _refuse.check("num_cycles", number("> 0"), num_cycles) * 2

@@ -1,20 +1,19 @@
-"""The result of a learning-rate range test: what was used, what was seen, and what it suggests.
+"""Learning-rate range tests: the result, and what it suggests.
 
 A range test raises the learning rate over a few hundred updates and records the loss of each
 (Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
-`lrsched_torch.range_test` make one; what is here is the same for both.
+`lrsched_torch.range_test` run one; this package is what they share.
 """
 
 from lrsched._set_module import set_module
-from lrsched.range_test.probe import MAX_RATES, PROBE_REPEATS, PROBE_STEPS, orders, search
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe
 from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
-from lrsched.range_test.result import Probe, RangeTest
+from lrsched.range_test.result import RangeTest
 from lrsched.range_test.suggest import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 
 __all__ = [
     "DIVERGENCE",
-    "MAX_RATES",
     "PROBE_REPEATS",
     "PROBE_STEPS",
     "NoSuggestion",
@@ -24,8 +23,6 @@ __all__ = [
     "Stopped",
     "Suggestion",
     "default_ramp",
-    "orders",
-    "search",
 ]
 
 set_module(__name__, __all__, globals())

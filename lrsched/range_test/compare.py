@@ -1,4 +1,4 @@
-"""Where two range tests are apart, in a few lines."""
+"""Report the differences between two range tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Side(NamedTuple):
-    """What is compared of a test: the rate that it suggests, or why it suggests none."""
+    """One of the two tests. `suggested` is its rate, or the reason why it has none."""
 
     rates: Array
     losses: Array
@@ -20,7 +20,7 @@ class Side(NamedTuple):
 
 
 def compare(a: Side, b: Side) -> str:
-    """A line each on the updates, the stops, the rates, the losses and the suggestions."""
+    """A line each on the updates, the stop, the rates, the losses and the suggestion."""
     both = min(len(a.rates), len(b.rates))
     lines = [f"updates: {len(a.rates)} and {len(b.rates)}"]
     lines.append(f"stopped: {a.stopped} and {b.stopped}")

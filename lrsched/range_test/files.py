@@ -22,7 +22,7 @@ Arrays = Mapping[str, npt.ArrayLike]
 
 
 def write(path: str | os.PathLike[str], facts: Facts, arrays: Mapping[str, Array]) -> None:
-    """Write facts and arrays to a .json or .npz file, at once or not at all."""
+    """Write facts and arrays to a .json or .npz file, completely or not at all."""
     path = Path(path)
     if path.suffix == ".json":
         data = facts | {name: _plain(array) for name, array in arrays.items()}
@@ -38,9 +38,9 @@ def write(path: str | os.PathLike[str], facts: Facts, arrays: Mapping[str, Array
 
 
 def read(path: str | os.PathLike[str], build: Callable[[Facts, Arrays], T]) -> T:
-    """What `build` makes of the facts and the arrays in a file that `write` wrote.
+    """Read a file that `write` wrote, and return `build(facts, arrays)`.
 
-    An array of a JSON file is a list, in which what is not finite is text.
+    The arrays of a JSON file are lists, in which numbers that are not finite are text.
     """
     content = Path(path).read_bytes()
     try:
@@ -73,21 +73,21 @@ def _from_npz(content: bytes) -> tuple[Facts, Arrays]:
 
 
 def _plain(array: Array) -> Any:
-    """An array as lists; what is not finite as text, which JSON has no number for."""
+    """An array as lists. Numbers that are not finite become text, as JSON has none."""
     if array.ndim > 1:
         return [_plain(row) for row in array]
     return [x if np.isfinite(x) else repr(x) for x in array.tolist()]
 
 
 def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file beside the path, and put it there when it is whole."""
+    """Write a file beside the path, and rename it when it is complete."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or Path())
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        _with_usual_rights(name)
+        _set_default_permissions(name)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -95,8 +95,8 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         raise
 
 
-def _with_usual_rights(name: str) -> None:
-    """Give the file the rights of one that `open` makes; a temporary one is private."""
+def _set_default_permissions(name: str) -> None:
+    """Give the file the permissions that `open` would give it; a temporary file is private."""
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(name, 0o666 & ~mask)

@@ -1,10 +1,10 @@
-"""What the other learning-rate finders suggest, from the raw losses of a range test.
+"""The rules of other learning-rate finders, applied to the raw losses of a range test.
 
-Each takes the learning rates and the losses of all updates, finite ones, smooths and cuts the
-curve as its library does, and returns the learning rate that the library would name. They are
-here to compare with, under their libraries' names; the faults named are theirs and are kept.
-All smooth by a running average, whose lag of 19 to 27 updates moves the suggestion up the more,
-the fewer updates a decade gets.
+Each takes the learning rates and the finite losses of all updates, smooths and cuts the curve as
+its library does, and returns the learning rate that the library would suggest. They are here for
+comparison, under their libraries' names; the faults named are the libraries' and are reproduced.
+All smooth by a running average, whose lag of 19 to 27 updates raises the suggestion, and the more
+so the fewer updates a decade has.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Array = npt.NDArray[np.float64]
 Finder = Callable[[Array, Array], float]
 
 
-def running(losses: Array, kept: float, start: float) -> Array:
-    """The running average that keeps so much of its last value, and begins with `start`."""
+def running_average(losses: Array, kept: float, start: float) -> Array:
+    """The running average that keeps the fraction `kept` of its last value, begun at `start`."""
     values, value = np.empty(len(losses)), start
     for index, loss in enumerate(losses):
         value = kept * value + (1.0 - kept) * loss
@@ -30,14 +30,14 @@ def running(losses: Array, kept: float, start: float) -> Array:
 
 
 def cut_where_above(smooth: Array, times: float, first: int = 1) -> int:
-    """How many updates are made until the average is above so many times its least value."""
+    """The number of updates until the average is above `times` its lowest value so far."""
     least = np.minimum.accumulate(smooth)
     above = np.flatnonzero(smooth[first:] > times * least[first:])
     return int(above[0]) + first + 1 if len(above) else len(smooth)
 
 
 def require_losses(losses: Array, least: int) -> None:
-    """Refuses a curve that a rule cannot be applied to."""
+    """Refuse a curve that is too short for a rule."""
     if len(losses) < least:
         raise NoSuggestion(
             f"the rule needs {least} losses after its library's cuts, got {len(losses)}: raise the "
@@ -45,8 +45,8 @@ def require_losses(losses: Array, least: int) -> None:
         )
 
 
-def _first_is_seed(losses: Array) -> Array:
-    smooth = running(losses, 0.95, losses[0])
+def _average_from_first(losses: Array) -> Array:
+    smooth = running_average(losses, 0.95, losses[0])
     return smooth[: cut_where_above(smooth, 5.0)]
 
 
@@ -57,7 +57,7 @@ def torch_lr_finder(rates: Array, losses: Array) -> float:
     Known fault: nothing ties the steepest fall to the first valley, so that noise after the
     divergence wins (suggestions 100 times too high).
     """
-    smooth = _first_is_seed(losses)[10:-5]
+    smooth = _average_from_first(losses)[10:-5]
     require_losses(smooth, 2)
     return float(rates[10 + np.gradient(smooth).argmin()])
 
@@ -68,7 +68,7 @@ def ignite(rates: Array, losses: Array) -> float:
     The average is torch-lr-finder's. Known fault: by the lag, the suggestion moves by 7 times
     when the test is 4 times longer.
     """
-    smooth = _first_is_seed(losses)
+    smooth = _average_from_first(losses)
     falling = smooth[: smooth.argmin() + 1]
     require_losses(falling, 3)
     return float(rates[1 + (falling[2:] - falling[:-2]).argmin()])
@@ -83,7 +83,7 @@ def lightning(rates: Array, losses: Array) -> float:
     suggestions are 100 times too low.
     """
     counts = np.arange(1, len(losses) + 1)
-    smooth = running(losses, 0.98, 0.0) / (1.0 - 0.98 ** (counts + 1))
+    smooth = running_average(losses, 0.98, 0.0) / (1.0 - 0.98 ** (counts + 1))
     smooth = smooth[: cut_where_above(smooth, 4.0)][10:-1]
     require_losses(smooth, 2)
     found = np.gradient(smooth, rates[10 : 10 + len(smooth)])
@@ -91,8 +91,8 @@ def lightning(rates: Array, losses: Array) -> float:
 
 
 def _fastai(rates: Array, losses: Array) -> tuple[Array, Array]:
-    """The part of the curve that fastai's four rules look at."""
-    smooth = running(losses, 0.98, 0.0) / (1.0 - 0.98 ** np.arange(1, len(losses) + 1))
+    """The part of the curve that fastai's four rules read."""
+    smooth = running_average(losses, 0.98, 0.0) / (1.0 - 0.98 ** np.arange(1, len(losses) + 1))
     kept = slice(len(losses) // 10, max(0, cut_where_above(smooth, 4.0, first=0) - 5))
     require_losses(smooth[kept], 2)
     return rates[kept], smooth[kept]

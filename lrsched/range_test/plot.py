@@ -1,4 +1,4 @@
-"""Range tests as pictures."""
+"""Draw range tests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._plotting import import_optional
+from lrsched._optional import import_optional
+from lrsched._plotting import LOG_SCALE_RATIO
+from lrsched._plotting import axis_scale as axis_scale  # for adapters too
 
 Array = npt.NDArray[np.float64]
 
-DECADES = 30.0  # a ratio between losses beyond which a logarithmic axis shows more
-ROOM = 1.5  # how far above the first loss the picture goes, in spans of the curve
+ROOM = 1.5  # above the first loss, in multiples of the fall, that a figure shows
 
 
 class Picture(NamedTuple):
@@ -39,7 +40,11 @@ def draw(tests: Sequence[Picture], ax: Any) -> Any:
         ax = pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
     for number, test in enumerate(tests):
         _draw_one(ax, test, f"C{number}")
-    ax.set(xlabel="learning rate", ylabel="loss", xscale=_scale(tests))
+    ax.set(
+        xlabel="learning rate",
+        ylabel="loss",
+        xscale=axis_scale(np.concatenate([test.rates for test in tests])),
+    )
     _limit(ax, tests)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False)
@@ -47,7 +52,7 @@ def draw(tests: Sequence[Picture], ax: Any) -> Any:
 
 
 def svg(test: Picture) -> str | None:
-    """The picture of one test as SVG text; None without matplotlib, so that a notebook prints."""
+    """One test as SVG text; None without matplotlib: a notebook then shows the repr."""
     try:
         pyplot = import_optional("matplotlib.pyplot", "plot")
     except ImportError:
@@ -91,26 +96,23 @@ def _band(losses: Array) -> tuple[Array, Array]:
     return np.where(some, low, np.nan), np.where(some, high, np.nan)
 
 
-def _scale(tests: Sequence[Picture]) -> str:
-    rates = np.concatenate([test.rates for test in tests])
-    positive = rates[rates > 0]
-    wide = len(positive) == len(rates) > 0 and positive.max() / positive.min() > DECADES
-    return "log" if wide else "linear"
-
-
 def _limit(ax: Any, tests: Sequence[Picture]) -> None:
-    """Keep the end of a diverging test from flattening the part that tells something."""
     losses = np.concatenate([test.median for test in tests])
     losses = losses[np.isfinite(losses)]
-    if not len(losses):
-        return
-    start = max(float(np.median(test.median[:5])) for test in tests if len(test.median))
-    low, high = float(losses.min()), float(losses.max())
-    if low > 0 and start / low > DECADES:
-        ax.set(yscale="log", ylim=(low / 1.3, min(high, start * ROOM * 4) * 1.3))
-        return
+    if len(losses):
+        start = max(float(np.median(test.median[:5])) for test in tests if len(test.median))
+        limit_losses(ax, float(losses.min()), start, float(losses.max()))
+
+
+def limit_losses(ax: Any, low: float, start: float, high: float) -> None:
+    """Keep losses that diverge from flattening the part of a figure that shows training.
+
+    The losses begin at `start` and lie between `low` and `high`.
+    """
     span = start - low
-    if span > 0 and high > start + ROOM * span:
+    if low > 0 and start > LOG_SCALE_RATIO * low:
+        ax.set(yscale="log", ylim=(low / 1.3, min(high, start * ROOM * 4) * 1.3))
+    elif span > 0 and high > start + ROOM * span:
         ax.set_ylim(low - 0.05 * span, start + ROOM * span)
     elif math.isclose(low, high):
         ax.set_ylim(low - 1.0, high + 1.0)

@@ -1,12 +1,13 @@
-"""Refining a range test: short trainings at a few rates, all from the same state.
+"""Refine a range test by short trainings at a few rates, all from the same state.
 
-In a range test, every rate goes on from what the lower ones have reached; here each starts
-afresh. These functions plan the trainings and read them; who has a model trains.
+In a range test every rate continues from what lower rates have reached; here each starts afresh.
+These functions choose rates and read results; the adapters train.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,21 @@ Orders = npt.NDArray[np.intp]
 
 PROBE_STEPS = 40  # updates of each training
 PROBE_REPEATS = 2  # trainings at each rate, in different orders of the batches
-REFERENCE_UPDATES = 128.0  # of a training at whose length the best rate holds as it is read
-COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and at last
-MAX_RATES = 11  # rates, after which the search is given up
+REFERENCE_UPDATES = 128.0  # the length of a training for which the best rate is read unchanged
+COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and of the last
+MAX_RATES = 11  # after which the search ends
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A few learning rates, each trained for the same few updates from the same state.
+
+    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
+    the first that was not finite.
+    """
+
+    learning_rates: Array
+    losses: Array
 
 
 def search(
@@ -29,11 +42,11 @@ def search(
     orders: Orders,
     train: Callable[[float, list[int]], Sequence[float]],
 ) -> tuple[Array, Array]:
-    """Train at the rates of `probe_rates` and `further_rates`, until there are no more.
+    """Train at the rates of `probe_rates`, then at those of `further_rates` until there are none.
 
-    `train(rate, order)` trains on those of the sweep's batches, in that order, and returns the
-    losses, fewer where one is not finite. The rates come back in ascending order, with the losses,
-    of (rates, orders, steps).
+    `train(rate, updates)` trains on the batches of these of the test's updates, in this order, and
+    returns the losses, fewer where one is not finite. The result is the rates in ascending order,
+    and the losses in an array of (rates, orders, steps).
     """
     repeats, steps = orders.shape
     rates: Array = np.empty(0)
@@ -54,9 +67,9 @@ def search(
 
 
 def orders(made: int, steps: int, repeats: int) -> Orders:
-    """Which of the batches of a sweep's updates each repeat trains on, a row for each.
+    """The updates of the test whose batches each repeat trains on, a row for each repeat.
 
-    Different ones where the sweep made updates enough, and else all of them from another on.
+    The rows differ in their batches where the test made enough updates, else in the first one.
     """
     kept = min(made, steps * repeats)
     starts = np.arange(repeats) * kept // repeats
@@ -64,9 +77,9 @@ def orders(made: int, steps: int, repeats: int) -> Orders:
 
 
 def probe_rates(suggestion: Suggestion, steps: int = PROBE_STEPS) -> Array:
-    """Five rates half a decade apart, around what is best for so few steps.
+    """Five rates half a decade apart, around the best one for so few steps.
 
-    The shorter a training, the higher its best rate, by the root of the length.
+    The best rate grows with the inverse square root of the length of a training.
     """
     centre = suggestion.suggested * max(1.0, REFERENCE_UPDATES / steps) ** 0.5
     rates: Array = centre * 10.0 ** (COARSE * np.arange(-2.0, 3.0))
@@ -74,10 +87,10 @@ def probe_rates(suggestion: Suggestion, steps: int = PROBE_STEPS) -> Array:
 
 
 def further_rates(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
-    """The rates to try next, none when the best is bracketed by two a quarter of a decade off.
+    """The rates to try next; none once the best has neighbours a quarter of a decade away.
 
-    Two more on its side while the best is the lowest or the highest rate, and two lower ones
-    while no loss has fallen; at most 11 in all.
+    While the best rate is the lowest or the highest, these are two more on its side; while no loss
+    has fallen, two lower ones. There are at most 11 rates in all.
     """
     try:
         x, height = scores(rates, losses)
@@ -98,13 +111,13 @@ def further_rates(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
 def read_probe(
     rates: npt.ArrayLike, losses: npt.ArrayLike, sweep: Suggestion | None = None
 ) -> Suggestion:
-    """What the trainings show: the rate that got lowest, carried to a longer training.
+    """The suggestion of a probe: the rate of the lowest final loss, scaled to a longer training.
 
-    The height of a training is the mean of the last third of its losses; one that was not finite
-    throughout is as high as can be. Heights are put on the scale of `suggest`, averaged over the
-    repeats, and the best rate is the lowest point of the parabola through the lowest of them and
-    its neighbours, or the lowest of them where it is the first or the last. It becomes `high`,
-    and `sqrt(steps / 128)` times it the pick; `low` is the sweep's, or else the lowest rate.
+    The score of a training is the mean of the last third of its losses, and infinite where one was
+    not finite. Scores are mapped to the scale of `suggest` and averaged over the repeats. The best
+    rate is the lowest point of the parabola through the lowest score and its neighbours, or the
+    lowest score itself where it is the first or the last. It becomes `high`; `suggested` is
+    `sqrt(steps / 128)` times it, and `low` is that of the sweep, or else the lowest rate.
 
     Args:
         rates: the rates that were tried, in any order.
@@ -126,14 +139,14 @@ def read_probe(
     best = int(height.argmin())
     inside = 0 < best < len(x) - 1
     around = slice(best - 1, best + 2)
-    high = float(10.0 ** (vertex(x[around], height[around]) if inside else x[best]))
+    high = float(10.0 ** (parabola_vertex(x[around], height[around]) if inside else x[best]))
     pick = high * min(1.0, np.shape(losses)[-1] / REFERENCE_UPDATES) ** 0.5
     low = float(10.0 ** x[0]) if sweep is None else sweep.low
     return Suggestion(min(low, pick), pick, high)
 
 
 def scores(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
-    """The logarithms of the rates in order, and how high each training ended."""
+    """The logarithms of the rates in ascending order, and the score of each; lower is better."""
     rates, losses = np.asarray(rates, float), np.asarray(losses, float)
     losses = losses[:, None] if losses.ndim == 2 else losses
     if rates.ndim != 1 or losses.ndim != 3 or len(rates) != len(losses):
@@ -152,8 +165,8 @@ def scores(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
     return np.log10(rates[order]), scaled(ends, level, depth).mean(axis=1)[order]
 
 
-def vertex(x: Array, y: Array) -> float:
-    """Where the parabola through three points is lowest, at most half-way to a neighbour."""
+def parabola_vertex(x: Array, y: Array) -> float:
+    """The lowest point of the parabola through three points, at most half-way to a neighbour."""
     left, right = np.diff(y) / np.diff(x)
     if right <= left:  # a plateau
         return float(x[1])

@@ -6,6 +6,7 @@ import functools
 import math
 from typing import Literal
 
+from lrsched._arrays.types import Array
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.ramp import exponential_ramp
 
@@ -16,28 +17,36 @@ DIVERGENCE = 4.0  # times the first loss, twice in a row, is divergence by defau
 
 @functools.lru_cache
 def default_ramp(steps: int, low: float = 1e-7, high: float = 10.0) -> Schedule:
-    """What raises the learning rate where nothing else is asked for: both ends are reached."""
+    """The learning rates of a range test that is given no schedule; both ends are reached."""
     return exponential_ramp(low, high, max(steps - 1, 1))
 
 
+def is_high(loss: Array, first: Array, divergence: Array) -> Array:
+    """Whether a loss is above a multiple of the first one; two such losses in a row diverge.
+
+    On Python numbers or arrays. A first loss of 0 or below has no multiple.
+    """
+    return (first > 0) & (loss > divergence * first)
+
+
 class Recorder:
-    """Collects the losses of one run, and says when it is over."""
+    """Records the losses of one run, and says when it is over."""
 
     def __init__(self, divergence: float | None = DIVERGENCE) -> None:
         self.losses: list[float] = []
         self.stopped: Stopped = "finished"
-        self._divergence = divergence
-        self._above = False
+        self._divergence = math.inf if divergence is None else divergence
+        self._last_was_high = False
 
-    def take(self, loss: float) -> bool:
-        """Take the loss of the next update, and say whether to go on."""
+    def record(self, loss: float) -> bool:
+        """Record the loss of the next update, and say whether to go on."""
         if not math.isfinite(loss):
             self.stopped = "nonfinite"
             return False
         self.losses.append(loss)
-        above = self._divergence is not None and loss > self._divergence * self.losses[0] > 0
-        if above and self._above:
+        high = is_high(loss, self.losses[0], self._divergence)
+        if high and self._last_was_high:
             self.stopped = "diverged"
             return False
-        self._above = above
+        self._last_was_high = high
         return True

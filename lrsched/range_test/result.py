@@ -1,16 +1,11 @@
-"""The result of a learning-rate range test: what was used, what was seen, and what it suggests.
-
-A range test raises the learning rate over a few hundred updates and records the loss of each
-(Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
-`lrsched_torch.range_test` make one; all that is in this module is the same for both.
-"""
+"""The result of a learning-rate range test."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,9 +18,16 @@ from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _range_files
 from lrsched.range_test import plot as _range_plot
 from lrsched.range_test.compare import Side, compare
-from lrsched.range_test.probe import read_probe
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe, orders, read_probe, search
 from lrsched.range_test.recorder import Stopped
-from lrsched.range_test.suggest import NoSuggestion, Suggestion, median, smoothed, suggest
+from lrsched.range_test.suggest import (
+    NoSuggestion,
+    Suggestion,
+    extend_past_stop,
+    median,
+    smoothed,
+    suggest,
+)
 from lrsched.schedules.cycles import cyclic, one_cycle
 from lrsched.schedules.recipes import warmup_cosine
 
@@ -36,33 +38,23 @@ VERSION = 1  # of the format of files
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
-    """A few learning rates, each trained for the same few updates from the same state.
-
-    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
-    the first that was not finite.
-    """
-
-    learning_rates: Array
-    losses: Array
-
-
-@dataclass(frozen=True, eq=False)
 class RangeTest:
     """The learning rates that a range test used, and the raw loss of each update.
 
     Attributes:
-        learning_rates: the rate of each update, as it was used; of the longest repeat.
-        losses: the loss of each update before it was applied, as it was; for a repeated test a row
-            for each repeat, NaN after it stopped.
-        stopped: why it ended: "finished"; "diverged", at two losses in a row above a multiple of
-            the first (both are among the losses); "nonfinite", at a NaN or an infinity (which is
-            not); "exhausted", when the batches ran out. For a repeated test one for each repeat.
-        schedule: what drove it, or None.
-        metrics: other numbers that were recorded on the way, by name ("a_0", "a_1", ... in a
-            repeated test): rows of (update, value).
-        probe: the refinement, where there was one.
-        label: what figures call it.
+        learning_rates: the rate of each update as it was used; in a repeated test, those of the
+            longest repeat.
+        losses: the raw loss of each update, before it was applied; in a repeated test a row for
+            each repeat, NaN after it stopped.
+        stopped: why the test ended: "finished"; "diverged", at two losses in a row above a multiple
+            of the first (both are recorded); "nonfinite", at a NaN or an infinity (which is not
+            recorded); "exhausted", when the batches ran out. In a repeated test one for each
+            repeat.
+        schedule: the schedule of the learning rates, or None.
+        metrics: other recorded numbers by name ("a_0", "a_1", ... in a repeated test), as rows of
+            (update, value).
+        probe: the refinement, or None.
+        label: the name of the test in figures.
     """
 
     learning_rates: Array
@@ -91,57 +83,72 @@ class RangeTest:
 
     @property
     def median(self) -> Array:
-        """The loss at each learning rate: over repeats their median, until half have stopped.
+        """The loss at each learning rate; of repeats the median, until half of them have stopped.
 
         A repeat that has stopped counts as above all others.
         """
         return median(self.losses)
 
     def suggest(self, method: str = "default") -> Suggestion:
-        """The learning rates that the curve shows: (low, suggested, high).
+        """The learning rates that the test suggests: (low, suggested, high).
 
-        `low` and `high` are Smith's base and maximum, for a cyclic schedule; `suggested` is a
-        constant rate or the peak of a decay. With a probe, the default method reads that. A test
-        sees a few hundred updates: for long runs, and for fine-tuning, the best rate is lower.
+        `low` and `high` are Smith's base and maximum rates, for a cyclic schedule; `suggested` is
+        a constant rate, or the peak of a decay. The default method reads the probe where there is
+        one. A test sees a few hundred updates: for long runs, and for fine-tuning, the best rate
+        is lower.
 
         Args:
-            method: "default"; "steepest", the same curve where it falls fastest; or the rule of
+            method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
                 another library, its faults included: "torch-lr-finder", "ignite", "lightning",
                 and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
                 compares them.
 
         Raises:
-            NoSuggestion: the curve shows none; the message has the reason. It is a ValueError.
+            NoSuggestion: the losses show no rate; the message has the reason. It is a ValueError.
             ValueError: there is no such method.
         """
-        found = suggest(*self._extended(), method)
+        found = suggest(*self._curve(), method)
         if self.probe is not None and method == "default":
             return read_probe(self.probe.learning_rates, self.probe.losses, found)
         return found
 
-    def _extended(self) -> tuple[Array, Array]:
-        """Rates and losses, with what a NaN or an infinity ended going on for half a decade.
+    def with_probe(
+        self,
+        train: Callable[[float, list[int]], Sequence[float]],
+        steps: int = PROBE_STEPS,
+        repeats: int = PROBE_REPEATS,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> RangeTest:
+        """The test refined by short trainings at rates around its suggestion, if it has one.
 
-        Where training stopped because the loss was not finite, the rates above are as bad.
+        Args:
+            train: `train(rate, updates)` trains from the test's start with a constant rate, on the
+                batches of these of the test's updates, and returns the losses.
+            steps: the updates of each training.
+            repeats: the trainings at each rate, on different batches.
+            dtype: in which the rates are used.
         """
-        rates, losses = self.learning_rates, self.losses
-        reasons = (self.stopped,) if isinstance(self.stopped, str) else self.stopped
-        if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
-            return rates, losses
-        growth = rates[-1] / rates[-2]
-        number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
-        beyond = rates[-1] * growth ** np.arange(1, number + 1)
-        missing = np.full((*losses.shape[:-1], number), np.nan)
-        return np.concatenate([rates, beyond]), np.concatenate([losses, missing], axis=-1)
+        try:
+            suggestion = self.suggest()
+        except NoSuggestion:
+            return self
+        made = int(np.isfinite(np.atleast_2d(self.losses)[0]).sum())
+        rates, losses = search(suggestion, orders(made, steps, repeats), train)
+        used = rates.astype(dtype).astype(np.float64)
+        return replace(self, probe=Probe(used, losses))
+
+    def _curve(self) -> tuple[Array, Array]:
+        """The rates and losses that suggestions are read from."""
+        return extend_past_stop(self.learning_rates, self.losses, self.stopped)
 
     def spread(self, method: str = "default") -> float:
-        """How far apart the suggestions of the repeats are: their standard deviation in decades.
+        """The standard deviation of the repeats' suggestions, in decades.
 
         Raises:
             NoSuggestion: fewer than two of the repeats suggest one.
         """
         found = []
-        rates, rows = self._extended()
+        rates, rows = self._curve()
         for losses in np.atleast_2d(rows):
             try:
                 found.append(math.log10(suggest(rates, losses, method).suggested))
@@ -152,11 +159,11 @@ class RangeTest:
         return float(np.std(found, ddof=1))
 
     def smoothed(self) -> Array:
-        """The loss at each learning rate without noise or lag, to draw it."""
+        """The loss at each learning rate without noise or lag, for figures."""
         return smoothed(self.learning_rates, self.losses)
 
     def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
-        """Triangles between `low` and `high`, each side of which takes that many epochs.
+        """A triangular schedule between `low` and `high`, with sides of so many epochs.
 
         Source: Smith 2015, arXiv:1506.01186, sections 3.2 and 3.3: sides of 2 to 10 epochs.
         """
@@ -172,7 +179,7 @@ class RangeTest:
         return one_cycle(self.suggest().suggested, total_steps, **options)
 
     def warmup_cosine(self, total_steps: Whole, warmup_steps: Whole | None = None) -> Schedule:
-        """A warmup to `suggested`, of a twentieth of the run by default, and half a cosine."""
+        """A warmup to `suggested`, by default over a twentieth of the run, then half a cosine."""
         if warmup_steps is None:
             (total,) = Refusal("RangeTest.warmup_cosine").checked(
                 total_steps=(integer(1, "steps"), total_steps)
@@ -181,14 +188,14 @@ class RangeTest:
         return warmup_cosine(self.suggest().suggested, total_steps, warmup_steps)
 
     def with_label(self, label: str) -> RangeTest:
-        """The same test under another name in figures and files."""
+        """The same test with another name in figures and files."""
         return replace(self, label=label)
 
     def plot(self, *others: RangeTest, ax: Any = None, method: str | None = "default") -> Any:
         """Draw loss over learning rate with matplotlib, and return the axes.
 
-        The raw losses, the smoothed curve, the band over repeats, and the rates that `method`
-        suggests; None marks none. Other tests are drawn over it.
+        Shows the raw losses, the smoothed curve, the band over repeats, and the rates that `method`
+        suggests (None: no rates), of this test and of others.
         """
         return _range_plot.draw([test._picture(method) for test in (self, *others)], ax)
 
@@ -196,7 +203,7 @@ class RangeTest:
         return _range_plot.svg(self._picture("default"))
 
     def _picture(self, method: str | None) -> _range_plot.Picture:
-        """What is drawn of the test."""
+        """The test as it is drawn."""
         smooth, found = None, None
         with contextlib.suppress(NoSuggestion):
             smooth = self.smoothed()
@@ -209,12 +216,12 @@ class RangeTest:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the test to a .json or .npz file; if that fails, an older file stays as it is."""
+        """Write the test to a .json or .npz file. If that fails, an older file stays."""
         _range_files.write(path, self._facts(), self._arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RangeTest:
-        """The test in a file that `save` wrote. Reading it runs nothing.
+        """Read a file that `save` wrote. Reading runs no code.
 
         Raises:
             OSError: the file cannot be read.
@@ -223,7 +230,7 @@ class RangeTest:
         return _range_files.read(path, cls._from_data)
 
     def _facts(self) -> dict[str, Any]:
-        """What a file holds beside arrays."""
+        """The contents of a file that are not arrays."""
         return {
             "lrsched_range_test": VERSION,
             "stopped": self.stopped if isinstance(self.stopped, str) else list(self.stopped),
@@ -233,7 +240,7 @@ class RangeTest:
         }
 
     def _arrays(self) -> dict[str, Array]:
-        """The arrays that a file holds, by name."""
+        """The arrays of a file, by name."""
         arrays = {"learning_rates": self.learning_rates, "losses": self.losses}
         for index, values in enumerate(self.metrics.values()):
             arrays[f"metric_{index}"] = np.asarray(values, np.float64)
@@ -244,7 +251,7 @@ class RangeTest:
 
     @classmethod
     def _from_data(cls, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> RangeTest:
-        """The test of what a file holds."""
+        """The test with the contents of a file."""
         if facts["lrsched_range_test"] != VERSION:
             raise ValueError(f"its format is {facts['lrsched_range_test']!r} and not {VERSION}")
 
@@ -269,7 +276,7 @@ class RangeTest:
         return _range_files.to_csv(self.learning_rates, self.losses)
 
     def compare(self, other: RangeTest) -> str:
-        """A report on where two tests are apart: in their rates, losses and suggestions."""
+        """A report on the differences of two tests: in rates, losses and suggestions."""
         return compare(self._side(), other._side())
 
     def _side(self) -> Side:

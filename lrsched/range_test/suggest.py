@@ -1,11 +1,13 @@
-"""The learning rates that a range test shows: where training begins, what to use, where it ends.
+"""Suggest learning rates from the losses of a range test.
 
-The analysis knows neither JAX nor torch. It takes the learning rates and the raw losses, smooths
-them without the lag of a running average, and names three rates or refuses with the reason.
+The losses are smoothed without the lag of a running average. The result is three rates, at which
+training begins, should be run, and ends; or a refusal with the reason.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,12 +31,12 @@ __all__ = ["NoSuggestion", "Suggestion", "smoothed", "suggest"]
 
 Array = npt.NDArray[np.float64]
 
-SUGGESTED_FALL = 0.9  # of the fall: the rate that is read off
-REFERENCE_DENSITY = 64.0  # for each decade, at which rates hold as they are read
+SUGGESTED_FALL = 0.9  # of the fall: the rate at which it is made is suggested
+REFERENCE_DENSITY = 64.0  # updates in a decade: the density for which rates are read unchanged
 
 
 class Suggestion(NamedTuple):
-    """Smith's base and maximum with the pick between: `low <= suggested <= high`."""
+    """Smith's base and maximum rates, and the suggested one: `low <= suggested <= high`."""
 
     low: float
     suggested: float
@@ -44,36 +46,37 @@ class Suggestion(NamedTuple):
 def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default") -> Suggestion:
     """The learning rates that a range test shows.
 
-    The default asks how far the loss has fallen. The losses are put on a scale that a
-    change of their unit or origin leaves alone, `log(u + 0.1)` with `u` 1 at the level of the
-    first updates and 0 at the lowest, and smoothed over log learning rate by a running median
-    and a local straight line, 0.3 decades wide (at least 4 updates), which shift nothing. The
-    loss has diverged where a fifth of the losses around are as far above the first ones as the
-    fall is deep, and stays so. With `r(p)` the rate at which the part `p` of the fall is made,
-    and `d` the number of updates in the decade below it,
+    The default method measures how far the loss has fallen. Losses are mapped to
+    `log(u + 0.1)`, where u is 1 at the level of the first updates and 0 at the lowest loss, so
+    that neither their unit nor their origin matters. They are smoothed over the logarithm of the
+    rate by a running median and a local straight line, 0.3 decades wide (at least 4 updates),
+    which shift nothing. The loss has diverged where a fifth of the losses around are as far above
+    the first ones as the fall is deep, and stay so. With r(p) the rate at which the part p of the
+    fall is made, and d the number of updates in the decade below it,
 
         low, suggested, high = sqrt(d / 64) * (r(0.1), r(0.9), r(1))
 
-    but never above `r(1)`. The root carries rates from the sweep to training: progress grows
-    with rate times updates, noise with the rate alone, and the rate at which they balance falls
-    as the root of the updates. So tests of 100 and of 400 updates suggest about the same.
+    but never above r(1). The square root transfers rates from the test to training: progress
+    grows with rate times updates, noise with the rate alone, and the rate at which they balance
+    falls with the square root of the number of updates. So tests of 100 and of 400 updates
+    suggest about the same rates.
 
-    Only updates at a learning rate above all before count, so a cyclic schedule is read on its
-    way up. Whatever follows the first loss that is not finite counts as diverged. Of several
-    repeats, the pointwise median is read, as far as more than half of them are finite.
+    Only updates at a learning rate above all earlier ones count, so a cyclic schedule is read
+    while it rises. Everything after the first loss that is not finite counts as diverged. Of
+    several repeats the pointwise median is read, as far as more than half of them are finite.
 
     Args:
         rates: the learning rate of each update.
         losses: the raw loss of each update, or one row of them for each repeat, with NaN where a
             repeat had diverged. They may be 0 or negative.
-        method: "default", "steepest" (where the same smooth curve falls fastest before its lowest
-            point), or the rule of another library, its faults included: "torch-lr-finder",
+        method: "default"; "steepest" (the rate at which the smooth curve falls fastest before its
+            lowest point); or the rule of another library, its faults included: "torch-lr-finder",
             "ignite", "lightning", and fastai's "valley", "slide", "minimum" and "steep". These
-            give the pick; `low` or `high` gives way where it lies outside of them.
+            give `suggested`, and `low` or `high` is moved where it would be on the wrong side.
 
     Raises:
         NoSuggestion: too few losses are finite, the loss does not fall by more than its noise, or
-            it is lowest at the first or at the last rates.
+            it is lowest at the first or the last rates.
         ValueError: the method is unknown, or rates and losses differ in length.
 
     >>> rates = [10 ** (k / 20 - 6) for k in range(121)]
@@ -83,7 +86,7 @@ def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default"
     1.4e-04 1.1e-02 3.5e-02
     >>> suggest(rates, [1.0] * 121)
     Traceback (most recent call last):
-    lrsched._valley.NoSuggestion: the loss is nowhere lower than at the first rates, from 1e-06:
+    lrsched.range_test.NoSuggestion: the loss is nowhere lower than at the first rates, from 1e-06:
     start lower, or raise end_value where it is flat
     """
     known = ("default", "steepest", *FINDERS)
@@ -111,11 +114,11 @@ def steepest(found: Valley) -> float:
 
 
 def smoothed(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
-    """The loss at each rate without noise or lag, to draw it; the median of repeats.
+    """The loss at each rate without noise or lag, for figures; of repeats, their median.
 
-    A running median and a local straight line over log learning rate as for the default, but of
-    the losses as they are and a third as wide, so that it lies among them. Where that cannot be,
-    for too few updates, the median is left as it is; where that is not finite, it is NaN.
+    The smoothing is that of the default method, applied to the losses themselves and a third as
+    wide, so that the curve lies among them. With too few updates for that it is the median, which
+    is NaN where it is not finite.
     """
     try:
         used, found = monotone(rates, losses)
@@ -153,10 +156,27 @@ def monotone(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]
     return rates[rising], np.where(finite, found, np.inf)[rising]
 
 
-def median(losses: npt.ArrayLike) -> Array:
-    """The pointwise median of repeats, those that have stopped above all others; NaN from half on.
+def extend_past_stop(
+    rates: Array, losses: Array, stopped: str | Sequence[str]
+) -> tuple[Array, Array]:
+    """A test that a NaN or an infinity ended, continued by half a decade of missing losses.
 
-    A repeat has stopped at its first loss that is not finite.
+    Where the loss was not finite, the rates above are as bad.
+    """
+    reasons = (stopped,) if isinstance(stopped, str) else stopped
+    if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
+        return rates, losses
+    growth = rates[-1] / rates[-2]
+    number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
+    beyond = rates[-1] * growth ** np.arange(1, number + 1)
+    missing = np.full((*losses.shape[:-1], number), np.nan)
+    return np.concatenate([rates, beyond]), np.concatenate([losses, missing], axis=-1)
+
+
+def median(losses: npt.ArrayLike) -> Array:
+    """The pointwise median of repeats; NaN from where half of them have stopped.
+
+    A repeat stops at its first loss that is not finite, and counts as above all others then.
     """
     rows = np.atleast_2d(np.asarray(losses, float))
     going = np.logical_and.accumulate(np.isfinite(rows), axis=1)

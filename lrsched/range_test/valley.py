@@ -1,4 +1,4 @@
-"""The valley of a range test's losses over the logarithm of the learning rate."""
+"""Find the valley of a range test's losses over the logarithm of the learning rate."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-MIN_LOSSES = 10  # losses that a reading needs
-BASELINE_DECADES = 0.8  # decades at the start whose median loss is the level to fall from
+# Chosen, with those of `suggest`, on 13 of the 26 tasks of the benchmark of suggestions, on which
+# docs/range-tests-quality.md reports apart from the other 13.
+MIN_LOSSES = 10  # that a reading needs
+BASELINE_DECADES = 0.8  # at the start, whose median loss is the level to fall from
 WIDTH = 0.3  # decades: the window of the median and the deviation of the Gaussian kernel,
-MIN_WINDOW = 4.0  # but so many updates at least
+MIN_WINDOW = 4.0  # but at least so many updates
 SOFTENING = 0.1  # of the fall, added before the logarithm
-DIVERGENCE_QUANTILE = 0.8  # the quantile of the losses around that shows divergence
+DIVERGENCE_QUANTILE = 0.8  # of the losses around: when it is too high, they have diverged
 START = 0.1  # of the fall: training has begun
-MIN_STANDARD_ERRORS = 4.0  # standard errors between the levels before and after the fall
-GRID = 0.02  # decades between the points at which the smooth curve is taken
+MIN_STANDARD_ERRORS = 4.0  # between the levels before and after the fall
+GRID = 0.02  # decades between the points at which the smooth curve is computed
+
+# Of a normal distribution: its standard deviation over the median absolute deviation, and the
+# standard error of a median over that of a mean, sqrt(pi / 2).
+MAD_TO_DEVIATION = 1.4826
+MEDIAN_TO_MEAN_ERROR = 1.2533
 
 
 class NoSuggestion(ValueError):  # noqa: N818  # an answer rather than a failure
@@ -28,9 +35,9 @@ class SmoothCurve(NamedTuple):
     """The smooth losses of a range test at evenly spaced logarithms (to base 10) of its rates."""
 
     log_rates: Array
-    height: Array  # on a scale without unit or origin
-    outset: int  # how many of the losses are taken for the level to fall from
-    diverged: int  # how many came before the divergence
+    height: Array  # on a scale that has neither unit nor origin
+    baseline: int  # how many losses at the start set the level to fall from
+    diverged: int  # how many losses came before the divergence
 
 
 class Valley(NamedTuple):
@@ -38,11 +45,11 @@ class Valley(NamedTuple):
 
     log_rates: Array
     fall: Array
-    lowest: int  # where in them the fall is 1
-    updates: Array  # the logarithms of the rates of the updates
+    lowest: int  # the index at which the fall is 1
+    updates: Array  # the logarithm of each update's rate
 
     def density(self, rate: float) -> float:
-        """How many updates there are in the decade below a rate, or in the first of all."""
+        """The number of updates in the decade below a rate, or in the first decade of the test."""
         first, last = float(self.updates[0]), float(self.updates[-1])
         start = max(float(np.log10(rate)) - 1.0, first)
         end = min(start + 1.0, last)
@@ -50,7 +57,7 @@ class Valley(NamedTuple):
         return float(made - begun) / (end - start)
 
     def rate(self, part: float) -> float:
-        """The rate from which on the fall is above this part of the whole, until its end."""
+        """The rate above which the fall stays above this part of the whole until its end."""
         falling = self.fall[: self.lowest + 1]
         below = np.flatnonzero(falling < part)
         if not len(below):
@@ -60,35 +67,35 @@ class Valley(NamedTuple):
 
 
 def curve(rates: Array, losses: Array) -> SmoothCurve:
-    """The smooth curve of losses at rising rates, the first of them finite, then infinite ones."""
+    """The smooth curve of losses at rising rates: finite losses first, infinite ones after."""
     x = np.log10(rates)
     width = max(WIDTH, MIN_WINDOW * (x[-1] - x[0]) / (len(x) - 1))
     around = windows(x, width)
-    outset = max(MIN_LOSSES // 2, int((x < x[0] + BASELINE_DECADES).sum()))
-    level = float(np.median(losses[:outset]))
-    diverged = divergence(losses, outset, level, around)
+    baseline = max(MIN_LOSSES // 2, int((x < x[0] + BASELINE_DECADES).sum()))
+    level = float(np.median(losses[:baseline]))
+    diverged = divergence(losses, baseline, level, around)
     middle = quantiles(losses[:diverged], around, 0.5)
     depth = float(level - middle.min()) or float(np.ptp(middle)) or 1.0
     ceiled = np.where(np.arange(len(x)) < diverged, losses, level + depth)
     heights = scaled(quantiles(ceiled, around, 0.5), level, depth)
     at = np.arange(x[0], x[-1] + GRID / 2.0, GRID)
     height = local_lines(x, heights, at, width)
-    return SmoothCurve(at, height, outset, diverged)
+    return SmoothCurve(at, height, baseline, diverged)
 
 
 def valley(rates: Array, losses: Array) -> Valley:
-    """The valley of the same curve, or the reason why there is none.
+    """The valley of the smooth curve, or the reason why it has none.
 
     Raises:
         NoSuggestion: see `suggest`.
     """
-    x, (at, height, outset, diverged) = np.log10(rates), curve(rates, losses)
-    start = float(np.median(height[at <= x[outset - 1]]))
+    x, (at, height, baseline, diverged) = np.log10(rates), curve(rates, losses)
+    start = float(np.median(height[at <= x[baseline - 1]]))
     lowest = int(height.argmin())
     if at[lowest] - x[0] < WIDTH:
         raise no_fall(rates)
     found = Valley(at, (start - height) / (start - height[lowest]), lowest, x)
-    before = max(outset, int((rates < found.rate(START)).sum()))
+    before = max(baseline, int((rates < found.rate(START)).sum()))
     drop, noise, errors = significance(x[:diverged], losses[:diverged], before, at[lowest])
     if drop <= 0.0:
         raise no_fall(rates)
@@ -112,47 +119,50 @@ def no_fall(rates: Array) -> NoSuggestion:
     )
 
 
-def divergence(losses: Array, outset: int, level: float, around: Windows) -> int:
-    """From which update on losses have left for good: those around are too high, or infinite."""
+def divergence(losses: Array, baseline: int, level: float, around: Windows) -> int:
+    """The update from which on losses are too high, or infinite, and stay so."""
     finite = int(np.isfinite(losses).sum())
     losses = losses[:finite]
     depth = level - float(quantiles(losses, around, 0.5).min())
-    bound = float(np.quantile(losses[:outset], DIVERGENCE_QUANTILE)) + depth
-    above = quantiles(losses, around, DIVERGENCE_QUANTILE)[outset:] > bound
-    return outset + int(above.argmax()) if above.any() else finite
+    bound = float(np.quantile(losses[:baseline], DIVERGENCE_QUANTILE)) + depth
+    above = quantiles(losses, around, DIVERGENCE_QUANTILE)[baseline:] > bound
+    return baseline + int(above.argmax()) if above.any() else finite
 
 
 def scaled(losses: Array, level: float, depth: float) -> Array:
-    """The losses on a scale without unit or origin, on which a fall by half is much."""
+    """The losses on a scale that has neither unit nor origin: log(u + 0.1).
+
+    u is 1 at `level` and 0 at `level - depth`.
+    """
     left = 1.0 - (level - losses) / depth
     softened: Array = np.log(np.clip(left, 0.0, 2.0) + SOFTENING)
     return softened
 
 
 def significance(x: Array, losses: Array, before: int, lowest: float) -> tuple[float, float, float]:
-    """How far the loss falls, its noise in each update, and how many standard errors that is.
+    """The drop of the loss, its noise in each update, and the drop in standard errors.
 
-    The noise is that of the differences from one update to the next.
+    The noise is estimated from the differences between successive updates.
     """
     bottom = losses[abs(x - lowest) <= WIDTH]
     if not len(bottom):
         return 0.0, 0.0, 0.0
     drop = float(np.median(losses[:before]) - np.median(bottom))
     steps = np.diff(losses[: max(before, int((x <= lowest).sum()))])
-    noise = 1.4826 * float(np.median(abs(steps - np.median(steps)))) / 2.0**0.5
-    error = 1.2533 * noise * (1.0 / before + 1.0 / len(bottom)) ** 0.5  # of two medians
+    noise = MAD_TO_DEVIATION * float(np.median(abs(steps - np.median(steps)))) / 2.0**0.5
+    error = MEDIAN_TO_MEAN_ERROR * noise * (1.0 / before + 1.0 / len(bottom)) ** 0.5
     return drop, noise, drop / error if error > 0.0 else np.inf
 
 
 class Windows(NamedTuple):
-    """The indices of the values around each value: from `first` to before `last`."""
+    """For each value the range of indices around it, from `first` to before `last`."""
 
     first: npt.NDArray[np.intp]
     last: npt.NDArray[np.intp]
 
 
 def windows(x: Array, width: float) -> Windows:
-    """What lies within half a width: 2 to 50 values on either side."""
+    """The values within half a width of each: 2 to 50 on either side."""
     places = np.arange(len(x))
     first = np.clip(np.searchsorted(x, x - width / 2.0), places - 50, places - 2)
     last = np.clip(np.searchsorted(x, x + width / 2.0, "right"), places + 3, places + 51)
@@ -160,7 +170,7 @@ def windows(x: Array, width: float) -> Windows:
 
 
 def quantiles(values: Array, around: Windows, part: float) -> Array:
-    """The quantile of the values around each."""
+    """The quantile of the values around each value."""
     first, last = (ends[: len(values)] for ends in around)
     counts = np.minimum(last, len(values)) - first
     offsets = np.arange(counts.max())
@@ -174,7 +184,7 @@ def quantiles(values: Array, around: Windows, part: float) -> Array:
 
 
 def local_lines(x: Array, y: Array, at: Array, width: float) -> Array:
-    """The value at each place of the straight line that fits best around it."""
+    """The value at each of `at` of the straight line fitted around it: local linear regression."""
     away = x[None, :] - at[:, None]
     weights = np.exp(-0.5 * (away / width) ** 2)
     weights /= weights.sum(axis=1, keepdims=True)

@@ -1,1 +1,1 @@
-"""The catalogue of schedules, one family a file."""
+"""The schedules, one family per file."""

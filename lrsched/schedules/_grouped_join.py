@@ -1,25 +1,22 @@
-"""Schedules that differ in numbers alone, evaluated as one whose numbers are looked up.
+"""Schedules that differ only in their numbers, evaluated as one with numbers taken from tables.
 
-A join of a hundred half cosines is so one half cosine to a compiler, and not a hundred.
+To a compiler, a join of a hundred half cosines is then one half cosine instead of a hundred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, get_args
 
 from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, take
 from lrsched._arrays.scalars import is_scalar
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.kinds import Value
+from lrsched._core.kinds import VALUE
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.pieces import piecewise, piecewise_numpy, segment_index
 
 Groups = list[list[int]]
 
-_, VALUE = get_args(Value)
-
-MIN_GROUP = 5  # alike schedules from which on the look-ups take less than to evaluate each
+MIN_GROUP = 5  # with fewer schedules, evaluating each is cheaper than the look-ups
 
 
 def piecewise_schedules(
@@ -37,7 +34,7 @@ def piecewise_schedules(
 
 
 def group_by_structure(schedules: Sequence[Schedule]) -> Groups | None:
-    """The places of schedules that differ in numbers alone; None where there are not many."""
+    """The indices of schedules that differ only in numbers, or None where every group is small."""
     if len(schedules) < MIN_GROUP:
         return None
     groups: dict[Hashable, list[int]] = {}
@@ -47,7 +44,7 @@ def group_by_structure(schedules: Sequence[Schedule]) -> Groups | None:
 
 
 def _structure(schedule: Schedule) -> Hashable:
-    """What is the same in schedules that are alike: all but the numbers that may be looked up."""
+    """What schedules of one group have in common: all but the numbers that may be looked up."""
     parts = (
         _structure(value)
         if isinstance(value, Schedule)
@@ -59,10 +56,11 @@ def _structure(schedule: Schedule) -> Hashable:
     return schedule.name, *parts
 
 
-def _is_number(schedule: Schedule, name: str, value: Any) -> bool:
-    """Whether a look-up loses nothing: float32 has a value as well as it has a whole number.
+def _is_number(schedule: Schedule, name: str, value: Array) -> bool:
+    """Whether a table of the array library holds this number without a loss that matters.
 
-    A rate's logarithm, though, is taken on the host in float64, where the rate is a Python number.
+    It does so for an array of one number, an integer, or a float of the kind `Value`. It does not
+    for a rate that is a Python number, whose logarithm is taken in float64, before any table.
     """
     if is_array(value):
         return bool(value.shape == ())
@@ -72,29 +70,29 @@ def _is_number(schedule: Schedule, name: str, value: Any) -> bool:
     )
 
 
-def _type(value: Any) -> str:
+def _type(value: Array) -> str:
     return str(value.dtype if is_array(value) else type(value))
 
 
-def _same(value: Any) -> Hashable:
+def _same(value: Array) -> Hashable:
     try:
         hash(value)
-    except TypeError:  # traced numbers
+    except TypeError:  # a traced number
         return id(value)
-    return type(value), value  # 1, 1.0 and True are equal and not the same
+    return type(value), value  # 1, 1.0 and True are equal, but differ in type
 
 
 def grouped_piecewise(
     xp: Namespace,
     count: Array,
-    boundaries: Sequence[Any],
+    boundaries: Sequence[Array],
     schedules: Sequence[Schedule],
     groups: Groups,
 ) -> Array:
-    """`piecewise` at a single count, each group of alike schedules being evaluated once."""
+    """`piecewise` at a single count, evaluating each group of similar schedules once."""
     place = segment_index(xp, count, boundaries)
     begins, ends = [0, *boundaries], [*boundaries, MAX_COUNT]
-    value: Any = 0.0
+    value: Array = 0.0
     for members in groups:
         turn_of = {each: turn for turn, each in enumerate(members)}
         turn = _gather(xp, [turn_of.get(each, -1) for each in range(len(schedules))], place)
@@ -106,8 +104,8 @@ def grouped_piecewise(
     return value
 
 
-def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Any) -> Schedule:
-    """The schedule at a place, as one with arrays for hyperparameters."""
+def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Array) -> Schedule:
+    """The schedule at index `at`, as one whose hyperparameters are taken from tables."""
     first = schedules[0]
     if len(schedules) == 1:
         return first
@@ -127,7 +125,7 @@ def _gathered(xp: Namespace, schedules: Sequence[Schedule], at: Any) -> Schedule
     )
 
 
-def _gather(xp: Namespace, numbers: Sequence[Any], at: Any) -> Array:
+def _gather(xp: Namespace, numbers: Sequence[Array], at: Array) -> Array:
     whole = type(numbers[0]) is int or (
         is_array(numbers[0]) and xp.isdtype(numbers[0].dtype, "integral")
     )

@@ -1,4 +1,4 @@
-"""Ways from one value to another, held at the end, in the shapes that papers recommend."""
+"""Decays in the shapes that papers recommend, from one value to another, held at the end."""
 
 import math
 from typing import Annotated, Literal
@@ -28,25 +28,33 @@ def anneal(
     steps: Steps,
     shape: Shape = "1-sqrt",
 ) -> Array:
-    r"""From one value to another in a given shape, held at the end.
+    """From one value to another in a given shape, held at the end.
 
-    .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p), \quad p = \min(t, T) / T
+        value(t) = end_value + (init_value - end_value) * g(p)
 
-    with :math:`g` by `shape`: "linear" :math:`1 - p`; "cosine" :math:`(1 + \cos \pi p) / 2`;
-    "1-sqrt" :math:`1 - \sqrt p`; "square" :math:`1 - p^2`; "exponential" :math:`2^{1 - p} - 1`;
-    "lowered-linear" :math:`0.7 (1 - p)`, and 1 at :math:`p = 0`.
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far. `shape` selects g:
+
+        "linear"            g(p) = 1 - p
+        "cosine"            g(p) = (1 + cos(pi * p)) / 2
+        "1-sqrt"            g(p) = 1 - sqrt(p)
+        "square"            g(p) = 1 - p ** 2
+        "exponential"       g(p) = 2 ** (1 - p) - 1
+        "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
 
     Args:
-        init_value: v_0, the value at count 0.
-        end_value: v_1, the value at count `steps` and after.
-        steps: T, the length in steps, at least 1.
+        init_value: the value at count 0.
+        end_value: the value at count `steps` and after.
+        steps: the length in steps, at least 1.
         shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value is not a number, `steps` is not an integer, or `shape` is not a string.
+        ValueError: a value is not finite, `steps` < 1, or `shape` is not one of the six.
 
-    Source: the cooldowns compared by Hägele et al. 2024, arXiv:2405.18392 (where "1-sqrt" is
-    best); Megatron's ("exponential"); Dremov et al. 2025, arXiv:2508.01483 ("lowered-linear").
+    Source: the cooldowns compared by Hägele et al. 2024, arXiv:2405.18392, where "1-sqrt" is best;
+    Megatron ("exponential"); Dremov et al. 2025, arXiv:2508.01483 ("lowered-linear").
 
     Elsewhere: the decay of transformers' `warmup_stable_decay(decay_type)` ("linear", "cosine",
     "1-sqrt") and of Megatron's `WSD` (`lr_wsd_decay_style`: "linear", "cosine", "minus_sqrt",
@@ -68,30 +76,34 @@ def rex(
     end_value: Value = 0.0,
     beta: Positive = 0.5,
 ) -> Array:
-    r"""Slowly down at first and steeply at the end, held there: reflected exponential.
+    """Slowly down at first and steeply at the end: reflected exponential, held at the end.
 
-    .. math:: \eta(t) = v_1 + (v_0 - v_1) \frac{1 - p}{\beta + (1 - \beta)(1 - p)},
-        \quad p = \min(t, T) / T
+        value(t) = end_value + (init_value - end_value) * (1 - p) / (beta + (1 - beta) * (1 - p))
+
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far.
 
     Args:
-        init_value: v_0, the value at count 0.
-        steps: T, the length in steps, at least 1.
-        end_value: v_1, the value at count `steps` and after.
-        beta: the lower, the later the fall; 1 is linear. Above 0 and at most 1e18.
+        init_value: the value at count 0.
+        steps: the length in steps, at least 1.
+        end_value: the value at count `steps` and after.
+        beta: how late the value falls, from 1e-18 to 1e18: the lower, the later; 1 is a line.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value or `beta` is not a number, or `steps` is not an integer.
+        ValueError: a value is not finite, `steps` < 1, or `beta` is not from 1e-18 to 1e18.
 
     Source: Chen et al. 2021, "REX", arXiv:2107.04197, where beta is 1/2.
 
-    Elsewhere: pytorch_optimizer's `REXScheduler`, whose first step is at its floor.
+    Elsewhere: pytorch_optimizer's `REXScheduler`, which uses its lowest value in the first step.
 
     >>> rex(1.0, 100)(50)
     0.6666666666666666
     """
     done, remaining = progress(xp, count, steps)
     p, q = fraction(xp, done, steps), fraction(xp, remaining, steps)
-    whole = beta * p + q  # beta + (1 - beta) (1 - p)
+    whole = beta * p + q  # = beta + (1 - beta) (1 - p)
     return init_value * (q / whole) + end_value * (beta * p / whole)
 
 
@@ -106,22 +118,31 @@ def k_decay(
     end_value: Value = 0.0,
     shape: Annotated[Literal["cosine", "linear"], choice("cosine", "linear")] = "cosine",
 ) -> Array:
-    r"""Down along a cosine or a line whose time, or value, is taken to a power; held at the end.
+    """Down along a cosine or a line, with powers of the time and of the height; held at the end.
 
-    .. math:: \eta(t) = v_1 + (v_0 - v_1)\, g(p^k)^q, \quad p = \min(t, T) / T
+        value(t) = end_value + (init_value - end_value) * g(p ** k) ** power
 
-    with :math:`g` by `shape`: "cosine" :math:`(1 + \cos \pi x) / 2`; "linear" :math:`1 - x`.
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far. `shape` selects g:
+
+        "cosine"    g(x) = (1 + cos(pi * x)) / 2
+        "linear"    g(x) = 1 - x
 
     Args:
-        init_value: v_0, the value at count 0.
-        steps: T, the length in steps, at least 1.
-        k: above 1 it stays high for longer, below 1 it falls sooner; above 0.
-        power: q, the power of the shape: that of a polynomial decay with "linear"; above 0.
-        end_value: v_1, the value at count `steps` and after.
+        init_value: the value at count 0.
+        steps: the length in steps, at least 1.
+        k: the power of the time, above 0. Above 1 the value stays high for longer, below 1 it falls
+            sooner.
+        power: the power of the height, above 0; with "linear" that of a polynomial decay.
+        end_value: the value at count `steps` and after.
         shape: "cosine" or "linear".
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value, `k` or `power` is not a number, `steps` is not an integer, or `shape` is
+            not a string.
+        ValueError: a number is not finite, `steps` < 1, `k` or `power` <= 0, or `shape` is neither
+            "cosine" nor "linear".
 
     Source: Zhang and Li 2020, "k-decay", arXiv:2004.05909.
 
@@ -154,23 +175,28 @@ def tanh_decay(
     lower: Bound = -6.0,
     upper: Bound = 3.0,
 ) -> Array:
-    r"""Down along a hyperbolic tangent: flat, then steep, then flat; held at the end.
+    """Down along a hyperbolic tangent: flat, then steep, then flat; held at the end.
 
-    .. math:: \eta(t) = v_1 + \frac{v_0 - v_1}{2} \left(1 - \tanh(L (1 - p) + U p)\right),
-        \quad p = \min(t, T) / T
+        value(t) = end_value + (init_value - end_value) * (1 - tanh(x)) / 2
 
-    The ends are reached only as nearly as the tangent reaches 1: at count `steps`,
-    :math:`v_1 + (v_0 - v_1)(1 - \tanh U) / 2`, which with the defaults is 0.25 % of the way off.
+        x = lower * (1 - p) + upper * p
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far. The curve only comes near `init_value` and `end_value`,
+    because tanh only comes near -1 and 1: with the default `upper`, the last value differs from
+    `end_value` by 0.25 % of `init_value - end_value`.
 
     Args:
-        init_value: v_0, the value that it begins near.
-        steps: T, the length in steps, at least 1.
-        end_value: v_1, the value that it ends near.
-        lower: L, the tangent's argument at count 0.
-        upper: U, its argument at count `steps`; both from -20 to 20, `lower` below `upper`.
+        init_value: the value that the curve starts near.
+        steps: the length in steps, at least 1.
+        end_value: the value that the curve ends near.
+        lower: the argument of tanh at count 0, from -20 to 20, below `upper`.
+        upper: the argument of tanh at count `steps` and after, from -20 to 20.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value or a bound is not a number, or `steps` is not an integer.
+        ValueError: a value is not finite, `steps` < 1, a bound is not from -20 to 20, or
+            `lower` >= `upper`.
 
     Source: Hsueh et al. 2018, "HTD", arXiv:1806.01593.
 
@@ -181,6 +207,6 @@ def tanh_decay(
     """
     done, _ = progress(xp, count, steps)
     exp = xp.exp if is_array(lower) else math.exp
-    # e**(2 x) for the tangent's argument x: (1 - tanh x) / 2 is 1 over that plus 1.
+    # With x the argument of tanh and grown = e**(2 x), (1 - tanh x) / 2 is 1 / (1 + grown).
     grown = exponential(xp, exp(2.0 * lower), 2.0 * (upper - lower), done, steps)
     return init_value / (1.0 + grown) + end_value * (grown / (1.0 + grown))

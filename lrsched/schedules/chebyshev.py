@@ -1,6 +1,5 @@
-"""Chebyshev's step sizes for gradient descent, in the fractal order that keeps it stable."""
+"""Chebyshev step sizes for gradient descent, in the fractal order that keeps the descent stable."""
 
-import dataclasses
 from typing import Annotated, Any
 
 from lrsched._arrays.namespace import is_array, whole
@@ -10,7 +9,7 @@ from lrsched._core.decorator import schedule
 from lrsched._core.kinds import STEPS, Positive
 from lrsched._numerics.elementary import half_cosine
 
-_BITS = 29  # of the largest length: the formula counts in half steps, and then twice that
+_BITS = 29  # of the longest round: the formula needs 2 * steps <= 2**31 - 1
 
 
 def _power_of_2(value: Any) -> Any:
@@ -21,31 +20,36 @@ def _power_of_2(value: Any) -> Any:
 
 
 _expected = f"a power of 2 from 1 to {2**_BITS} (steps)"
-PowerOf2 = Annotated[Whole, dataclasses.replace(STEPS, expected=_expected, convert=_power_of_2)]
+PowerOf2 = Annotated[Whole, STEPS._replace(expected=_expected, convert=_power_of_2)]
 
 
 @schedule(check=ordered("lowest_value", "peak_value"))
 def fractal_chebyshev(
     xp: Namespace, count: Array, peak_value: Positive, lowest_value: Positive, steps: PowerOf2
 ) -> Array:
-    r"""Chebyshev's step sizes in fractal order, again and again: high ones among low ones.
+    """Chebyshev step sizes in fractal order, round after round: high values among low ones.
 
-    .. math:: \eta(t) = \left(\frac{\cos^2 \theta}{v_{max}} + \frac{\sin^2 \theta}{v_{min}}
-        \right)^{-1}, \quad \theta = \frac{\pi (2 \sigma(t) + 1)}{4 T}
+        value(t) = 1 / (cos(a) ** 2 / peak_value + sin(a) ** 2 / lowest_value)
 
-    where :math:`\sigma` orders the T steps of a round: :math:`\sigma_1 = (0)`, and
-    :math:`\sigma_{2T}` has each entry s of :math:`\sigma_T` followed by :math:`2T - 1 - s`. For a
-    quadratic with curvatures from m to M, with :math:`v_{max} = 1 / m` and :math:`v_{min} = 1 / M`,
-    a round is the best that T steps of gradient descent can do.
+        a = pi * (2 * order[t mod steps] + 1) / (4 * steps)
+
+    t is the count of updates made so far. `order` is a permutation of 0, ..., steps - 1. For 1
+    step it is (0). For 2 n steps it has each entry k of the order for n steps, followed by
+    2 n - 1 - k: (0, 1) for 2 steps, (0, 3, 1, 2) for 4.
+
+    For a quadratic with curvatures from 1 / peak_value to 1 / lowest_value, a round is the best
+    that `steps` steps of gradient descent can do.
 
     Args:
-        peak_value: v_max, which the highest step size nears, at least 1e-18.
-        lowest_value: v_min, which the lowest nears, at least 1e-18, not above `peak_value`.
-        steps: T, the length of a round in steps, a power of 2 up to 2**29; the next round is the
-            same.
+        peak_value: the upper bound of the values, which the highest comes near, at least 1e-18.
+        lowest_value: the lower bound of the values, which the lowest comes near, at least 1e-18, at
+            most `peak_value`.
+        steps: the length of a round in steps, a power of 2 from 1 to 2**29; all rounds are equal.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value is not a number, or `steps` is not an integer.
+        ValueError: a value is not finite or < 1e-18, `lowest_value` > `peak_value`, or `steps` is
+            not a power of 2 from 1 to 2**29.
 
     Source: Agarwal, Goel and Zhang 2021, arXiv:2103.01338.
 
@@ -63,12 +67,15 @@ def fractal_chebyshev(
     return 1.0 / (high / peak_value + low / lowest_value)
 
 
-def _fractal_order(position: Any, steps: Any) -> Any:
-    """sigma: each set bit of the position mirrors all entries of its level and of those below."""
+def _fractal_order(position: Array, steps: Array) -> Array:
+    """The entry of the fractal order at a position.
+
+    A set bit of the position mirrors the entry, k -> size - 1 - k, which inverts its low bits.
+    """
     bits = _BITS if is_array(steps) else steps.bit_length() - 1
     entry = 0 * position
     for level in range(bits):
-        size = steps // 2**level  # TensorFlow's tensors have no shifts
+        size = steps // 2**level  # no shift: TensorFlow's tensors have none
         mirror = size - 1 if bits < _BITS else (size - 1) * (size > 0)
         entry = entry ^ (position // 2**level % 2 * mirror)
     return entry

@@ -1,4 +1,4 @@
-"""Schedules made of schedules."""
+"""Schedules made of other schedules: warmup, join, scale, product."""
 
 from typing import Any
 
@@ -22,22 +22,31 @@ def warmup(
     init_value: Value = 0.0,
     shape: Shape = "linear",
 ) -> Array:
-    r"""A straight line up to where a schedule begins, then that schedule on its own clock.
+    """A rise (by default a straight line) to a schedule's first value, then the schedule itself.
 
-    .. math:: \eta(t) = \begin{cases}
-        v_0 \frac{W - t}{W} + s(0) \frac{t}{W} & t < W \\ s(t - W) & t \ge W \end{cases}
+        value(t) = init_value + (schedule(0) - init_value) * g(1 - t / W)    for t < W
+                   schedule(t - W)                                           for t >= W
 
-    In another shape than "linear", the way up is that shape of `anneal` backwards.
+    t is the count of updates made so far, W is `warmup_steps`. `shape` selects g, as in `anneal`:
+
+        "linear"            g(x) = 1 - x, so g(1 - t / W) = t / W
+        "cosine"            g(x) = (1 + cos(pi * x)) / 2
+        "1-sqrt"            g(x) = 1 - sqrt(x)
+        "square"            g(x) = 1 - x ** 2
+        "exponential"       g(x) = 2 ** (1 - x) - 1
+        "lowered-linear"    g(x) = 0.7 * (1 - x), and 1 at x = 0
 
     Args:
-        schedule: s, what follows; its count 0 is at `warmup_steps`.
-        warmup_steps: W, the length of the line in steps; 0 is no warmup.
+        schedule: the schedule after the warmup; its count 0 is at `warmup_steps`.
+        warmup_steps: the length of the warmup in steps, at least 0; 0 is no warmup.
         init_value: the value at count 0. At 0.0, the first update changes nothing.
         shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
 
     Raises:
-        TypeError, ValueError: `schedule` is not a schedule, `warmup_steps` not an integer >= 0,
-            `init_value` not a finite number, or `shape` none of these.
+        TypeError: `schedule` is not a schedule, `warmup_steps` is not an integer, `init_value` is
+            not a number, or `shape` is not a string.
+        ValueError: `warmup_steps` < 0, `init_value` is not finite, or `shape` is not one of the
+            six.
 
     Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
     decay_steps)` is `warmup(cosine_decay(peak_value, decay_steps - warmup_steps), warmup_steps)`;
@@ -57,26 +66,34 @@ def warmup(
 def _one_schedule_more(refuse: Refusal, params: dict[str, Any]) -> None:
     schedules, boundaries = params["schedules"], params["boundaries"]
     if len(schedules) != len(boundaries) + 1:
-        wanted = f"{len(boundaries) + 1} schedules (one more than boundaries)"
-        refuse("schedules", wanted, schedules)
+        expected = f"{len(boundaries) + 1} schedules (one more than boundaries)"
+        refuse("schedules", expected, schedules)
 
 
 @schedule(check=_one_schedule_more)
 def join(xp: Namespace, count: Array, schedules: Inners, boundaries: Boundaries) -> Array:
-    r"""Schedules one after the other, each on its own clock.
+    """Schedules one after the other, each counted from its own start.
 
-    .. math:: \eta(t) = s_k(t - b_k), \quad k = \#\{b : b \le t\}, \quad b_0 = 0
+        value(t) = schedules[k](t - b)
+
+        k = the number of `boundaries` that are <= t
+        b = boundaries[k - 1], or 0 for k = 0
+
+    t is the count of updates made so far.
 
     Args:
-        schedules: the schedules, one more than `boundaries`.
-        boundaries: the steps at which the next one begins, at its count 0, strictly ascending.
+        schedules: the schedules, one more than there are boundaries.
+        boundaries: the steps at which the next schedule begins, at its count 0; at least 1, in
+            strictly ascending order.
 
     Raises:
-        TypeError, ValueError: `schedules` are not schedules, `boundaries` not strictly ascending
-            integers >= 1, or their lengths do not fit.
+        TypeError: `schedules` is not a sequence of schedules, or `boundaries` not one of integers.
+        ValueError: `boundaries` are below 1 or not strictly ascending, or there is not exactly one
+            more schedule than there are boundaries.
 
-    Elsewhere: `optax.join_schedules(schedules, boundaries)`, which does not check the lengths and
-    has NaN gradients where a masked piece has; torch's `SequentialLR(schedulers, milestones)`.
+    Elsewhere: `optax.join_schedules(schedules, boundaries)`, which does not check the lengths, and
+    whose gradient is NaN wherever that of a masked piece is; torch's `SequentialLR(schedulers,
+    milestones)`.
 
     >>> from lrsched import constant, linear
     >>> trapezoid = join([linear(0.0, 1.0, 4), constant(1.0), linear(1.0, 0.0, 4)], [4, 10])
@@ -88,23 +105,26 @@ def join(xp: Namespace, count: Array, schedules: Inners, boundaries: Boundaries)
 
 @schedule
 def then_scale(xp: Namespace, count: Array, schedule: Inner, begin: Phase, factor: Inner) -> Array:
-    r"""A schedule up to a step, and from its value there on by a factor with a curve of its own.
+    """A schedule up to a step, and from there its last value times a second schedule.
 
-    .. math:: \eta(t) = \begin{cases} s(t) & t < b \\ s(b)\, f(t - b) & t \ge b \end{cases}
+        value(t) = schedule(t)                           for t < begin
+                   schedule(begin) * factor(t - begin)   for t >= begin
 
-    What follows so begins where the schedule has come to, whatever that is: it continues a run
-    that is under way, or one that was stopped. A factor that is 1 at its count 0 makes no jump.
+    t is the count of updates made so far. The factor starts from whatever value the schedule has
+    reached, so it can continue a run that is under way or was stopped. A factor that is 1 at its
+    count 0 makes no jump. The product saturates at 1e38, just inside float32.
 
     Args:
-        schedule: s.
-        begin: b, the step from which the factor acts, at its count 0.
-        factor: f, a schedule. The product saturates at 1e38, just inside float32.
+        schedule: the schedule before `begin`.
+        begin: the step from which the factor acts, at its count 0; at least 0.
+        factor: the schedule that multiplies the value reached.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` or `factor` is not a schedule, or `begin` is not an integer.
+        ValueError: `begin` < 0.
 
     Elsewhere: OLMo's `SequentialScheduler`, marin's `previous_end`; torch's `MultiplicativeLR` in
-    a `SequentialLR`. `join` begins each schedule at its own value.
+    a `SequentialLR`. `join`, in contrast, begins each schedule at that schedule's own value.
 
     >>> from lrsched import cosine_decay, linear
     >>> recipe = then_scale(cosine_decay(1.0, 100), 50, linear(1.0, 0.0, 10))
@@ -117,16 +137,19 @@ def then_scale(xp: Namespace, count: Array, schedule: Inner, begin: Phase, facto
 
 @schedule
 def scale(xp: Namespace, count: Array, schedule: Inner, factor: Value) -> Array:
-    r"""A schedule times a number: `schedule * factor`.
+    """A schedule times a number: `schedule * factor`.
 
-    .. math:: \eta(t) = f\, s(t)
+        value(t) = factor * schedule(t)
+
+    t is the count of updates made so far. The product saturates at 1e38, just inside float32.
 
     Args:
-        schedule: s.
-        factor: f. The product saturates at 1e38, just inside float32.
+        schedule: the schedule.
+        factor: the number.
 
     Raises:
-        TypeError, ValueError: `schedule` is not a schedule or `factor` not a finite number.
+        TypeError: `schedule` is not a schedule, or `factor` is not a number.
+        ValueError: `factor` is not finite.
 
     Elsewhere: `optax.scale` beside a schedule; a factor of torch's `LambdaLR`.
 
@@ -139,19 +162,22 @@ def scale(xp: Namespace, count: Array, schedule: Inner, factor: Value) -> Array:
 
 @schedule
 def product(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
-    r"""Two schedules multiplied, both on the same clock: `first * second`.
+    """Two schedules multiplied at each step: `first * second`.
 
-    .. math:: \eta(t) = s_1(t)\, s_2(t)
+        value(t) = first(t) * second(t)
+
+    t is the count of updates made so far, the same for both. The product saturates at 1e38, just
+    inside float32.
 
     Args:
-        first: s_1.
-        second: s_2. The product saturates at 1e38, just inside float32.
+        first: one schedule.
+        second: the other.
 
     Raises:
         TypeError: one of them is not a schedule.
 
-    Elsewhere: torch's `ChainedScheduler`, which is a product only where each member scales
-    what it finds (and `eta_min` is 0); T5X's `"constant*linear_warmup*rsqrt_decay"`.
+    Elsewhere: torch's `ChainedScheduler`, which is a product only if each member multiplies the
+    current learning rate (and `eta_min` is 0); T5X's `"constant*linear_warmup*rsqrt_decay"`.
 
     >>> from lrsched import linear
     >>> (linear(1.0, 0.0, 10) * linear(0.0, 1.0, 10))(5)

@@ -1,4 +1,4 @@
-"""Schedules that go up and down: cyclical rates, one cycle."""
+"""Schedules that go up and down: cyclical learning rates, and the 1cycle policy."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args
@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal, get_args
 from lrsched._arrays.compiler import defer
 from lrsched._arrays.namespace import MAX_COUNT, real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Kind, Refusal, Whole, choice, integer, is_traced
+from lrsched._core.checks import (
+    Refusal,
+    Whole,
+    choice,
+    choice_or_function,
+    integer,
+    is_traced,
+)
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import (
     Flag,
@@ -22,23 +29,9 @@ from lrsched._numerics.elementary import decay_and_growth, geometric, one_minus_
 from lrsched._numerics.shapes import piecewise_interpolate, weights
 
 ModeName = Literal["triangular", "triangular2", "exp_range"]
-MODES = get_args(ModeName)
-
-
-def _mode(value: Any) -> Any:
-    if not isinstance(value, str):
-        if not callable(value):
-            raise TypeError
-        return value
-    if value not in MODES:
-        raise ValueError
-    return str(value)
-
-
-_wanted = f"{', '.join(map(repr, MODES))} or a function of the cycle"
 Mode = Annotated[
     ModeName | Callable[[Array], Array],
-    Kind(_wanted, _mode, traced=False, schema={"enum": list(MODES)}),
+    choice_or_function(get_args(ModeName), "a function of the cycle"),
 ]
 Shape = Annotated[Literal["linear", "cosine"], choice("linear", "cosine")]
 Anneal = Annotated[Literal["cosine", "linear"], choice("cosine", "linear")]
@@ -66,38 +59,50 @@ def cyclic(
     decay_rate: RatePerStep = 1.0,
     shape: Shape = "linear",
 ) -> Array:
-    r"""Up and down between two values, again and again: cyclical learning rates.
+    """Up and down between two values, again and again: cyclical learning rates.
 
-    .. math:: \eta(t) = v_0 + (v_1 - v_0)\, w\, s(c, t), \quad
-        w = \begin{cases} r / U & r \le U \\ (P - r) / D & r > U \end{cases}
+        value(t) = init_value + (peak_value - init_value) * w * s
 
-    with the period :math:`P = U + D`, the cycle :math:`c = \lfloor t / P \rfloor`, the place in it
-    :math:`r = t - c P`, and the scale :math:`s` by `mode`: 1 ("triangular"), :math:`2^{-c}`
-    ("triangular2"), :math:`\gamma^t` ("exp_range"), or a function of :math:`c`. The cosine shape
-    puts :math:`(1 - \cos \pi w) / 2` for :math:`w`.
+        w = r / U          for r <= U
+            (P - r) / D    for r > U
+
+        U = up_steps,  D = down_steps,  P = U + D
+        c = floor(t / P),  r = t - c * P
+
+    t is the count of updates made so far, P the period, c the number of the cycle and r the step
+    within it. With the shape "cosine", (1 - cos(pi * w)) / 2 takes the place of w. `mode` selects
+    the scale s of the amplitude:
+
+        "triangular"     s = 1
+        "triangular2"    s = 2 ** -c
+        "exp_range"      s = decay_rate ** t
+        a function f     s = f(c)
 
     Args:
         init_value: the value at count 0 and at the start of every cycle.
         peak_value: the value at count `up_steps`; it may be the lower of the two.
-        up_steps: U, the steps from `init_value` to `peak_value`, at least 1.
-        down_steps: D, the steps back, by default `up_steps`; 0 makes a saw.
-        mode: what becomes of the amplitude: "triangular", "triangular2", "exp_range", or a pure
-            function of the cycle (0, 1, ...: an int, or a real array). A schedule with a
-            function of yours has no JSON.
-        decay_rate: gamma of "exp_range", for each step; 1 in the other modes. Above 1 the growth
-            stops at 2**64.
+        up_steps: the steps from `init_value` to `peak_value`, at least 1.
+        down_steps: the steps back, at least 0; by default `up_steps`. 0 makes a sawtooth.
+        mode: how the amplitude changes: "triangular", "triangular2", "exp_range", or a pure
+            function of the cycle number (0, 1, ...: an int, or an array of real numbers). A
+            schedule with such a function cannot be written as JSON.
+        decay_rate: the factor per step in the mode "exp_range", 0 or more; 1 in the other modes.
+            Above 1 the growth stops at 2**64.
         shape: "linear" or "cosine".
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above, the period is longer than
-            2**31 - 1 steps, or `decay_rate` is given in a mode that does not use it.
+        TypeError: a value or `decay_rate` is not a number, a length is not an integer, `mode` is
+            neither a string nor a function, or `shape` is not a string.
+        ValueError: a number is not finite, `up_steps` < 1, `down_steps` < 0, the period is longer
+            than 2**31 - 1 steps, `decay_rate` < 0, `decay_rate` is not 1 in a mode other than
+            "exp_range", or `mode` or `shape` is none of these names.
 
     Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186.
 
     Elsewhere: torch's `CyclicLR(base_lr, max_lr, step_size_up, step_size_down, mode, gamma,
-    scale_fn)`, whose `scale_fn` counts cycles from 1. With `shape="cosine"`, torch's
-    `CosineAnnealingLR(T_max, eta_min)` at every count, its rise after `T_max` included:
-    `cyclic(lr, eta_min, T_max, shape="cosine")`. optax has none.
+    scale_fn)`, whose `scale_fn` counts cycles from 1. torch's `CosineAnnealingLR(T_max, eta_min)`,
+    with its rise after `T_max`, is `cyclic(lr, eta_min, T_max, shape="cosine")` at every count.
+    optax has none.
 
     >>> clr = cyclic(0.001, 0.005, up_steps=4)
     >>> [clr(count) for count in (0, 2, 4, 6, 8)]
@@ -115,7 +120,7 @@ def cyclic(
     init_weight, peak_weight = weights(xp, from_init, from_peak, from_init + from_peak, shape)
 
     def scaled(rate: Array, n: Array) -> Array:
-        """The amplitude times rate**n, for a rate of at most 1."""
+        """The value with the amplitude scaled by rate ** n, for a rate of at most 1."""
         peak_term = geometric(xp, peak_value * peak_weight, rate, n)
         return init_value * (init_weight + peak_weight * one_minus_power(xp, rate, n)) + peak_term
 
@@ -150,32 +155,53 @@ def one_cycle(
     anneal: Anneal = "cosine",
     three_phase: Flag = False,
 ) -> Array:
-    r"""Once up to a peak and down to far below the start: the 1cycle policy.
+    """Once up to a peak and down to far below the start: the 1cycle policy.
 
-    From :math:`v_0 = v_1 / d` to the peak :math:`v_1`, reached at :math:`e_1 = f N - 1`, and on to
-    :math:`v_2 = v_0 / d'` at :math:`N - 1`, each way along half a cosine or a line; with
-    `three_phase` back to :math:`v_0` at :math:`2 e_1` first. The last of the N updates uses
-    :math:`v_2`, and the schedule stays there. Where :math:`e_1` is no whole number, no update
-    uses the peak itself; where :math:`f N < 1`, the first update is already past it.
+        value(t) = a + (b - a) * g((t - start) / (end - start))     in the phase from a to b
+
+        phase               a     b     start    end
+        up                  v0    v1    0        e
+        down                v1    v2    e        N - 1
+
+        with `three_phase`:
+        up                  v0    v1    0        e
+        down                v1    v0    e        2 * e
+        further down        v0    v2    2 * e    N - 1
+
+        v1 = peak_value,  v0 = v1 / div_factor,  v2 = v0 / final_div_factor
+        N = total_steps,  e = up_fraction * N - 1
+
+    t is the count of updates made so far. `anneal` selects g:
+
+        "cosine"    g(p) = (1 - cos(pi * p)) / 2
+        "linear"    g(p) = p
+
+    The last of the N updates, at count N - 1, uses v2, and the schedule stays there. If e is not a
+    whole number, no update uses the peak itself; if up_fraction * N < 1, the first update is
+    already past it.
 
     Args:
-        peak_value: v_1, the highest value.
-        total_steps: N, the number of updates, at least 2.
-        up_fraction: f, the part of them on the way up, 0 to 1 (to 0.5 with `three_phase`).
-        div_factor: d, the peak over the value at count 0.
-        final_div_factor: d', the value at count 0 over the last one.
+        peak_value: the highest value.
+        total_steps: the number of updates, at least 2.
+        up_fraction: the fraction of the updates on the way up, 0 to 1 (to 0.5 with `three_phase`).
+        div_factor: the ratio of the peak to the value at count 0, at least 1e-18.
+        final_div_factor: the ratio of the value at count 0 to the last value, at least 1e-18.
         anneal: "cosine" or "linear".
-        three_phase: whether the way down goes through the initial value at `2 e_1`.
+        three_phase: whether the value returns to its start at 2 * e before it goes further down.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `peak_value`, `up_fraction` or a factor is not a number, `total_steps` is not an
+            integer, `anneal` is not a string, or `three_phase` is not a bool.
+        ValueError: a number is not finite, `total_steps` < 2, `up_fraction` is not from 0 to 1 (to
+            0.5 with `three_phase`), a factor is < 1e-18, or `anneal` is neither of the two names.
 
     Source: Smith and Topin 2017, "Super-Convergence", arXiv:1708.07120.
 
     Elsewhere: torch's `OneCycleLR(max_lr, total_steps, pct_start, div_factor, final_div_factor,
-    anneal_strategy, three_phase)`, at every count that it accepts but `total_steps`, where it
-    extrapolates (below 0 on a line). `optax.cosine_onecycle_schedule` puts its ends at `f N` and
-    `N`, one step later; `optax.linear_onecycle_schedule` has three phases with ends of their own.
+    anneal_strategy, three_phase)` has the same values at every count that it accepts, except at
+    `total_steps`, where it extrapolates (below 0 on a line). `optax.cosine_onecycle_schedule`
+    reaches its ends at `up_fraction * N` and `N`, one step later. `optax.linear_onecycle_schedule`
+    has three phases with ends of their own.
 
     >>> cycle = one_cycle(1.0, 11, up_fraction=0.5454545454545454, anneal="linear")
     >>> [round(cycle(count), 6) for count in (0, 5, 10, 11)]

@@ -1,4 +1,4 @@
-"""Schedules that go down: by a rate, at boundaries, along a half cosine."""
+"""Decays: by a constant rate, by steps at boundaries, along half a cosine."""
 
 from typing import Any
 
@@ -22,21 +22,25 @@ def exponential_decay(
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:
-    r"""A constant rate of decay, smooth or in stairs, without an end.
+    """A decay by a constant rate, smooth or in stairs, without an end.
 
-    .. math:: \eta(t) = v_0 \gamma^{t / S}, \quad
-        \text{in stairs } \eta(t) = v_0 \gamma^{\lfloor t / S \rfloor}
+        value(t) = init_value * decay_rate ** (t / decay_steps)
+
+        value(t) = init_value * decay_rate ** floor(t / decay_steps)     with `staircase`
+
+    t is the count of updates made so far. A `decay_rate` above 1 makes the value grow, up to
+    2**64 times `init_value`, where it stays.
 
     Args:
         init_value: the value at count 0.
-        decay_rate: gamma, the factor of `decay_steps` steps, 0 or more. A rate above 1 makes the
-            value grow, by 2**64 at most, where it stays.
-        decay_steps: S, in steps, at least 1.
+        decay_rate: the factor per `decay_steps` steps, 0 or more.
+        decay_steps: the steps in which the value is multiplied by `decay_rate` once, at least 1.
         staircase: whether the value changes only at every multiple of `decay_steps`.
 
     Raises:
-        TypeError, ValueError: `init_value` is not a finite number, `decay_rate` not a number
-            >= 0, `decay_steps` not an integer >= 1, or `staircase` not a bool.
+        TypeError: `init_value` or `decay_rate` is not a number, `decay_steps` is not an integer, or
+            `staircase` is not a bool.
+        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` < 1.
 
     Elsewhere: `optax.exponential_decay(init_value, transition_steps, decay_rate)`; torch's
     `ExponentialLR(gamma)` for `decay_steps=1`; Keras' `ExponentialDecay`.
@@ -55,19 +59,21 @@ def exponential_decay(
 def step_decay(
     xp: Namespace, count: Array, init_value: Value, decay_rate: Rate, step_size: Steps
 ) -> Array:
-    r"""Stairs of equal length, each lower by the same factor.
+    """Stairs of equal length, each lower than the one before by the same factor, without an end.
 
-    .. math:: \eta(t) = v_0 \gamma^{\lfloor t / S \rfloor}
+        value(t) = init_value * decay_rate ** floor(t / step_size)
+
+    t is the count of updates made so far. A `decay_rate` above 1 makes the value grow, up to
+    2**64 times `init_value`, where it stays.
 
     Args:
         init_value: the value at count 0.
-        decay_rate: gamma, the factor from one stair to the next, 0 or more (above 1 the growth
-            stops at 2**64).
-        step_size: S, the length of a stair in steps, at least 1.
+        decay_rate: the factor from one stair to the next, 0 or more.
+        step_size: the length of a stair in steps, at least 1.
 
     Raises:
-        TypeError, ValueError: `init_value` is not a finite number, `decay_rate` not a number
-            >= 0, or `step_size` not an integer >= 1.
+        TypeError: `init_value` or `decay_rate` is not a number, or `step_size` is not an integer.
+        ValueError: a number is not finite, `decay_rate` < 0, or `step_size` < 1.
 
     Elsewhere: torch's `StepLR(step_size, gamma)`; `optax.exponential_decay(..., staircase=True)`.
 
@@ -81,23 +87,30 @@ def step_decay(
 def multi_step_decay(
     xp: Namespace, count: Array, init_value: Value, decay_rate: Rate, boundaries: Milestones
 ) -> Array:
-    r"""Stairs that begin at given steps, each lower by the same factor.
+    """Stairs that begin at given steps, each lower than the one before by the same factor.
 
-    .. math:: \eta(t) = v_0 \gamma^{\#\{b : b \le t\}}
+        value(t) = init_value * decay_rate ** k
+
+        k = the number of `boundaries` that are <= t
+
+    t is the count of updates made so far. A `decay_rate` above 1 makes the value grow, up to
+    2**64 times `init_value`. The value after the last boundary is held.
 
     Args:
         init_value: the value before the first boundary.
-        decay_rate: gamma, 0 or more (above 1 the growth stops at 2**64).
-        boundaries: the steps at which the value is multiplied by `decay_rate`, ascending; one
-            that stands there twice acts twice, and one at 0 acts from the start.
+        decay_rate: the factor at each boundary, 0 or more.
+        boundaries: the steps at which the value is multiplied by `decay_rate`, at least 0, in
+            ascending order. A boundary that occurs twice acts twice; one at 0 acts from the start.
 
     Raises:
-        TypeError, ValueError: `init_value` is not a finite number, `decay_rate` not a number
-            >= 0, or `boundaries` not ascending integers >= 0.
+        TypeError: `init_value` or `decay_rate` is not a number, or `boundaries` is not a sequence
+            of integers.
+        ValueError: a number is not finite, `decay_rate` < 0, or `boundaries` are negative or not
+            in ascending order.
 
     Elsewhere: torch's `MultiStepLR(milestones, gamma)`; `optax.piecewise_constant_schedule(
-    init_value, {boundary: decay_rate, ...})`. timm's counts one step earlier, Keras'
-    `PiecewiseConstantDecay` one later.
+    init_value, {boundary: decay_rate, ...})`. timm's multi-step schedule changes one step earlier,
+    Keras' `PiecewiseConstantDecay` one step later.
 
     >>> [multi_step_decay(1.0, 0.1, (2, 4))(count) for count in (1, 2, 3)]
     [1.0, 0.1, 0.1]
@@ -119,17 +132,23 @@ def _one_value_more(refuse: Refusal, params: dict[str, Any]) -> None:
 def piecewise_constant(
     xp: Namespace, count: Array, values: Values, boundaries: Boundaries
 ) -> Array:
-    r"""A value for each stretch between given steps.
+    """A given constant value between each boundary and the next.
 
-    .. math:: \eta(t) = v_k, \quad k = \#\{b : b \le t\}
+        value(t) = values[k]
+
+        k = the number of `boundaries` that are <= t
+
+    t is the count of updates made so far. The last value is held.
 
     Args:
-        values: the values, one more than `boundaries`.
-        boundaries: the steps at which the next value begins, strictly ascending, at least 1.
+        values: the values, one more than there are boundaries.
+        boundaries: the steps at which the next value begins, at least 1, in strictly ascending
+            order.
 
     Raises:
-        TypeError, ValueError: `values` are not finite numbers, `boundaries` not strictly
-            ascending integers >= 1, or their lengths do not fit.
+        TypeError: `values` is not a sequence of numbers, or `boundaries` not one of integers.
+        ValueError: a value is not finite, `boundaries` are below 1 or not strictly ascending, or
+            there is not exactly one more value than there are boundaries.
 
     Elsewhere: `optax.piecewise_constant_schedule`, which takes factors; Keras'
     `PiecewiseConstantDecay(boundaries, values)`, which begins the next value one step later;
@@ -146,27 +165,29 @@ def piecewise_constant(
 def cosine_decay(
     xp: Namespace, count: Array, init_value: Value, decay_steps: Steps, end_value: Value = 0.0
 ) -> Array:
-    r"""Half a cosine from one value down to another, held at the end.
+    """Half a cosine from one value down to another, held at the end.
 
-    .. math:: \eta(t) = v_1 + (v_0 - v_1) \frac{1 + \cos(\pi t / T)}{2},
-        \quad t = \min(\text{count}, T)
+        value(t) = end_value + (init_value - end_value) * (1 + cos(pi * p)) / 2
 
-    computed so that no digits are lost near the end.
+        p = min(t, decay_steps) / decay_steps
+
+    t is the count of updates made so far. The computation loses no digits near the end.
 
     Args:
         init_value: the value at count 0.
-        decay_steps: T, the length in steps, at least 1.
-        end_value: the value at count `decay_steps` and after (a value, not optax's ratio `alpha`).
+        decay_steps: the length in steps, at least 1.
+        end_value: the value at count `decay_steps` and after; a value, not a ratio as optax's
+            `alpha`.
 
     Raises:
-        TypeError, ValueError: a value is not a finite number, or `decay_steps` not an
-            integer >= 1.
+        TypeError: a value is not a number, or `decay_steps` is not an integer.
+        ValueError: a value is not finite, or `decay_steps` < 1.
 
     Source: Loshchilov and Hutter 2016, "SGDR", arXiv:1608.03983, equation 5, without restarts.
 
-    Elsewhere: `optax.cosine_decay_schedule(init_value, decay_steps, alpha)`, Keras' `CosineDecay`;
-    torch's `CosineAnnealingLR(T_max, eta_min)` up to `T_max`, after which torch climbs back:
-    `cyclic(init_value, end_value, T_max, shape="cosine")` is that.
+    Elsewhere: `optax.cosine_decay_schedule(init_value, decay_steps, alpha)`; Keras' `CosineDecay`;
+    torch's `CosineAnnealingLR(T_max, eta_min)` up to `T_max`. After `T_max` torch's rises again, as
+    does `cyclic(init_value, end_value, T_max, shape="cosine")`.
 
     >>> decay = cosine_decay(0.01, 10)
     >>> [f"{decay(count):.8f}" for count in (1, 5, 9, 10, 11)]

@@ -1,4 +1,4 @@
-"""Decays that never end: by a power of the time, by the time, by the natural exponential."""
+"""Decays without an end: inverse square root, inverse time, natural exponential, power law."""
 
 from typing import Annotated
 
@@ -19,33 +19,36 @@ def inverse_sqrt(
     shift: Phase = 0,
     end_value: Value = 0.0,
 ) -> Array:
-    r"""Falls with the inverse square root of the time, without an end.
+    """Falls with the inverse square root of the time, without an end.
 
-    .. math:: \eta(t) = v_1 + (v_0 - v_1) \sqrt{\frac{\tau}{\tau + s + t}}
+        value(t) = end_value + (init_value - end_value) * sqrt(timescale / (timescale + shift + t))
+
+    t is the count of updates made so far.
 
     Args:
-        init_value: v_0; with `shift=0` the value at count 0.
-        timescale: tau, in steps, at least 1; after three times it the value is half.
-        shift: s, the steps by which the curve has begun before count 0.
-        end_value: v_1, what it decays towards.
+        init_value: the value at count 0, if `shift` is 0.
+        timescale: in steps, at least 1; after three times as many the value has fallen by half.
+        shift: the steps by which the curve has begun before count 0, at least 0.
+        end_value: the value that the curve decays towards.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value is not a number, or `timescale` or `shift` is not an integer.
+        ValueError: a value is not finite, `timescale` < 1, or `shift` < 0.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 5.3; with timescale and shift, Zhai et
     al. 2021, arXiv:2106.04560.
 
-    Elsewhere, after their linear warmup of W steps: transformers' `inverse_sqrt(timescale)` and
-    big_vision's `rsqrt(timescale, shift)` are `warmup(inverse_sqrt(lr, timescale, shift), W)`;
-    T5's and Megatron's `sqrt(W / t)` is `warmup(inverse_sqrt(lr, W), W)`, Megatron's floor
-    `end_value`; Noam's `min((t + 1)**-0.5, (t + 1) * W**-1.5)`, which counts from 1, is
+    Elsewhere, each after a linear warmup of W steps: transformers' `inverse_sqrt(timescale)` and
+    big_vision's `rsqrt(timescale, shift)` are `warmup(inverse_sqrt(lr, timescale, shift), W)`.
+    T5's and Megatron's `sqrt(W / t)` is `warmup(inverse_sqrt(lr, W), W)`; Megatron's floor is
+    `end_value`. Noam's `min((t + 1)**-0.5, (t + 1) * W**-1.5)`, which counts from 1, is
     `warmup(inverse_sqrt(lr, W), W - 1, lr / W)` with `lr = W**-0.5`.
 
     >>> decay = inverse_sqrt(1.0, timescale=100)
     >>> [decay(count) for count in (0, 300, 1500)]
     [1.0, 0.5, 0.25]
     """
-    passed = 1.0 * shift + real(xp, count)  # real before the sum, which may not fit an integer
+    passed = 1.0 * shift + real(xp, count)  # real numbers: the sum may not fit an integer
     whole = 1.0 * timescale + passed
     weight = xp.sqrt(1.0 * timescale / whole)
     return init_value * weight + end_value * (passed / whole / (1.0 + weight))
@@ -60,19 +63,24 @@ def inverse_time(
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:
-    r"""Falls with the inverse of the time, smooth or in stairs, without an end.
+    """Falls with the inverse of the time, smooth or in stairs, without an end.
 
-    .. math:: \eta(t) = \frac{v_0}{1 + k\, t / S}, \quad
-        \text{in stairs } \eta(t) = \frac{v_0}{1 + k \lfloor t / S \rfloor}
+        value(t) = init_value / (1 + decay_rate * t / decay_steps)
+
+        value(t) = init_value / (1 + decay_rate * floor(t / decay_steps))     with `staircase`
+
+    t is the count of updates made so far.
 
     Args:
         init_value: the value at count 0.
-        decay_rate: k, what each `decay_steps` steps add to the divisor, 0 or more.
-        decay_steps: S, in steps, at least 1.
+        decay_rate: what each `decay_steps` steps add to the divisor, 0 or more.
+        decay_steps: the steps in which the divisor grows by `decay_rate`, at least 1.
         staircase: whether the value changes only at every multiple of `decay_steps`.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `init_value` or `decay_rate` is not a number, `decay_steps` is not an integer, or
+            `staircase` is not a bool.
+        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` < 1.
 
     Elsewhere: Keras' `InverseTimeDecay(initial_learning_rate, decay_steps, decay_rate)`; thinc's
     `decaying`. A decay from `init_value` to `end_value` over D steps is `inverse_time(init_value,
@@ -94,22 +102,27 @@ def natural_exponential_decay(
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:
-    r"""Falls with the natural exponential of the time, smooth or in stairs, without an end.
+    """Falls with the natural exponential of the time, smooth or in stairs, without an end.
 
-    .. math:: \eta(t) = v_0 e^{-k t / S}, \quad
-        \text{in stairs } \eta(t) = v_0 e^{-k \lfloor t / S \rfloor}
+        value(t) = init_value * exp(-decay_rate * t / decay_steps)
+
+        value(t) = init_value * exp(-decay_rate * floor(t / decay_steps))     with `staircase`
+
+    t is the count of updates made so far.
 
     Args:
         init_value: the value at count 0.
-        decay_rate: k, the exponent of each `decay_steps` steps, 0 or more.
-        decay_steps: S, in steps, at least 1.
+        decay_rate: the decrease of the exponent per `decay_steps` steps, 0 or more.
+        decay_steps: the steps in which the exponent falls by `decay_rate`, at least 1.
         staircase: whether the value changes only at every multiple of `decay_steps`.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `init_value` or `decay_rate` is not a number, `decay_steps` is not an integer, or
+            `staircase` is not a bool.
+        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` < 1.
 
     Elsewhere: Paddle's `NaturalExpDecay(learning_rate, gamma)`; `exponential_decay` with the rate
-    `exp(-k)`.
+    `exp(-decay_rate)`.
 
     >>> round(natural_exponential_decay(0.1, decay_rate=1.0, decay_steps=10)(20), 6)
     0.013534
@@ -132,24 +145,30 @@ def power_law(
     exponent: Exponent = -0.51,
     tokens_per_step: Tokens = 1.0,
 ) -> Array:
-    r"""Falls with a power of the tokens seen, without an end, below a ceiling.
+    """Falls with a power of the tokens seen, below a ceiling, without an end.
 
-    .. math:: \eta(t) = \min(v_{max}, c\, n^b), \quad n = \max(t\, q, 1)
+        value(t) = min(peak_value, coefficient * n ** exponent)
 
-    It depends on how much was seen and not on how long the run will be.
+        n = max(t * tokens_per_step, 1)
+
+    t is the count of updates made so far. The value depends on how many tokens were seen, not on
+    how long the run will be.
 
     Args:
-        peak_value: v_max, the ceiling.
-        coefficient: c, the value at one token; in the paper 4.6 times the batch size.
-        exponent: b, from -4 to 0.
-        tokens_per_step: q, the tokens of an optimizer update, at least 1; with 1 the law is one of
-            the steps.
+        peak_value: the ceiling.
+        coefficient: the power law's value at one token, at least 1e-18; in the paper 4.6 times the
+            batch size.
+        exponent: the power of the tokens, from -4 to 0.
+        tokens_per_step: the tokens of an optimizer update, at least 1; with 1 the value is a power
+            of the steps.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a parameter is not a number.
+        ValueError: a number is not finite, `coefficient` < 1e-18, `exponent` is not from -4 to 0,
+            or `tokens_per_step` < 1.
 
-    Source: Shen et al. 2024, "Power Scheduler", arXiv:2408.13359; there with a warmup
-    before it and an exponential decay at the end.
+    Source: Shen et al. 2024, "Power Scheduler", arXiv:2408.13359, which adds a warmup before it
+    and an exponential decay at the end.
 
     Elsewhere: marin's power schedule.
 

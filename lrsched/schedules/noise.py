@@ -1,6 +1,6 @@
-"""Noise on a schedule that is a function of the step, so that a run can be repeated and resumed."""
+"""Random noise on a schedule, computed from the step, so that a run can be repeated and resumed."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from lrsched._arrays.namespace import real, whole
 from lrsched._arrays.types import Array, Namespace
@@ -11,8 +11,12 @@ from lrsched._numerics.elementary import MAX_PRODUCT
 
 Key = Annotated[Whole, integer(0, "a key of the noise")]
 
-_BITS = 23  # of a draw: 2 n + 1 is exact in a float32
-_ROUNDS = (  # odd factors below 2**15, that a product with 16 bits stays below 2**31; and salts
+_BITS = 23  # of a draw, so that 2 * draw + 1 is exact in float32
+# The factor and the salt of each round of the hash. The factors are odd numbers below 2**15, so
+# that the product with 16 bits stays below 2**31. The salts are consecutive 16-bit pieces of the
+# hexadecimal digits of e = 2.B7E1 5162 8AED 2A6A BF71 5880... tests/noise_test.py measures their
+# quality: uniformity by chi-squared, correlation of lags, avalanche of each bit of step and key.
+_ROUNDS = (
     (0x6A7D, 0xB7E1),
     (0x5EB3, 0x5162),
     (0x73C5, 0x8AED),
@@ -33,26 +37,32 @@ def noise(
     begin: Phase = 0,
     end: OptionalPhase = None,
 ) -> Array:
-    r"""A schedule times random factors about 1, the same at every call and in every framework.
+    """A schedule times random factors around 1, the same at every call and in every framework.
 
-    .. math:: \eta(t) = s(t)\, (1 + a\, u_{key}(\lfloor t / n \rfloor)), \quad
-        b \le t < e, \quad \text{else } s(t)
+        value(t) = schedule(t) * (1 + amount * u)    for begin <= t < end
+                   schedule(t)                       elsewhere
 
-    with u spread evenly over (-1, 1): the upper 23 bits of a hash of the step and the key.
+        u = hash(floor(t / every), key), spread evenly over (-1, 1)
+
+    t is the count of updates made so far. The hash has 23 bits. The product saturates at 1e38, just
+    inside float32.
 
     Args:
-        schedule: s.
-        amount: a, from 0 to 1.
-        key: which noise: each integer from 0 to 2**31 - 1 gives another.
-        every: n, for how many steps a factor stays the same, at least 1.
-        begin: b, the first step with noise.
-        end: e, the first step after `begin` without; None is never.
+        schedule: the schedule without noise.
+        amount: the largest relative change, from 0 to 1.
+        key: selects the noise: each integer from 0 to 2**31 - 1 gives a different one.
+        every: the number of steps that share a factor, at least 1.
+        begin: the first step with noise, at least 0.
+        end: the step from which there is no more noise, at least 0; None for noise without an end.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, `amount` is not a number, or `key` or a step is not
+            an integer.
+        ValueError: `amount` is not from 0 to 1, `key` is not from 0 to 2**31 - 1, `every` < 1, or
+            `begin` or `end` < 0.
 
-    Elsewhere: timm's `noise_range_t`, `noise_pct`, `noise_seed` (with `noise_type="uniform"`,
-    whose numbers are those of torch's generator).
+    Elsewhere: timm's `noise_range_t`, `noise_pct` and `noise_seed` with `noise_type="uniform"`,
+    which takes its numbers from torch's generator.
 
     >>> from lrsched import constant
     >>> noisy = noise(constant(1.0), 0.1, key=7)
@@ -60,7 +70,7 @@ def noise(
     True
     """
     draw = _draw(whole(xp, count // every), key)
-    # 1 + u, not u: a sum with no cancellation.
+    # above is 1 + u: the factor is then a sum of two positive numbers, in which nothing cancels.
     above = (2.0 * real(xp, draw) + 1.0) / 2.0**_BITS
     factor = (1.0 - amount) + amount * above
     noisy = count >= begin
@@ -69,11 +79,11 @@ def noise(
     return xp.clip(schedule(count) * xp.where(noisy, factor, 1.0), -MAX_PRODUCT, MAX_PRODUCT)
 
 
-def _draw(n: Any, key: Any) -> Any:
-    """A number of 23 bits, by a Feistel network over the halves of n.
+def _draw(n: Array, key: Array) -> Array:
+    """A number of 23 bits from n and key: a Feistel network over the two 16-bit halves of n.
 
-    In integers that never pass 31 bits, so that it is the same with Python's and in any array;
-    shifts are quotients, which TensorFlow's operators have.
+    Its integers stay below 2**31, so Python and every array library give the same number. Shifts
+    are written as quotients, because TensorFlow's tensors have no shift operators.
     """
     left, right = n // 2**16, n % 2**16
     halves = key % 2**16, key // 2**16

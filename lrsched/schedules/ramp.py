@@ -10,15 +10,18 @@ from lrsched._numerics.shapes import interpolate
 
 @schedule
 def constant(xp: Namespace, count: Array, value: Value) -> Array:
-    r"""A flat line.
+    """A flat line.
 
-    .. math:: \eta(t) = v
+        value(t) = value
+
+    The value is the same at every count t.
 
     Args:
-        value: the learning rate at every count.
+        value: the learning rate.
 
     Raises:
-        TypeError, ValueError: `value` is not a finite number.
+        TypeError: `value` is not a number.
+        ValueError: `value` is not finite.
 
     Elsewhere: `optax.constant_schedule(value)`; in torch an optimizer without a scheduler.
     torch's `ConstantLR(factor, total_iters)` is `piecewise_constant((factor * lr, lr),
@@ -32,24 +35,29 @@ def constant(xp: Namespace, count: Array, value: Value) -> Array:
 
 @schedule
 def linear(xp: Namespace, count: Array, init_value: Value, end_value: Value, steps: Steps) -> Array:
-    r"""A straight line from one value to another, held at the end.
+    """A straight line from one value to another, held at the end.
 
-    .. math:: \eta(t) = v_0 \frac{T - t}{T} + v_1 \frac{t}{T}, \quad t = \min(\text{count}, T)
+        value(t) = init_value * (1 - p) + end_value * p
+
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far.
 
     Args:
         init_value: the value at count 0.
         end_value: the value at count `steps` and after.
-        steps: T, the length of the line in steps, at least 1.
+        steps: the length of the line in steps, at least 1.
 
     Raises:
-        TypeError, ValueError: a value is not a finite number, or `steps` not an integer >= 1.
+        TypeError: a value is not a number, or `steps` is not an integer.
+        ValueError: a value is not finite, or `steps` < 1.
 
-    Source: linear decay to zero is "budgeted training", Li et al. 2019, arXiv:1905.04753, and
-    after a warmup "D2Z", Bergsma et al. 2025, arXiv:2502.15938.
+    Source: linear decay to zero is "budgeted training", Li et al. 2019, arXiv:1905.04753; after a
+    warmup it is "D2Z", Bergsma et al. 2025, arXiv:2502.15938.
 
     Elsewhere: `optax.linear_schedule(init_value, end_value, transition_steps)`; torch's
     `LinearLR(start_factor, end_factor, total_iters)`, whose factors multiply the optimizer's lr
-    (and whose `start_factor` cannot be 0).
+    and whose `start_factor` cannot be 0.
 
     >>> line = linear(1.0, 0.0, 4)
     >>> [line(count) for count in range(6)]
@@ -69,23 +77,27 @@ def polynomial(
     power: Power,
     cycle: Flag = False,
 ) -> Array:
-    r"""A power of what is left, from one value to another, held at the end.
+    """A power of the remaining fraction of the steps, from one value to another, held at the end.
 
-    .. math:: \eta(t) = v_1 + (v_0 - v_1) \left(\frac{T - t}{T}\right)^p,
-        \quad t = \min(\text{count}, T)
+        value(t) = end_value + (init_value - end_value) * q ** power
+
+        q = 1 - min(t, steps) / steps                         without `cycle`
+        q = 1 - t / (steps * max(ceil(t / steps), 1))         with `cycle`
+
+    t is the count of updates made so far. With `cycle` the value reaches `end_value` at every
+    multiple of `steps` and then jumps to a curve that is `steps` longer.
 
     Args:
         init_value: the value at count 0.
-        end_value: the value at count `steps` and after.
-        steps: T, the length in steps, at least 1.
-        power: p, above 0; 1 is `linear`, above 1 the curve starts steep and ends flat.
-        cycle: whether to go on instead of holding: with :math:`T \lceil t / T \rceil` for T, so
-            that every `steps` the end is reached, and then left for the point of a curve which is
-            that much longer.
+        end_value: the value at count `steps`, and after it unless `cycle` is set.
+        steps: the length in steps, at least 1.
+        power: the exponent, above 0; 1 is `linear`, above 1 the curve starts steep and ends flat.
+        cycle: whether to go on after `steps` instead of holding `end_value`.
 
     Raises:
-        TypeError, ValueError: a value is not a finite number, `steps` not an integer >= 1,
-            `power` not a number > 0, or `cycle` not a bool.
+        TypeError: a value or `power` is not a number, `steps` is not an integer, or `cycle` is not
+            a bool.
+        ValueError: a number is not finite, `steps` < 1, or `power` <= 0.
 
     Elsewhere: `optax.polynomial_schedule(init_value, end_value, power, transition_steps)`; torch's
     `PolynomialLR(total_iters, power)`, which always ends at 0; Keras' `PolynomialDecay(power,
@@ -98,7 +110,7 @@ def polynomial(
     """
     if cycle:
         cycles = xp.maximum(-(-count // steps), 1)
-        remaining = cycles * steps - count  # the product may overflow, and then this overflows back
+        remaining = cycles * steps - count  # where the product overflows, this wraps back
         parts = complement_of(xp, remaining, count, steps, cycles)
     else:
         done, remaining = progress(xp, count, steps)
@@ -110,27 +122,29 @@ def polynomial(
 def exponential_ramp(
     xp: Namespace, count: Array, init_value: Positive, end_value: Positive, steps: Steps
 ) -> Array:
-    r"""A straight line on a logarithmic axis from one value to another, held at the end.
+    """A straight line on a logarithmic axis from one value to another, held at the end.
 
-    .. math:: \eta(t) = v_0 \left(\frac{v_1}{v_0}\right)^{t / T}, \quad t = \min(\text{count}, T)
+        value(t) = init_value * (end_value / init_value) ** p
 
-    Both ends are hit exactly: the first half is counted from the beginning, the second backwards
-    from the end.
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far. Both ends are exact: the first half is computed from
+    `init_value`, the second backwards from `end_value`.
 
     Args:
         init_value: the value at count 0, at least 1e-18.
         end_value: the value at count `steps` and after, at least 1e-18.
-        steps: T, the length in steps, at least 1.
+        steps: the length in steps, at least 1.
 
     Raises:
-        TypeError, ValueError: a value is not a finite positive number, or `steps` not an
-            integer >= 1.
+        TypeError: a value is not a number, or `steps` is not an integer.
+        ValueError: a value is not finite or < 1e-18, or `steps` < 1.
 
-    Source: the sweep of a learning-rate range test, Smith 2015, arXiv:1506.01186, section 3.3
-    (there on a linear scale; the finders since sweep geometrically).
+    Source: the sweep of a learning-rate range test, Smith 2015, arXiv:1506.01186, section 3.3.
+    Smith's sweep is linear; later learning-rate finders sweep geometrically, as here.
 
-    Elsewhere: `optax.exponential_decay(init_value, steps, end_value / init_value)` without the
-    hold. A finder that makes N updates and wants both ends among them takes `steps = N - 1`.
+    Elsewhere: `optax.exponential_decay(init_value, steps, end_value / init_value)`, which does not
+    hold the end value. A finder that makes N updates and uses both ends takes `steps = N - 1`.
 
     >>> ramp = exponential_ramp(1e-4, 1.0, 4)
     >>> [float(f"{ramp(count):.6g}") for count in range(6)]

@@ -1,65 +1,29 @@
-"""Recipes under their own names, made of the schedules of the catalogue.
+"""Named recipes, composed of the schedules in this package.
 
-Each returns a composition; its `repr` and its JSON show what it is made of.
+Each function returns a composition; its `repr` and its JSON show the parts.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from lrsched._core.checks import Refusal, Whole, choice, integer, number
+from lrsched._core.checks import Refusal, Whole, integer
+from lrsched._core.decorator import recipe
 from lrsched._core.durations import durations_in
-from lrsched._core.kinds import PHASE, STEPS
+from lrsched._core.kinds import PHASE, STEPS, VALUE
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.shapes import ShapeName
-from lrsched.schedules.combine import join, scale, warmup
+from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import cosine_decay, piecewise_constant
-from lrsched.schedules.inverse import inverse_sqrt
-from lrsched.schedules.ramp import constant, exponential_ramp, linear
-from lrsched.schedules.restarts import with_restarts
+from lrsched.schedules.ramp import constant, exponential_ramp
 from lrsched.schedules.transform import cooldown
-from lrsched.schedules.warmup_factors import untuned_linear_warmup
-
-_fraction = number("> 0", "< 1")
-_factor = number("> 0", "<= 1")
-_ratio = number(">= 1")
 
 
 def _refuse_long_warmup(refuse: Refusal, warmup_steps: Any, total_steps: Any) -> None:
-    """Refuse a warmup that leaves no step of the run; durations are compared once resolved."""
+    """Refuse a warmup as long as the run; a Duration is compared once it is resolved."""
     if not any(durations_in((warmup_steps, total_steps))) and warmup_steps >= total_steps:
         refuse("warmup_steps", f"below total_steps ({total_steps})", warmup_steps)
 
 
-def warmup_stable_decay(
-    peak_value: float,
-    warmup_steps: Whole,
-    stable_steps: Whole,
-    decay_steps: Whole,
-    end_value: float = 0.0,
-    init_value: float = 0.0,
-    shape: ShapeName = "linear",
-) -> Schedule:
-    """Up, level, and down at the end: WSD, the trapezoid, the knee.
-
-    A line from `init_value` to `peak_value` over `warmup_steps`, `peak_value` for `stable_steps`,
-    then down to `end_value` over `decay_steps` in one of the shapes of `anneal`.
-
-    Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392 (a
-    decay of 10 to 20 % of the run in the shape "1-sqrt"); with a line, Iyer et al. 2020, "Knee",
-    arXiv:2003.03977.
-
-    Elsewhere: transformers' `warmup_stable_decay(num_warmup_steps, num_stable_steps,
-    num_decay_steps, decay_type, min_lr_ratio)`, whose warmup begins at the floor as well;
-    Megatron's `WSD`; torchtitan's, which counts from 1.
-
-    >>> recipe = warmup_stable_decay(1.0, 10, 70, 20)
-    >>> [recipe(count) for count in (0, 5, 10, 80, 90, 100)]
-    [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
-    """
-    stable = cooldown(constant(peak_value), stable_steps, decay_steps, end_value, shape)
-    return warmup(stable, warmup_steps, init_value)
-
-
+@recipe
 def warmup_cosine(
     peak_value: float,
     total_steps: Whole,
@@ -67,7 +31,26 @@ def warmup_cosine(
     end_value: float = 0.0,
     init_value: float = 0.0,
 ) -> Schedule:
-    """Up along a line, and down along half a cosine over the rest of the run.
+    """Up along a line, then down along half a cosine over the rest of the run, held at the end.
+
+        value(t) = init_value + (peak_value - init_value) * t / W                     for t < W
+                   end_value + (peak_value - end_value) * (1 + cos(pi * p)) / 2       for t >= W
+
+        W = warmup_steps,  p = min((t - W) / (total_steps - W), 1)
+
+    t is the count of updates made so far.
+
+    Args:
+        peak_value: the value at count `warmup_steps`.
+        total_steps: the length of the run in steps, at least 1.
+        warmup_steps: the length of the warmup in steps, at least 0, below `total_steps`.
+        end_value: the value at count `total_steps` and after.
+        init_value: the value at count 0.
+
+    Raises:
+        TypeError: a value is not a number, or a length is not an integer.
+        ValueError: a value is not finite, `total_steps` < 1, `warmup_steps` < 0, or
+            `warmup_steps` >= `total_steps`.
 
     Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
     decay_steps=total_steps, end_value)`; transformers' `cosine` and `cosine_with_min_lr`.
@@ -84,10 +67,85 @@ def warmup_cosine(
     return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
 
 
+@recipe
+def warmup_stable_decay(
+    peak_value: float,
+    warmup_steps: Whole,
+    stable_steps: Whole,
+    decay_steps: Whole,
+    end_value: float = 0.0,
+    init_value: float = 0.0,
+    shape: ShapeName = "linear",
+) -> Schedule:
+    """Up, level, and down at the end: WSD, the trapezoid, the knee.
+
+        value(t) = init_value + (peak_value - init_value) * t / W     for t < W
+                   peak_value                                         for W <= t < W + S
+                   end_value + (peak_value - end_value) * g(p)        for t >= W + S
+
+        W = warmup_steps,  S = stable_steps,  p = min((t - W - S) / decay_steps, 1)
+
+    t is the count of updates made so far. `shape` selects g, as in `anneal`:
+
+        "linear"            g(p) = 1 - p
+        "cosine"            g(p) = (1 + cos(pi * p)) / 2
+        "1-sqrt"            g(p) = 1 - sqrt(p)
+        "square"            g(p) = 1 - p ** 2
+        "exponential"       g(p) = 2 ** (1 - p) - 1
+        "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
+
+    Args:
+        peak_value: the highest value.
+        warmup_steps: the length of the warmup in steps, at least 0.
+        stable_steps: the length of the level part in steps, at least 0.
+        decay_steps: the length of the decay in steps, at least 1.
+        end_value: the value at the end of the decay and after.
+        init_value: the value at count 0.
+        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
+
+    Raises:
+        TypeError: a value is not a number, a length is not an integer, or `shape` is not a string.
+        ValueError: a value is not finite, `warmup_steps` or `stable_steps` < 0, `decay_steps` < 1,
+            or `shape` is not one of the six.
+
+    Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392, with
+    a decay of 10 to 20 % of the run in the shape "1-sqrt"; with a line, Iyer et al. 2020, "Knee",
+    arXiv:2003.03977.
+
+    Elsewhere: transformers' `warmup_stable_decay(num_warmup_steps, num_stable_steps,
+    num_decay_steps, decay_type, min_lr_ratio)`, whose warmup also begins at the floor;
+    Megatron's `WSD`; torchtitan's, which counts from 1.
+
+    >>> recipe = warmup_stable_decay(1.0, 10, 70, 20)
+    >>> [recipe(count) for count in (0, 5, 10, 80, 90, 100)]
+    [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    stable = cooldown(constant(peak_value), stable_steps, decay_steps, end_value, shape)
+    return warmup(stable, warmup_steps, init_value)
+
+
+@recipe
 def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) -> Schedule:
     """Up along a line, then level, lower from 80 % of the run, and lower still from 90 %.
 
-    The levels are `peak_value`, 0.316 and 0.1 of it; the shares are those of all steps, rounded.
+        value(t) = peak_value * t / W      for t < W
+                   peak_value              for W <= t < a
+                   0.316 * peak_value      for a <= t < b
+                   0.1 * peak_value        for t >= b
+
+        W = warmup_steps,  a = round(0.8 * total_steps),  b = round(0.9 * total_steps)
+
+    t is the count of updates made so far.
+
+    Args:
+        peak_value: the highest value.
+        total_steps: the length of the run in steps, at least 1.
+        warmup_steps: the length of the warmup in steps, at least 0, below 80 % of `total_steps`.
+
+    Raises:
+        TypeError: `peak_value` is not a number, or a length is not an integer.
+        ValueError: `peak_value` is not finite, `total_steps` < 1, or `warmup_steps` is negative or
+            not below 80 % of `total_steps`.
 
     Source: DeepSeek-AI 2024, "DeepSeek LLM", arXiv:2401.02954.
 
@@ -96,92 +154,20 @@ def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) 
     [0.0, 0.5, 1.0, 1.0, 0.316, 0.1]
     """
     refuse = Refusal("deepseek")
-    total, before = refuse.checked(
+    peak, total, before = refuse.checked(
+        peak_value=(VALUE, peak_value),
         total_steps=(integer(1, "steps"), total_steps),
         warmup_steps=(integer(0, "steps"), warmup_steps),
     )
     _refuse_long_warmup(refuse, before, total)
-    levels = [float(peak_value) * factor for factor in (1.0, 0.316, 0.1)]
+    levels = [peak * factor for factor in (1.0, 0.316, 0.1)]
     boundaries = [round(share * total) - before for share in (0.8, 0.9)]
     if boundaries[0] < 1:
         refuse("warmup_steps", "below 80 % of total_steps", warmup_steps)
     return warmup(piecewise_constant(levels, boundaries), before)
 
 
-def tri_stage(
-    peak_value: float,
-    warmup_steps: Whole,
-    hold_steps: Whole,
-    decay_steps: Whole,
-    init_scale: float = 0.01,
-    end_scale: float = 0.01,
-) -> Schedule:
-    """Up along a line, level, and down exponentially.
-
-    From `init_scale * peak_value` to `peak_value` over `warmup_steps`, `peak_value` for
-    `hold_steps`, then geometrically to `end_scale * peak_value` over `decay_steps`.
-
-    Source: Park et al. 2019, "SpecAugment", arXiv:1904.08779. Elsewhere: fairseq's `tri_stage`.
-
-    >>> recipe = tri_stage(1.0, 10, 10, 20)
-    >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
-    [0.01, 1.0, 1.0, 0.1, 0.01]
-    """
-    first, last, hold = Refusal("tri_stage").checked(
-        init_scale=(number(">= 0"), init_scale),
-        end_scale=(_factor, end_scale),
-        hold_steps=(PHASE, hold_steps),
-    )
-    decay = exponential_ramp(peak_value, last * float(peak_value), decay_steps)
-    held = join([constant(peak_value), decay], [hold]) if hold else decay
-    return warmup(held, warmup_steps, first * float(peak_value))
-
-
-def slanted_triangular(
-    peak_value: float, total_steps: Whole, cut_fraction: float = 0.1, ratio: float = 32.0
-) -> Schedule:
-    """Up quickly and down slowly, along two lines.
-
-    From `peak_value / ratio` to `peak_value` over the first `floor(total_steps * cut_fraction)`
-    steps, and back over the rest.
-
-    Source: Howard and Ruder 2018, "ULMFiT", arXiv:1801.06146, equation 3 (whose way down has
-    `cut * (1 / cut_fraction - 1)` steps: the rest, up to the rounding of the cut). Elsewhere:
-    thinc's `slanted_triangular`.
-
-    >>> recipe = slanted_triangular(1.0, 100)
-    >>> [recipe(count) for count in (0, 10, 55, 100)]
-    [0.03125, 1.0, 0.515625, 0.03125]
-    """
-    total, cut, low = Refusal("slanted_triangular").checked(
-        total_steps=(integer(1, "steps"), total_steps),
-        cut_fraction=(_fraction, cut_fraction),
-        ratio=(_ratio, ratio),
-    )
-    up, edge = int(total * cut), float(peak_value) / low
-    return warmup(linear(peak_value, edge, max(int(total) - up, 1)), up, edge)
-
-
-def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedule:
-    """The Transformer's: a line up, then down with the inverse square root of the step.
-
-    `factor * model_size**-0.5 * min(n**-0.5, n * warmup_steps**-1.5)` with n = count + 1.
-
-    Source: Vaswani et al. 2017, arXiv:1706.03762, equation 3.
-
-    >>> recipe = noam(512, 4000)
-    >>> f"{recipe(0):.4g} {recipe(3999):.4g} {recipe(15999):.4g}"
-    '1.747e-07 0.0006988 0.0003494'
-    """
-    size, steps, scaled = Refusal("noam").checked(
-        model_size=(integer(1, "units"), model_size),
-        warmup_steps=(integer(1, "steps"), warmup_steps),
-        factor=(number("> 0"), factor),
-    )
-    peak = scaled * size**-0.5 * steps**-0.5
-    return warmup(inverse_sqrt(peak, int(steps)), int(steps) - 1, peak / steps)
-
-
+@recipe
 def infinite(
     peak_value: float,
     warmup_steps: Whole,
@@ -192,11 +178,33 @@ def infinite(
     end_value: float,
     init_value: float = 0.0,
 ) -> Schedule:
-    """Up, down along a cosine to a level that can be held for ever, and from there to an end.
+    """Up, down along a cosine to a level that can be held forever, then down to an end value.
 
-    A line from `init_value` to `peak_value` over `warmup_steps`, half a cosine to `hold_value`
-    over `cosine_steps`, `hold_value` for `hold_steps`, then geometrically to `end_value` over
-    `decay_steps`. A run goes on from any point of the hold.
+        value(t) = init_value + (peak_value - init_value) * t / W     for t < W
+                   hold_value + (peak_value - hold_value) * g         for W <= t < W + C
+                   hold_value                                         for W + C <= t < W + C + H
+                   hold_value * (end_value / hold_value) ** p         for t >= W + C + H
+
+        W = warmup_steps,  C = cosine_steps,  H = hold_steps
+        g = (1 + cos(pi * (t - W) / C)) / 2
+        p = min((t - W - C - H) / decay_steps, 1)
+
+    t is the count of updates made so far. A run can be continued from any step of the hold.
+
+    Args:
+        peak_value: the value after the warmup.
+        warmup_steps: the length of the warmup in steps, at least 0.
+        cosine_steps: the length of the cosine in steps, at least 1.
+        hold_value: the value that is held, at least 1e-18.
+        hold_steps: the length of the hold in steps, at least 0.
+        decay_steps: the length of the last decay in steps, at least 1.
+        end_value: the value at the end of that decay and after, at least 1e-18.
+        init_value: the value at count 0.
+
+    Raises:
+        TypeError: a value is not a number, or a length is not an integer.
+        ValueError: a value is not finite, `hold_value` or `end_value` < 1e-18, `warmup_steps` or
+            `hold_steps` < 0, or `cosine_steps` or `decay_steps` < 1.
 
     Source: Ibrahim et al. 2024, arXiv:2403.08763; Singh et al. 2025, arXiv:2503.02844.
 
@@ -210,48 +218,3 @@ def infinite(
     down = cosine_decay(peak_value, cosine, hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)
     return warmup(join([down, end], [cosine + hold]), warmup_steps, init_value)
-
-
-def scale_for_batch_size(
-    schedule: Schedule,
-    batch_size: Whole,
-    reference_batch_size: Whole,
-    rule: Literal["linear", "sqrt"] = "linear",
-) -> Schedule:
-    """A schedule tuned at one batch size, for another.
-
-    Times `batch_size / reference_batch_size` ("linear", for SGD) or its square root ("sqrt", for
-    Adam and its kind).
-
-    Source: Goyal et al. 2017, arXiv:1706.02677 (linear); Malladi et al. 2022, arXiv:2205.10287
-    (square root).
-
-    >>> scale_for_batch_size(constant(0.1), 1024, 256)
-    scale(schedule=constant(value=0.1), factor=4.0)
-    """
-    examples = integer(1, "examples")
-    size, reference = Refusal("scale_for_batch_size").checked(
-        batch_size=(examples, batch_size),
-        reference_batch_size=(examples, reference_batch_size),
-    )
-    Refusal("scale_for_batch_size").check("rule", choice("linear", "sqrt"), rule)
-    factor = size / reference
-    return scale(schedule, factor if rule == "linear" else factor**0.5)
-
-
-# The public functions that compose a recipe of schedules, by name.
-RECIPES: Mapping[str, Callable[..., Schedule]] = {
-    recipe.__name__: recipe
-    for recipe in (
-        deepseek,
-        infinite,
-        noam,
-        scale_for_batch_size,
-        slanted_triangular,
-        tri_stage,
-        untuned_linear_warmup,
-        warmup_cosine,
-        warmup_stable_decay,
-        with_restarts,
-    )
-}

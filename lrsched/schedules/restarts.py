@@ -1,13 +1,12 @@
-"""Warm restarts: half cosines without an end, and any schedule a number of times."""
+"""Warm restarts: half cosines without an end, and any schedule repeated a number of times."""
 
 import functools
-from typing import Any
 
 from lrsched._arrays.namespace import MAX_COUNT, is_array, real, take
 from lrsched._arrays.scalars import SCALARS, is_scalar
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Refusal, Whole, integer, number
-from lrsched._core.decorator import schedule
+from lrsched._core.decorator import recipe, schedule
 from lrsched._core.kinds import Multiple, Rate, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.elementary import geometric, is_literal
@@ -27,25 +26,30 @@ def cosine_restarts(
     end_value: Value = 0.0,
     peak_mult: Rate = 1.0,
 ) -> Array:
-    r"""Half cosines down, each starting anew from the top: warm restarts.
+    """Half cosines down, each starting again from the top, without an end: warm restarts.
 
-    .. math:: \eta(t) = v_1 + (v_0\, p^i - v_1) \frac{1 + \cos(\pi T_{cur} / T_i)}{2},
-        \quad T_i = T_0\, m^i
+        value(t) = end_value + (top - end_value) * (1 + cos(pi * r / n)) / 2
 
-    where cycle :math:`i` begins at :math:`T_0 (m^i - 1) / (m - 1)`, found in whole numbers, and
-    :math:`T_{cur}` counts from there.
+        top = init_value * peak_mult ** i
+        n = first_steps * period_mult ** i
+        r = t - first_steps * (1 + period_mult + ... + period_mult ** (i - 1))
+
+    t is the count of updates made so far, i the number of the cycle that it lies in (from 0), n the
+    length of the cycle, and r the step within it. The boundaries are found in whole numbers.
 
     Args:
         init_value: the value at count 0, the top of the first cycle.
-        first_steps: T_0, the length of the first cycle in steps, at least 1.
-        period_mult: m, how many times longer each cycle is than the one before, an integer >= 1.
-        end_value: what every cycle decays towards; the restart comes at the step where it would
-            be reached.
-        peak_mult: p, the factor from one cycle's top to the next, 0 or more (above 1 the growth
-            stops at 2**64).
+        first_steps: the length of the first cycle in steps, at least 1.
+        period_mult: the ratio of each cycle's length to that of the one before, an integer >= 1.
+        end_value: the value that every cycle decays towards; the next cycle starts at the step
+            where it would be reached.
+        peak_mult: the ratio of each cycle's top to that of the one before, 0 or more. Above 1 the
+            growth stops at 2**64.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: a value or `peak_mult` is not a number, or `first_steps` or `period_mult` is not
+            an integer.
+        ValueError: a number is not finite, `first_steps` or `period_mult` < 1, or `peak_mult` < 0.
 
     Source: Loshchilov and Hutter 2016, "SGDR", arXiv:1608.03983, equation 5.
 
@@ -60,14 +64,17 @@ def cosine_restarts(
     cycle, done, remaining, beyond = _geometric_cycle(xp, count, first_steps, period_mult)
     equal = is_literal(peak_mult, 1.0)
     peak = init_value if equal else geometric(xp, init_value, peak_mult, cycle)
-    ways = done, remaining, done + remaining
+    lengths = done, remaining, done + remaining
     if not is_literal(beyond, 0.0):
-        ways = (done, 0.0), (remaining, beyond), (done + remaining, beyond)
-    return interpolate(xp, peak, end_value, *ways, "cosine")
+        lengths = (done, 0.0), (remaining, beyond), (done + remaining, beyond)
+    return interpolate(xp, peak, end_value, *lengths, "cosine")
 
 
-def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tuple[Any, ...]:
-    """The cycle that `count` lies in, its steps that are done, left, and left beyond any count."""
+def _geometric_cycle(xp: Namespace, count: Array, first: Array, mult: Array) -> tuple[Array, ...]:
+    """The cycle that `count` lies in: its number, and its steps done, remaining and in excess.
+
+    The remaining steps stop at MAX_COUNT. The excess is the part of the cycle beyond that.
+    """
     cycle = count // first
     position = count - cycle * first
     equal = cycle, position, first - position, 0.0
@@ -79,7 +86,7 @@ def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tupl
         starts, ends, beyond = _cycles(SCALARS, first, mult)
     else:
         starts, ends, beyond = _cycles(xp, first, mult)
-        count = xp.minimum(count, MAX_COUNT - 1)  # traced starts saturate one above
+        count = xp.minimum(count, MAX_COUNT - 1)  # traced starts saturate at MAX_COUNT
     cycle = segment_index(xp, count, starts[1:])
     dtype = None if is_scalar(xp) else count.dtype
     done = count - take(xp, starts, cycle, dtype)
@@ -90,8 +97,8 @@ def _geometric_cycle(xp: Namespace, count: Array, first: Any, mult: Any) -> tupl
     return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
 
 
-def _cycles(xp: Namespace, first: Any, mult: Any) -> tuple[list[Any], ...]:
-    """Starts and ends of the cycles up to the last count, and what the ends lie beyond it.
+def _cycles(xp: Namespace, first: Array, mult: Array) -> tuple[list[Array], ...]:
+    """The starts and ends of all cycles up to MAX_COUNT, and how far each end would lie beyond it.
 
     Each cycle is at least twice as long as the one before, so 32 of them pass any count.
     """
@@ -113,10 +120,11 @@ def _cycles(xp: Namespace, first: Any, mult: Any) -> tuple[list[Any], ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_cycles(first: int, mult: int) -> tuple[list[Any], ...]:
+def _cached_cycles(first: int, mult: int) -> tuple[list[Array], ...]:
     return _cycles(SCALARS, first, mult)
 
 
+@recipe
 def with_restarts(
     schedule: Schedule,
     steps: Whole,
@@ -126,24 +134,37 @@ def with_restarts(
     warmup_steps: Whole = 0,
     init_value: float = 0.0,
 ) -> Schedule:
-    """A schedule a number of times, each cycle longer or shorter and higher or lower than the last.
+    """A schedule a given number of times, each cycle scaled in length and height.
 
-    Cycle i (from 0) is the schedule with all its durations times `period_mult**i`, rounded to whole
-    steps, and its `init_value` times `peak_mult**i`; before it comes a warmup from `init_value`,
-    of `warmup_steps` in every cycle. After the last cycle its end is held.
+        value(t) = cycle i at t - start(i)     for start(i) <= t < start(i + 1)
+
+        cycle i = schedule stretched by period_mult ** i, its `init_value` times peak_mult ** i,
+                  after a linear warmup from `init_value`
+        start(0) = 0
+        start(i + 1) = start(i) + warmup_steps + round(steps * period_mult ** i)
+
+    t is the count of updates made so far. The durations of a stretched cycle are rounded to whole
+    steps; the warmup is not stretched. The last cycle is not cut off: where the schedule holds its
+    end value, so does the result.
 
     Args:
-        schedule: the first cycle, with no warmup.
-        steps: its length in steps.
-        cycles: how many there are.
-        period_mult: how many times as long a cycle is as the one before, above 0; below 1 it is
-            shorter, and is refused where nothing would be left of it.
-        peak_mult: how many times as high it begins, 0 or more.
-        warmup_steps: the length of the warmup of each cycle, in steps.
-        init_value: where each warmup begins.
+        schedule: the first cycle, without a warmup.
+        steps: the length of the first cycle in steps, at least 1.
+        cycles: the number of cycles, at least 1.
+        period_mult: the ratio of each cycle's length to that of the one before, above 0.
+        peak_mult: the ratio of each cycle's initial value to that of the one before, 0 or more.
+        warmup_steps: the length of the warmup of each cycle in steps, at least 0.
+        init_value: the value at which each warmup begins.
 
-    Elsewhere: timm's `cycle_mul`, `cycle_decay`, `cycle_limit` (whose cycles may begin between two
-    steps); `optax.sgdr_schedule`; mmengine's `CosineRestartLR`. With whole multiples and no end,
+    Raises:
+        TypeError: `schedule` is not a schedule, a length or `cycles` is not an integer, or another
+            parameter is not a number.
+        ValueError: `steps` or `cycles` < 1, `period_mult` <= 0 or so small that a cycle has no step
+            left, `peak_mult` or `warmup_steps` < 0, a number is not finite, or `peak_mult` is not 1
+            and the schedule has no `init_value`.
+
+    Elsewhere: timm's `cycle_mul`, `cycle_decay`, `cycle_limit`, whose cycles may begin between two
+    steps; `optax.sgdr_schedule`; mmengine's `CosineRestartLR`. With whole multiples and no end, use
     `cosine_restarts`.
 
     >>> from lrsched import cosine_decay

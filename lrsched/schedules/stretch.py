@@ -1,6 +1,4 @@
-"""Schedules written in other units of time than steps."""
-
-from __future__ import annotations
+"""Changes of the unit of time: stretch a schedule, or turn its epochs into steps."""
 
 from typing import Any
 
@@ -12,19 +10,20 @@ _ratio = number("> 0")
 
 
 def stretch(schedule: Schedule, ratio: float) -> Schedule:
-    """The same recipe with every duration so many times as long, rounded to whole steps.
+    """The same schedule with every duration multiplied by a ratio, rounded to whole steps.
 
-    All that is counted in steps is multiplied, in nested schedules too; a rate for each step (of
-    `cyclic` in the mode "exp_range") becomes its root. The result is a recipe like any other, as
-    exact as one written that way.
+    Everything counted in steps is multiplied, in nested schedules too. A rate per step r (of
+    `cyclic` in the mode "exp_range") becomes r ** (1 / ratio). The result is an ordinary schedule,
+    as exact as one made with the new durations.
 
     Args:
-        schedule: the recipe.
-        ratio: how many times as long it is to be, above 0.
+        schedule: the schedule, with all durations in steps.
+        ratio: the factor of the durations, above 0.
 
     Raises:
-        TypeError, ValueError: `ratio` is not a number > 0, or a duration is refused at its new
-            length, 0 steps for instance, or is in other units than steps.
+        TypeError: `schedule` is not a schedule, or `ratio` is not a number.
+        ValueError: `ratio` is not finite or <= 0, a new duration is refused (0 steps, for
+            instance), or a duration is in other units than steps.
 
     Elsewhere: Composer's `scale_schedule_ratio`.
 
@@ -33,7 +32,7 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=225), warmup_steps=25)
     """
     refuse = Refusal("stretch")
-    _must_be_in_steps(refuse, schedule)
+    _require_steps(refuse, schedule)
     ratio = refuse.check("ratio", _ratio, ratio)
 
     def stretched(kind: Kind, value: Any) -> Any:
@@ -49,33 +48,34 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
 
 
 def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
-    """A schedule whose plain integers of steps are meant as epochs, in steps.
+    """Convert a schedule whose durations are plain numbers of epochs into one in steps.
 
-    For a recipe that comes so, from a scheduler that was stepped once an epoch for instance; one
-    of your own says `epochs(30)` where it means epochs.
+    Use it for a recipe of that form, such as one for a scheduler that was stepped once an epoch. In
+    a recipe of your own, write `epochs(30)` for 30 epochs.
 
     Args:
-        schedule: the recipe, in epochs.
+        schedule: the schedule, its durations in epochs.
         steps_per_epoch: the optimizer updates of an epoch, at least 1.
-        stepwise: whether the value changes only from epoch to epoch, as with a torch scheduler
-            that is stepped once an epoch; else at every step, at fractions of an epoch.
+        stepwise: whether the value changes only from epoch to epoch, as with a torch scheduler that
+            is stepped once an epoch. Otherwise it changes at every step.
 
     Raises:
-        TypeError, ValueError: `steps_per_epoch` is not an integer >= 1, or a duration is in other
-            units already.
+        TypeError: `schedule` is not a schedule, or `steps_per_epoch` is not an integer.
+        ValueError: `steps_per_epoch` < 1, a new duration is refused, or a duration already has a
+            unit (such as `epochs(30)`).
 
     >>> from lrsched import multi_step_decay
     >>> from_epochs(multi_step_decay(0.1, 0.1, (30, 60)), 500)
     multi_step_decay(init_value=0.1, decay_rate=0.1, boundaries=(15000, 30000))
     """
     refuse = Refusal("from_epochs")
-    _must_be_in_steps(refuse, schedule)
+    _require_steps(refuse, schedule)
     length = refuse.check("steps_per_epoch", integer(1, "steps"), steps_per_epoch)
     stretched = stretch(schedule, length)
     return staircase(stretched, length) if stepwise else stretched
 
 
-def _must_be_in_steps(refuse: Refusal, schedule: Any) -> None:
+def _require_steps(refuse: Refusal, schedule: Any) -> None:
     if not isinstance(schedule, Schedule):
         refuse("schedule", "a schedule", schedule, TypeError)
     if not schedule.is_resolved:

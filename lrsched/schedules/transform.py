@@ -1,4 +1,4 @@
-"""Schedules changed: in their values, in their time, at their end."""
+"""Changes of a schedule: of its values, of its time, of its end."""
 
 from lrsched._arrays.namespace import MAX_COUNT
 from lrsched._arrays.types import Array, Namespace
@@ -11,17 +11,20 @@ from lrsched._numerics.shapes import Shape, interpolate
 
 @schedule(check=ordered("low", "high"))
 def clip(xp: Namespace, count: Array, schedule: Inner, low: Value, high: Value) -> Array:
-    r"""A schedule kept between two values.
+    """A schedule limited to values between two bounds.
 
-    .. math:: \eta(t) = \min(\max(s(t), l), h)
+        value(t) = min(max(schedule(t), low), high)
+
+    t is the count of updates made so far.
 
     Args:
-        schedule: s.
-        low: l, the least value.
-        high: h, the largest value, not below `low`.
+        schedule: the schedule.
+        low: the lowest value.
+        high: the highest value, at least `low`.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, or a bound is not a number.
+        ValueError: a bound is not finite, or `low` > `high`.
 
     Elsewhere: the `min_lr` of Megatron and others.
 
@@ -34,13 +37,16 @@ def clip(xp: Namespace, count: Array, schedule: Inner, low: Value, high: Value) 
 
 @schedule
 def add(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
-    r"""Two schedules added, both on the same clock: `first + second`.
+    """The sum of two schedules at each step: `first + second`.
 
-    .. math:: \eta(t) = s_1(t) + s_2(t)
+        value(t) = first(t) + second(t)
+
+    t is the count of updates made so far, the same for both. The sum saturates at 1e38, just inside
+    float32.
 
     Args:
-        first: s_1.
-        second: s_2. The sum saturates at 1e38, just inside float32.
+        first: one schedule.
+        second: the other.
 
     Raises:
         TypeError: one of them is not a schedule.
@@ -54,9 +60,15 @@ def add(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
 
 @schedule
 def minimum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
-    r"""The lower of two schedules at each step, both on the same clock.
+    """The lower of two schedules at each step.
 
-    .. math:: \eta(t) = \min(s_1(t), s_2(t))
+        value(t) = min(first(t), second(t))
+
+    t is the count of updates made so far, the same for both.
+
+    Args:
+        first: one schedule.
+        second: the other.
 
     Raises:
         TypeError: one of them is not a schedule.
@@ -70,9 +82,15 @@ def minimum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
 
 @schedule
 def maximum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
-    r"""The higher of two schedules at each step, both on the same clock.
+    """The higher of two schedules at each step.
 
-    .. math:: \eta(t) = \max(s_1(t), s_2(t))
+        value(t) = max(first(t), second(t))
+
+    t is the count of updates made so far, the same for both.
+
+    Args:
+        first: one schedule.
+        second: the other.
 
     Raises:
         TypeError: one of them is not a schedule.
@@ -86,16 +104,19 @@ def maximum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
 
 @schedule
 def delay(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
-    r"""A schedule that begins later, at its first value until then.
+    """A schedule that starts later, held at its first value until then.
 
-    .. math:: \eta(t) = s(\max(t - n, 0))
+        value(t) = schedule(max(t - steps, 0))
+
+    t is the count of updates made so far.
 
     Args:
-        schedule: s.
-        steps: n, in steps, at least 0.
+        schedule: the schedule.
+        steps: the delay in steps, at least 0.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        ValueError: `steps` < 0.
 
     Elsewhere: optax's `transition_begin`.
 
@@ -108,16 +129,19 @@ def delay(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
 
 @schedule
 def advance(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
-    r"""A schedule from a later step on, as if that many updates had been made.
+    """A schedule from a later step on, as if that many updates had already been made.
 
-    .. math:: \eta(t) = s(t + n)
+        value(t) = schedule(t + steps)
+
+    t is the count of updates made so far.
 
     Args:
-        schedule: s.
-        steps: n, in steps, at least 0.
+        schedule: the schedule.
+        steps: the steps skipped, at least 0.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        ValueError: `steps` < 0.
 
     Elsewhere: torch's `last_epoch`.
 
@@ -130,16 +154,19 @@ def advance(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array
 
 @schedule
 def repeat(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
-    r"""The beginning of a schedule again and again.
+    """The beginning of a schedule again and again.
 
-    .. math:: \eta(t) = s(t \bmod n)
+        value(t) = schedule(t mod steps)
+
+    t is the count of updates made so far.
 
     Args:
-        schedule: s.
-        steps: n, the length that is repeated in steps, at least 1.
+        schedule: the schedule.
+        steps: the length of the repeated part in steps, at least 1.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        ValueError: `steps` < 1.
 
     Elsewhere: ignite's `CyclicalScheduler`s, timm's `cycle_limit`.
 
@@ -152,16 +179,19 @@ def repeat(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
 
 @schedule
 def reverse(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
-    r"""The beginning of a schedule backwards, held at its first value.
+    """The beginning of a schedule backwards, then held at the schedule's first value.
 
-    .. math:: \eta(t) = s(\max(n - t, 0))
+        value(t) = schedule(max(steps - t, 0))
+
+    t is the count of updates made so far.
 
     Args:
-        schedule: s.
-        steps: n, the step to begin from, at least 1.
+        schedule: the schedule.
+        steps: the step of the schedule to start from, at least 1.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        ValueError: `steps` < 1.
 
     >>> from lrsched import linear
     >>> reverse(linear(1.0, 0.0, 4), 4)(1)
@@ -173,16 +203,19 @@ def reverse(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array
 
 @schedule
 def staircase(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
-    r"""A schedule in stairs: its value changes only every so many steps.
+    """A schedule in stairs: its value changes only once in a given number of steps.
 
-    .. math:: \eta(t) = s(n \lfloor t / n \rfloor)
+        value(t) = schedule(steps * floor(t / steps))
+
+    t is the count of updates made so far.
 
     Args:
-        schedule: s.
-        steps: n, the length of a stair in steps, at least 1.
+        schedule: the schedule.
+        steps: the length of a stair in steps, at least 1.
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        ValueError: `steps` < 1.
 
     Elsewhere: a torch scheduler that is stepped once an epoch.
 
@@ -203,29 +236,41 @@ def cooldown(
     end_value: Value = 0.0,
     shape: Shape = "linear",
 ) -> Array:
-    r"""A schedule up to a step, and from its value there down to an end, held there.
+    """A schedule up to a step, then from its value there to an end value, held there.
 
-    .. math:: \eta(t) = \begin{cases} s(t) & t \le b \\
-        v_1 + (s(b) - v_1)\, g\left(\min\left(\tfrac{t - b}{n}, 1\right)\right) & t > b
-        \end{cases}
+        value(t) = schedule(t)                                          for t <= begin
+                   end_value + (schedule(begin) - end_value) * g(p)     for t > begin
 
-    with the shapes :math:`g` of `anneal`. It cools a run that is under way or finished as well:
-    `begin` is then the step that it has reached.
+        p = min((t - begin) / steps, 1)
+
+    t is the count of updates made so far. `shape` selects g, as in `anneal`:
+
+        "linear"            g(p) = 1 - p
+        "cosine"            g(p) = (1 + cos(pi * p)) / 2
+        "1-sqrt"            g(p) = 1 - sqrt(p)
+        "square"            g(p) = 1 - p ** 2
+        "exponential"       g(p) = 2 ** (1 - p) - 1
+        "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
+
+    To cool down a run that is under way or finished, set `begin` to the step it has reached.
 
     Args:
-        schedule: s.
-        begin: b, the last step at which the schedule is followed.
-        steps: n, the length of the cooldown in steps, at least 1.
-        end_value: v_1, the value at count `begin + steps` and after.
+        schedule: the schedule before the cooldown.
+        begin: the last step at which the schedule is followed, at least 0.
+        steps: the length of the cooldown in steps, at least 1.
+        end_value: the value at count `begin + steps` and after.
         shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `schedule` is not a schedule, `begin` or `steps` is not an integer, `end_value`
+            is not a number, or `shape` is not a string.
+        ValueError: `begin` < 0, `steps` < 1, `end_value` is not finite, or `shape` is not one of
+            the six.
 
     Source: Zhai et al. 2021, arXiv:2106.04560; Hägele et al. 2024, arXiv:2405.18392.
 
     Elsewhere: scenic's `linear_cooldown`, OLMo's `CosWithWarmupAndLinearDecay`. big_vision's
-    multiplies the schedule, which goes on.
+    cooldown multiplies the schedule, which goes on.
 
     >>> from lrsched import constant
     >>> cooldown(constant(1.0), begin=80, steps=20)(90)

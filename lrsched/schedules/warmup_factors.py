@@ -1,6 +1,7 @@
-"""Factors that rise to 1, to multiply a schedule with whose own clock runs from 0.
+"""Warmup factors: schedules that rise to 1, to be multiplied with another schedule.
 
-`schedule * exponential_warmup(100)` overlays a warmup; `lrsched.warmup` puts one before.
+`schedule * exponential_warmup(100)` lays a warmup over the schedule, both counted from step 0.
+`lrsched.warmup` puts a warmup before the schedule.
 """
 
 import math
@@ -9,7 +10,7 @@ from typing import Annotated
 from lrsched._arrays.namespace import is_array, real
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Real, Refusal, Whole, integer, number
-from lrsched._core.decorator import schedule
+from lrsched._core.decorator import recipe, schedule
 from lrsched._core.kinds import Rate, RealSteps, Steps, or_duration
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.double_float import natural_log
@@ -21,16 +22,19 @@ LogSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
 
 @schedule
 def exponential_warmup(xp: Namespace, count: Array, time_constant: RealSteps) -> Array:
-    r"""A factor that nears 1 exponentially, for ever.
+    """A factor that approaches 1 exponentially, without an end.
 
-    .. math:: \eta(t) = 1 - e^{-(t + 1) / \tau}
+        value(t) = 1 - exp(-(t + 1) / time_constant)
+
+    t is the count of updates made so far.
 
     Args:
-        time_constant: tau, in steps, at least 1e-18. Untuned, for an Adam with :math:`\beta_2`,
-            it is :math:`1 / (1 - \beta_2)`.
+        time_constant: in steps, a number of at least 1e-18. The untuned choice for an Adam with
+            discount factor beta2 is 1 / (1 - beta2).
 
     Raises:
-        TypeError, ValueError: `time_constant` is not a number >= 1e-18.
+        TypeError: `time_constant` is not a number.
+        ValueError: `time_constant` is not finite or < 1e-18.
 
     Source: Ma and Yarats 2019, arXiv:1910.04209.
 
@@ -44,15 +48,19 @@ def exponential_warmup(xp: Namespace, count: Array, time_constant: RealSteps) ->
 
 @schedule
 def log_warmup(xp: Namespace, count: Array, warmup_steps: LogSteps) -> Array:
-    r"""A factor that rises with the logarithm of the step, to 1.
+    """A factor that rises with the logarithm of the step to 1, held there.
 
-    .. math:: \eta(t) = \min\left(\frac{\ln(t + 1)}{\ln W}, 1\right)
+        value(t) = min(log(t + 1) / log(warmup_steps), 1)
+
+    t is the count of updates made so far.
 
     Args:
-        warmup_steps: W, in steps, at least 2; 1 is reached at count W - 1.
+        warmup_steps: the length in steps, at least 2; the factor is 1 from count
+            `warmup_steps - 1` on.
 
     Raises:
-        TypeError, ValueError: `warmup_steps` is not an integer >= 2.
+        TypeError: `warmup_steps` is not an integer.
+        ValueError: `warmup_steps` < 2.
 
     Elsewhere: DeepSpeed's `WarmupLR(warmup_type="log")`, its default.
 
@@ -65,19 +73,24 @@ def log_warmup(xp: Namespace, count: Array, warmup_steps: LogSteps) -> Array:
 
 @schedule
 def sigmoid_ramp_up(xp: Namespace, count: Array, steps: Steps, steepness: Rate = 5.0) -> Array:
-    r"""A factor that rises along half a Gaussian, to 1.
+    """A factor that rises along half a Gaussian to 1, held there.
 
-    .. math:: \eta(t) = e^{-k (1 - p)^2}, \quad p = \min(t, T) / T
+        value(t) = exp(-steepness * (1 - p) ** 2)
+
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far.
 
     Args:
-        steps: T, the length in steps, at least 1.
-        steepness: k, 0 or more; it begins at :math:`e^{-k}`.
+        steps: the length in steps, at least 1.
+        steepness: 0 or more; the factor at count 0 is exp(-steepness).
 
     Raises:
-        TypeError, ValueError: a hyperparameter is none of the above.
+        TypeError: `steps` is not an integer, or `steepness` is not a number.
+        ValueError: `steps` < 1, or `steepness` is not finite or < 0.
 
-    Source: Laine and Aila 2016, arXiv:1610.02242, whose name for it is the ramp-up; mean teacher
-    calls it sigmoid.
+    Source: Laine and Aila 2016, arXiv:1610.02242, who call it the ramp-up; mean teacher calls it
+    sigmoid.
 
     >>> [round(sigmoid_ramp_up(80)(count), 4) for count in (0, 40, 80, 81)]
     [0.0067, 0.2865, 1.0, 1.0]
@@ -91,38 +104,42 @@ Beta2 = Annotated[Real, number(">= 0.9", "<= 0.999999")]
 
 @schedule
 def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
-    r"""A factor that rises as the variance of Adam's step falls, to 1: RAdam's.
+    """A factor that rises to 1 as the variance of Adam's step falls: RAdam's, without an end.
 
-    .. math:: \eta(t) = \sqrt{\frac{(\rho - 4)(\rho - 2)\, \rho_\infty}
-        {(\rho_\infty - 4)(\rho_\infty - 2)\, \rho}}, \quad
-        \rho = \rho_\infty - \frac{2 n \beta_2^n}{1 - \beta_2^n}, \quad
-        \rho_\infty = \frac{2}{1 - \beta_2} - 1, \quad n = t + 5
+        value(t) = sqrt((rho - 4) * (rho - 2) * rho_max / ((rho_max - 4) * (rho_max - 2) * rho))
 
-    It begins at the fifth step of RAdam, the first for which the root exists.
+        rho = rho_max - 2 * n * beta2 ** n / (1 - beta2 ** n)
+        rho_max = 2 / (1 - beta2) - 1
+        n = t + 5
+
+    t is the count of updates made so far. Count 0 is the fifth step of RAdam, the first for which
+    the root exists.
 
     Args:
         beta2: Adam's second discount factor, from 0.9 to 0.999999.
 
     Raises:
-        TypeError, ValueError: `beta2` is not such a number.
+        TypeError: `beta2` is not a number.
+        ValueError: `beta2` is not from 0.9 to 0.999999.
 
     Source: Liu et al. 2019, arXiv:1908.03265, algorithm 2; as an overlay, Ma and Yarats 2019,
     arXiv:1910.04209.
 
-    Elsewhere: pytorch_warmup's `RAdamWarmup`, for betas of 0.9 and more.
+    Elsewhere: pytorch_warmup's `RAdamWarmup`, for a beta2 of 0.9 or more.
 
     >>> [round(radam_warmup(0.999)(count), 6) for count in (0, 995, 9995)]
     [0.017312, 0.645326, 0.999773]
     """
-    # With h = -ln(beta2) and L the Langevin function, rho is n + L(h / 2) - n L(n h / 2), in which
-    # nothing large cancels; where the last is large, 1 - L is formed without it.
+    # With h = -log(beta2) and the Langevin function L(x) = coth(x) - 1 / x, rho is
+    # n + L(h / 2) - n * L(n * h / 2), in which nothing large cancels. Where n * h / 2 is large, the
+    # code computes 1 - L(n * h / 2) directly.
     half = -0.5 * natural_log(xp, beta2)
     first = langevin(xp if is_array(half) else math, half)
     n = real(xp, count) + 5.0
     x = n * half
     early = x < 1.0
     small = xp.where(early, x, 1.0)
-    large = xp.clip(x, 1.0, 40.0)
+    large = xp.clip(x, 1.0, 40.0)  # expm1(80) fits into float32, and its term is below rounding
     late = n / xp.maximum(x, 1.0) - 2.0 * n / xp.expm1(2.0 * large)
     over_4 = xp.where(
         early, real(xp, count) + 1.0 - (n * langevin(xp, small) - first), late + first - 4.0
@@ -136,14 +153,27 @@ def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
 _below_1 = number(">= 0", "< 1")
 
 
+@recipe
 def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     """A factor that rises along a line to 1, as long as an Adam with this `beta2` needs it.
 
-    Over `n = floor(2 / (1 - beta2))` steps it is `(count + 1) / n`. To multiply a schedule with.
+        value(t) = min((t + 1) / n, 1)
 
-    Source: Ma and Yarats 2019, arXiv:1910.04209. Elsewhere: pytorch_warmup's
-    `UntunedLinearWarmup`, which by the rounding of `1 - beta2` often takes a step less; its
-    `UntunedExponentialWarmup` is `exponential_warmup(1 / (1 - beta2))`.
+        n = floor(2 / (1 - beta2))
+
+    t is the count of updates made so far. Multiply a schedule with it.
+
+    Args:
+        beta2: Adam's second discount factor, at least 0 and below 1.
+
+    Raises:
+        TypeError: `beta2` is not a number.
+        ValueError: `beta2` < 0, `beta2` >= 1, or n is above 2**31.
+
+    Source: Ma and Yarats 2019, arXiv:1910.04209.
+
+    Elsewhere: pytorch_warmup's `UntunedLinearWarmup`, which often takes a step less because it
+    rounds `1 - beta2`; its `UntunedExponentialWarmup` is `exponential_warmup(1 / (1 - beta2))`.
 
     >>> [untuned_linear_warmup(0.9)(count) for count in (0, 9, 19, 20)]
     [0.05, 0.5, 1.0, 1.0]

@@ -30,7 +30,7 @@ def test_list_names_every_schedule() -> None:
     assert result.exit_code == 0
     names = {line.split()[0] for line in result.stdout.splitlines()}
     assert names == set(REGISTRY)
-    assert "A straight line up to where a schedule begins" in result.stdout
+    assert "A rise (by default a straight line) to a schedule's first value" in result.stdout
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
@@ -43,7 +43,7 @@ def test_show_any_schedule(name: str) -> None:
 def test_show_has_signature_formula_and_source() -> None:
     text = run("show", "cosine_decay").stdout
     assert text.startswith("cosine_decay(init_value, decay_steps, end_value=0.0)\n")
-    assert r"Formula: \eta(t) = v_1" in text
+    assert "    value(t) = end_value + (init_value - end_value)" in text
     assert "arXiv:1608.03983" in text
 
 

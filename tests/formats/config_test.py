@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule, epochs, from_config, run_fraction
+from lrsched._core.definition import RECIPES
 from lrsched._core.kinds import OptionalPhase
 from lrsched.formats.lookup import find_builder
-from lrsched.schedules.recipes import RECIPES
 from tests.formats.forms import FORMS
 from tests.strategies import BY_NAME, schedules
 
@@ -187,6 +187,6 @@ def test_every_public_recipe_has_its_name() -> None:
     for name in RECIPES:
         maker = find_builder(name)
         assert maker.make is getattr(lrsched, name)
-        for parameter, slot in maker.slots.items():
+        for parameter, slot in maker.param_types.items():
             numeric = parameter not in ("schedule", "shape", "rule")
             assert (slot.item_type in (int, float)) == numeric, (name, parameter)

@@ -89,12 +89,12 @@ REFUSALS: list[tuple[dict[str, Any], type[Exception], str]] = [
         ValueError,
         "batches must be a function of the repeat, or an iterable that can begin anew for each",
     ),
-    ({"compiled": "auto"}, TypeError, "compiled must be True, False or None, got 'auto'"),
+    ({"compiled": "auto"}, TypeError, "compiled must be True or False, got 'auto'"),
     ({"vmap": True}, ValueError, "vmap must be None or False without compiled=True, got True"),
     (
         {"compiled": True, "metrics": lambda params: {}},
         ValueError,
-        "compiled must be None or False with metrics, which are called between updates, got True",
+        "compiled must be False with metrics, which are called between updates, got True",
     ),
     (
         {"params": nnx.Linear(1, 1, rngs=nnx.Rngs(0)), "model_state": {}},

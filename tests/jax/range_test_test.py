@@ -23,7 +23,6 @@ import lrsched
 from lrsched.range_test import RangeTest, Recorder
 from lrsched_jax import range_test
 from lrsched_jax._cache import training_of
-from lrsched_jax._cost import loop_pays
 from lrsched_jax._model import Loss
 from lrsched_jax._range_test import REFUSE
 
@@ -110,7 +109,7 @@ def test_the_losses_are_those_of_a_plain_loop(compiled: bool) -> None:
     assert 40 < len(wanted) < STEPS
     calm = int(np.argmin(wanted))  # rounding grows past it
     np.testing.assert_allclose(test.losses[:calm], wanted[:calm], rtol=1e-4)
-    assert test.suggest().suggested == pytest.approx(run(compiled=None).suggest().suggested)
+    assert test.suggest().suggested == pytest.approx(run().suggest().suggested)
 
 
 def test_the_losses_are_those_of_torch() -> None:
@@ -155,7 +154,7 @@ rare = st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: float | None) -> None:
     losses = np.array(sequence, np.float32)
     recorder = Recorder(divergence)
-    all(recorder.take(float(loss)) for loss in losses)
+    all(recorder.record(float(loss)) for loss in losses)
     ways: list[dict[str, Any]] = [{"compiled": False, "look_every": n} for n in (1, 5, 99)]
     for way in ({"compiled": True}, *ways):
         options: dict[str, Any] = {"loss_fn": follow, "steps": 12, "divergence": divergence, **way}
@@ -326,44 +325,17 @@ def test_an_error_in_the_loss_comes_through() -> None:
         run(loss_fn=wrong)
 
 
-@pytest.mark.parametrize(
-    ("batches", "metrics", "wanted"),
-    [
-        (BATCHES, None, True),
-        (iter(BATCHES), None, False),
-        ([*BATCHES, (BATCHES[0][0][:5], BATCHES[0][1][:5])], None, False),
-        (BATCHES, lambda params: {}, False),
-    ],
-    ids=["list", "iterator", "ragged", "metrics"],
-)
-def test_the_default_loops_on_the_device_where_that_costs_nothing(
-    batches: Any, metrics: Any, wanted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_is_a_loop_over_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     module = sys.modules["lrsched_jax._range_test"]
-    ways = []
-    for way in ("in_a_loop", "on_the_device"):
-        original = getattr(module, way)
+    called = []
+    for name in ("run_stepwise", "run_compiled"):
+        original = getattr(module, name)
 
-        def noted(*arguments: Any, way: str = way, original: Any = original) -> Any:
-            ways.append(way)
+        def noted(*arguments: Any, name: str = name, original: Any = original) -> Any:
+            called.append(name)
             return original(*arguments)
 
-        monkeypatch.setattr(module, way, noted)
-    run(batches=batches, metrics=metrics)
-    assert ways == ["on_the_device" if wanted else "in_a_loop"]
-
-
-def test_a_loop_on_the_device_pays_for_small_dense_networks_only() -> None:
-    def convolve(x: jax.Array) -> jax.Array:
-        return jax.lax.conv_general_dilated(x, jnp.ones((4, 1, 3, 3)), (1, 1), "SAME")
-
-    def pays(function: Any, *shape: int) -> bool:
-        return loop_pays(jax.make_jaxpr(jax.jit(function))(jnp.ones(shape)))
-
-    def recurrent(x: jax.Array) -> Any:
-        return jax.lax.scan(lambda carry, row: (carry + row, None), jnp.zeros(8), x)
-
-    assert pays(lambda x: x @ x, 100, 100)
-    assert not pays(lambda x: x @ x, 300, 300)
-    assert not pays(jax.grad(lambda x: convolve(x).sum()), 1, 1, 3, 3)
-    assert not pays(recurrent, 8, 8)
+        monkeypatch.setattr(module, name, noted)
+    run()
+    run(compiled=True)
+    assert called == ["run_stepwise", "run_compiled"]

@@ -10,9 +10,9 @@ from lrsched.range_test.probe import (
     MAX_RATES,
     further_rates,
     orders,
+    parabola_vertex,
     probe_rates,
     read_probe,
-    vertex,
 )
 from lrsched.range_test.suggest import Suggestion
 from lrsched.range_test.valley import NoSuggestion
@@ -126,8 +126,8 @@ def test_shapes() -> None:
 @given(st.floats(-0.1, 0.1), st.floats(0.1, 10.0), st.floats(0.21, 0.5), st.floats(0.21, 0.5))
 def test_vertex(centre: float, width: float, left: float, right: float) -> None:
     x = np.array([-left, 0.0, right])
-    assert vertex(x, width * (x - centre) ** 2) == pytest.approx(centre, abs=1e-9)
+    assert parabola_vertex(x, width * (x - centre) ** 2) == pytest.approx(centre, abs=1e-9)
 
 
 def test_vertex_of_a_plateau() -> None:
-    assert vertex(np.array([0.0, 1.0, 2.0]), np.zeros(3)) == 1.0
+    assert parabola_vertex(np.array([0.0, 1.0, 2.0]), np.zeros(3)) == 1.0

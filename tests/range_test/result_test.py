@@ -273,7 +273,7 @@ def test_the_recorder_stops_by_its_rule(found: list[float]) -> None:
     recorder = Recorder(divergence=4.0)
     taken = []
     for loss in found:
-        going = recorder.take(loss)
+        going = recorder.record(loss)
         taken.append(loss)
         if not going:
             break
@@ -299,5 +299,5 @@ def test_divergence_can_be_left_out_and_needs_a_positive_first_loss() -> None:
         (Recorder(), [0.0, 1.0, 1.0]),
         (Recorder(), [1.0, 5.0, 1.0, 5.0, 1.0]),
     ):
-        assert all(map(recorder.take, values))
+        assert all(map(recorder.record, values))
         assert recorder.stopped == "finished"

@@ -18,7 +18,7 @@ import optax
 
 import lrsched
 import lrsched_jax
-from lrsched_jax import _copies
+from lrsched_jax import _vmapped
 
 
 def loss_fn(params: Any, batch: Any) -> Any:
@@ -36,7 +36,7 @@ def main() -> None:
     shared = initialise(jax.random.key(0))
     ramp = lrsched.exponential_ramp(1e-4, 0.3, 29)
     programs: list[tuple[Any, Any]] = []
-    update_of = _copies._update
+    update_of = _vmapped._update
 
     def watched(*options: Any) -> Any:
         update = update_of(*options)
@@ -49,7 +49,7 @@ def main() -> None:
 
         return first_of_all
 
-    setattr(_copies, "_update", watched)  # noqa: B010
+    setattr(_vmapped, "_update", watched)  # noqa: B010
     found = {}
     for name, params, copies in (
         ("shared", shared, 16),

@@ -79,8 +79,7 @@ def test_only_what_is_named() -> None:
         assert world.image() == before[2]
 
 
-def test_a_model_that_the_step_only_reaches_by_a_detour_is_found() -> None:
-    """The parameters lead to it, and it to the modules around it and its attached scheduler."""
+def test_a_model_that_the_step_only_reaches_by_a_detour_must_be_named() -> None:
     registry = weakref.WeakValueDictionary[str, Any]()
     norm = nn.BatchNorm1d(3, affine=False)
     model = nn.Sequential(nn.Linear(3, 3), norm)
@@ -94,10 +93,23 @@ def test_a_model_that_the_step_only_reaches_by_a_detour_is_found() -> None:
         registry["scheduler"].step()
         return torch.as_tensor(loss)
 
+    batches = [torch.randn(5, 3)]
+    options: dict[str, Any] = {"divergence": None, "progress": False}
     before = image([model, scheduler])
-    with pytest.warns(UserWarning, match="Detected call of `lr_scheduler.step"):
-        range_test(step, optimizer, [torch.randn(5, 3)], RAMP, 4, divergence=None)
+    expected = (
+        r"range_test: modules must be the modules that are trained \(nothing that step refers"
+    )
+    with pytest.raises(ValueError, match=expected):
+        range_test(step, optimizer, batches, RAMP, 4, **options)
     assert image([model, scheduler]) == before
+    explicit: list[dict[str, Any]] = [
+        {"modules": model, "restore": [scheduler]},
+        {"restore": [model, scheduler]},
+    ]
+    for named in explicit:
+        with pytest.warns(UserWarning, match="Detected call of `lr_scheduler.step"):
+            range_test(step, optimizer, batches, RAMP, 4, **options, **named)
+        assert image([model, scheduler]) == before
 
 
 def test_generators_of_a_dataset_and_of_samplers() -> None:

@@ -1,1 +1,1 @@
-"""torch's schedulers as schedules, and schedules as torch's schedulers."""
+"""Convert torch schedulers into schedules, and schedules into torch schedulers."""

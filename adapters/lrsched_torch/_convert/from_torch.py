@@ -1,4 +1,4 @@
-"""A live torch scheduler as a schedule."""
+"""Convert a torch scheduler into a schedule."""
 
 from __future__ import annotations
 
@@ -21,53 +21,58 @@ from torch.optim.lr_scheduler import (
 from lrsched import Schedule, constant, join
 from lrsched_torch._convert.continuation import (
     Curve,
+    curve_through,
     from_trough,
+    next_trough,
     product,
     refuse,
     shifted,
-    through,
-    trough,
-    whole,
+    step_count,
 )
-from lrsched_torch._convert.torch_curves import CURVES, policy, triangles
+from lrsched_torch._convert.torch_curves import CURVES, cyclic_schedule, one_cycle_schedule
 
+# Methods that a subclass may override without changing the learning rates.
 _HARMLESS = {"state_dict", "load_state_dict", "get_last_lr", "print_lr"}
 
 
 def from_torch(
     scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] = "lr"
 ) -> Schedule | list[Schedule]:
-    """The schedule of learning rates that a torch scheduler follows, wherever it stands.
+    """The schedule of the learning rates that a torch scheduler sets, at any point of its run.
 
-    `from_torch(scheduler)(n)` is the lr after n calls of its `step()`, counted from its beginning:
-    for `n == scheduler.last_epoch` what the groups have now, and from there on what stepping it
-    would give. So `optax.sgd(from_torch(scheduler))` is the same recipe, and
-    `lambda_lr(optimizer, from_torch(scheduler), last_step=scheduler.last_epoch - 1)` goes on from
-    here. A ChainedScheduler's count is its first member's.
+    `from_torch(scheduler)(n)` is the learning rate after n calls of `scheduler.step()`, counted
+    from its construction. At `n == scheduler.last_epoch` it is the current learning rate of the
+    param group, and from there on what further steps would set. So
+    `optax.sgd(from_torch(scheduler))` has the same recipe, and
+    `lambda_lr(optimizer, from_torch(scheduler), last_step=scheduler.last_epoch - 1)` continues from
+    here. The count of a ChainedScheduler is that of its first member.
 
-    Where the present lr is not what the formula gives (somebody changed it, or resumed without
-    it), the schedule goes on from it as torch would, and what is before the present need not be
-    what was. A part of 1e-9 counts as torch's rounding. Torch's own ways are kept: a
-    CosineAnnealingLR climbs back, a SequentialLR begins each scheduler from its own base. Two are
-    not: at `total_steps` and after, where torch leaves the curve and then raises, a OneCycleLR
-    stays at its end; and growth ends at 2**64.
+    Where the current learning rate is not the one of the formula (because it was changed, or not
+    restored on resuming), the schedule continues from the current one as torch would, and its
+    earlier values may differ from those that were used. A relative difference of 1e-9 counts as
+    torch's rounding.
 
-    All of torch's schedulers are known, `SWALR`, transformers' `get_*_schedule*` and `lambda_lr`
-    too. Counts of steps must be whole numbers.
+    Peculiarities of torch are kept: a CosineAnnealingLR rises again after its end, and a
+    SequentialLR starts each scheduler from that scheduler's own base learning rate. Two are not:
+    from `total_steps` on, where torch leaves the curve and then raises, a OneCycleLR keeps its
+    last value; and growth stops at a factor of 2**64.
+
+    All schedulers of torch are supported, `SWALR` included, and so are transformers'
+    `get_*_schedule*` and `lambda_lr`. Numbers of steps must be whole.
 
     Args:
-        scheduler: of `torch.optim.lr_scheduler`.
-        key: "momentum" or "betas" for the momentum (or the first beta) that a CyclicLR or a
-            OneCycleLR cycles.
+        scheduler: a scheduler of `torch.optim.lr_scheduler`.
+        key: what to convert: "lr", or "momentum" or "betas" for the momentum (or the first beta)
+            that a CyclicLR or a OneCycleLR cycles.
 
     Returns:
-        One schedule where all param groups agree, else a list with one for each, as `lambda_lr`
-        takes.
+        One schedule if it is the same for all param groups, else a list with one for each group,
+        which `lambda_lr` accepts.
 
     Raises:
         TypeError, ValueError: the scheduler is not a function of the step (`ReduceLROnPlateau`),
-            has a Python function or methods of its own that cannot be known, or does what no
-            schedule here does; the text says which.
+            contains a Python function or overridden methods whose result is unknown, or follows a
+            curve that no schedule here has. The message says which.
 
     >>> import lrsched, torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=0.1)
@@ -76,40 +81,43 @@ def from_torch(
     step_decay(init_value=0.1, decay_rate=0.1, step_size=30)
     """
     if isinstance(scheduler, ReduceLROnPlateau):
-        wanted = (
+        expected = (
             "a function of the step (one that follows a metric is PlateauLR(optimizer, "
             "lrsched.plateau.reduce_on_plateau(...)))"
         )
-        refuse("scheduler", wanted, scheduler, TypeError)
+        refuse("scheduler", expected, scheduler, TypeError)
     if not isinstance(scheduler, LRScheduler):
         refuse("scheduler", "a torch scheduler", scheduler, TypeError)
     groups = scheduler.optimizer.param_groups
     if key == "lr":
-        found = [_read(scheduler, i, float(group["lr"])) for i, group in enumerate(groups)]
+        schedules = [
+            _schedule_of(scheduler, i, float(group["lr"])) for i, group in enumerate(groups)
+        ]
     else:
-        found = [_momentum(scheduler, i, key) for i in range(len(groups))]
-    return found[0] if all(each == found[0] for each in found) else found
+        schedules = [_momentum(scheduler, i, key) for i in range(len(groups))]
+    return schedules[0] if all(each == schedules[0] for each in schedules) else schedules
 
 
-def _read(scheduler: Any, group: int, lr: float) -> Schedule:
-    """The schedule on the clock of a scheduler that has come to this lr."""
-    kind = _kind(scheduler)
+def _schedule_of(scheduler: Any, group: int, lr: float) -> Schedule:
+    """The schedule of one param group whose current learning rate is `lr`."""
+    kind = _known_class(scheduler)
     if kind is SequentialLR:
         return _sequence(scheduler, group, lr)
     if kind is ChainedScheduler:
         return _chain(scheduler, group, lr)
-    return through(_curve(scheduler, group), _count(scheduler), lr, _tolerance(scheduler, group))
+    curve = _curve(scheduler, group)
+    return curve_through(curve, _count(scheduler), lr, _tolerance(scheduler, group))
 
 
-def _kind(scheduler: Any) -> type:
-    """Which of the known classes it is, or behaves as."""
+def _known_class(scheduler: Any) -> type:
+    """The class in `CURVES`, SequentialLR or ChainedScheduler that the scheduler behaves as."""
     names: set[str] = set()
     for kind in type(scheduler).__mro__:
         if kind in CURVES or kind in (SequentialLR, ChainedScheduler):
-            changed = sorted(name for name in names - _HARMLESS if hasattr(kind, name))
-            if changed:
-                wanted = f"a {kind.__name__} that does not override {', '.join(changed)}"
-                refuse("scheduler", wanted, scheduler, TypeError)
+            overridden = sorted(name for name in names - _HARMLESS if hasattr(kind, name))
+            if overridden:
+                expected = f"a {kind.__name__} that does not override {', '.join(overridden)}"
+                refuse("scheduler", expected, scheduler, TypeError)
             return kind
         names |= {name for name in vars(kind) if not name.startswith("__")}
     return refuse("scheduler", "one of torch's own schedulers", scheduler, TypeError)
@@ -119,7 +127,7 @@ def _curve(scheduler: Any, group: int) -> Curve:
     groups, known = len(scheduler.optimizer.param_groups), len(scheduler.base_lrs)
     if groups != known:
         refuse("param_groups", f"the {known} that the scheduler was made for", groups)
-    return CURVES[_kind(scheduler)](scheduler, group)
+    return CURVES[_known_class(scheduler)](scheduler, group)
 
 
 def _epoch(scheduler: Any) -> Any:
@@ -129,18 +137,19 @@ def _epoch(scheduler: Any) -> Any:
 
 
 def _count(scheduler: Any) -> int:
-    return whole("last_epoch", _epoch(scheduler), 0)
+    return step_count("last_epoch", _epoch(scheduler), 0)
 
 
 def _tolerance(scheduler: Any, group: int) -> float:
-    """How far torch's recursion may be from the formula, relatively; a float32 tensor's more."""
+    """The relative error allowed for torch's recursion; more where the lr is a float32 tensor."""
     lr = scheduler.optimizer.param_groups[group]["lr"]
     return max(1e-9, 100 * torch.finfo(lr.dtype).eps if isinstance(lr, torch.Tensor) else 0.0)
 
 
 def _sequence(scheduler: Any, group: int, lr: float) -> Schedule:
+    """The schedule of a SequentialLR: a join of past, present and future stages."""
     count = _count(scheduler)
-    milestones = [whole("milestones", max(step, 0), 0) for step in scheduler._milestones]
+    milestones = [step_count("milestones", max(step, 0), 0) for step in scheduler._milestones]
     if milestones != sorted(milestones):
         refuse("milestones", "ascending (torch skips what is not)", scheduler._milestones)
     present = bisect_right(milestones, count)
@@ -151,77 +160,85 @@ def _sequence(scheduler: Any, group: int, lr: float) -> Schedule:
         if start == stop:
             continue
         if stage == present:
-            piece = shifted(_read(child, group, lr), _count(child) - (count - start))
+            piece = shifted(_schedule_of(child, group, lr), _count(child) - (count - start))
         elif stage > present:
             so_far = join(pieces, starts[1:])
-            piece = _begun(child, group, so_far(start - 1))
+            piece = _future_stage(child, group, so_far(start - 1))
         else:
-            piece = _past(child, group, int(stop) - 1 - start)
+            piece = _past_stage(child, group, int(stop) - 1 - start)
         pieces.append(piece)
         starts.append(start)
     return pieces[0] if len(pieces) == 1 else join(pieces, starts[1:])
 
 
-def _past(child: Any, group: int, count: int) -> Schedule:
-    """What a scheduler has done, up to the lr that it remembers."""
+def _past_stage(child: Any, group: int, count: int) -> Schedule:
+    """The schedule of a stage that ended at its step `count`, read from its last learning rate."""
     lr = float(child._last_lr[group])
-    if _epoch(child) < 0:  # it has never begun
+    if _epoch(child) < 0:  # it never started
         return constant(lr)
-    return shifted(_read(child, group, lr), _count(child) - count)
+    return shifted(_schedule_of(child, group, lr), _count(child) - count)
 
 
-def _begun(child: Any, group: int, met: float) -> Schedule:
-    """What a scheduler will do once a SequentialLR comes to it, where the lr is then `met`."""
-    kind = _kind(child)
+def _future_stage(child: Any, group: int, current_lr: float) -> Schedule:
+    """The schedule of a stage that a SequentialLR starts when the lr is `current_lr`."""
+    kind = _known_class(child)
     if kind not in CURVES:
-        wanted = f"no {kind.__name__} but the first (torch cannot begin it later)"
-        refuse("schedulers", wanted, child)
+        expected = f"no {kind.__name__} but the first (torch cannot begin it later)"
+        refuse("schedulers", expected, child)
     curve = _curve(child, group)
     if not curve.in_sequence:
-        wanted = f"a {kind.__name__} that begins at its count 0 (torch does not let it)"
-        refuse("schedulers", wanted, child)
-    return curve.make(met if curve.meets else curve.base)
+        expected = f"a {kind.__name__} that begins at its count 0 (torch does not let it)"
+        refuse("schedulers", expected, child)
+    return curve.make(current_lr if curve.starts_from_current else curve.base)
 
 
 def _members(scheduler: Any) -> Iterator[Any]:
+    """The members of a ChainedScheduler, those of nested ones included."""
     for member in scheduler._schedulers:
-        yield from _members(member) if _kind(member) is ChainedScheduler else (member,)
+        yield from _members(member) if _known_class(member) is ChainedScheduler else (member,)
 
 
 def _chain(scheduler: Any, group: int, lr: float) -> Schedule:
-    """Each member works on what it finds; what sets the rate outright undoes those before it."""
+    """The schedule of a ChainedScheduler.
+
+    Each member changes the learning rate that the one before left. A member that sets the rate
+    makes those before it irrelevant.
+    """
     members = list(_members(scheduler))
-    curves = [None if _kind(each) is SequentialLR else _curve(each, group) for each in members]
+    curves = [
+        None if _known_class(each) is SequentialLR else _curve(each, group) for each in members
+    ]
     count, tolerance = _count(scheduler), _tolerance(scheduler, group)
     counts = [_count(each) for each in members]
     first = max((i for i, curve in enumerate(curves) if curve and curve.sets), default=0)
     members, curves, counts = members[first:], curves[first:], counts[first:]
     if all(curve and curve.is_factor for curve in curves) and len({*counts, count}) == 1:
-        whole_product = product([curve for curve in curves if curve])
-        return through(whole_product, count, lr, tolerance)
+        factors = product([curve for curve in curves if curve])
+        return curve_through(factors, count, lr, tolerance)
     moving = [
         i for i, curve in enumerate(curves) if curve is None or curve.sets or counts[i] < curve.last
     ]
     if len(moving) == 1:
         (only,) = moving
-        return shifted(_read(members[only], group, lr), counts[only] - count)
+        return shifted(_schedule_of(members[only], group, lr), counts[only] - count)
     cosines = [curve for curve in curves if curve and curve.half_period and not curve.make(0.0)(1)]
-    factors = [curve for curve in curves if curve and curve.is_factor]
-    if len(cosines) == 1 and len(factors) == len(curves) - 1 and len({*counts, count}) == 1:
+    others = [curve for curve in curves if curve and curve.is_factor]
+    if len(cosines) == 1 and len(others) == len(curves) - 1 and len({*counts, count}) == 1:
         (cosine,) = cosines
-        end = trough(cosine, count)
-        if all(curve.last <= end for curve in factors):
+        end = next_trough(cosine, count)
+        if all(curve.last <= end for curve in others):
             falling = replace(cosine, half_period=0)
-            until = through(product([falling, *factors]), count, lr, tolerance)
-            return join([until, from_trough(cosine)], [end])
-    wanted = "factors, or one scheduler at work after those that are done (this is no product)"
-    return refuse("a ChainedScheduler's members", wanted, scheduler._schedulers)
+            until_end = curve_through(product([falling, *others]), count, lr, tolerance)
+            return join([until_end, from_trough(cosine)], [end])
+    expected = "factors, or one scheduler at work after those that are done (this is no product)"
+    return refuse("a ChainedScheduler's members", expected, scheduler._schedulers)
 
 
 def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
+    """The schedule of the momentum, or of the first beta, of one param group."""
     if key not in ("momentum", "betas"):
         refuse("key", "'lr', 'momentum' or 'betas'", key)
-    kind = _kind(scheduler)
+    kind = _known_class(scheduler)
     if kind not in (CyclicLR, OneCycleLR) or not scheduler.cycle_momentum:
         refuse("key", "'lr' for what cycles no momentum", key)
     if scheduler.use_beta1 != (key == "betas"):
@@ -229,10 +246,10 @@ def _momentum(scheduler: Any, group: int, key: str) -> Schedule:
     values = scheduler.optimizer.param_groups[group]
     if kind is CyclicLR:
         high, low = scheduler.max_momentums[group], scheduler.base_momentums[group]
-        schedule = triangles(scheduler, high, low)
+        schedule = cyclic_schedule(scheduler, high, low)
     else:
         high, low = values["max_momentum"], values["base_momentum"]
-        schedule = policy(scheduler, high, low, high)
-    now = values["betas"][0] if key == "betas" else values["momentum"]
+        schedule = one_cycle_schedule(scheduler, high, low, high)
+    current = values["betas"][0] if key == "betas" else values["momentum"]
     curve = Curve(lambda _: schedule, high, sets=True, size=1.0)
-    return through(curve, _count(scheduler), float(now), _tolerance(scheduler, group))
+    return curve_through(curve, _count(scheduler), float(current), _tolerance(scheduler, group))

@@ -1,4 +1,4 @@
-"""The functions that transformers gives to LambdaLR, as schedules."""
+"""Convert the functions that transformers passes to LambdaLR into schedules."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NAMES = {
 }
 
 
-def of_function(function: Any, lr: float) -> Schedule | None:
-    """The schedule of a factor of transformers for an lr; None for any other function."""
+def schedule_of_lambda(function: Any, lr: float) -> Schedule | None:
+    """The schedule `lr * function(count)` of a transformers function; None for other functions."""
     inner = getattr(function, "func", function)
     if getattr(inner, "__module__", None) != "transformers.optimization":
         return None
@@ -33,19 +33,19 @@ def of_function(function: Any, lr: float) -> Schedule | None:
     if name is None or not isinstance(function, functools.partial) or function.args:
         return None
     parameters = dict(function.keywords)
-    _refuse_what_differs(name, parameters)
+    _refuse_deviations(name, parameters)
     if name == "polynomial":
         parameters["lr_end"] *= lr / parameters.pop("lr_init")
     if name == "warmup_stable_decay":
         del parameters["num_cycles"]
-    found = from_name(name, lr, **parameters)
+    schedule = from_name(name, lr, **parameters)
     if name == "cosine_with_restarts":
         _refuse_missed_restarts(function)
-    return _climbing(found) if name.startswith("cosine") else found
+    return _with_rebound(schedule) if name.startswith("cosine") else schedule
 
 
-def _refuse_what_differs(name: str, parameters: dict[str, Any]) -> None:
-    """Where transformers' function leaves the schedule that its parameters describe."""
+def _refuse_deviations(name: str, parameters: dict[str, Any]) -> None:
+    """Refuse parameters for which transformers' function is not the curve that they describe."""
     before, total = parameters["num_warmup_steps"], parameters.get("num_training_steps")
     if total is not None and total <= before:
         _refuse("num_training_steps", f"above num_warmup_steps ({before})", total)
@@ -56,7 +56,10 @@ def _refuse_what_differs(name: str, parameters: dict[str, Any]) -> None:
 
 
 def _refuse_missed_restarts(function: functools.partial[float]) -> None:
-    """Its `% 1.0` may find the end of a cycle where the next begins."""
+    """Refuse restarts that transformers misses.
+
+    Rounding before its `% 1.0` can give the end of one cycle in place of the start of the next.
+    """
     before, total, cycles = (
         function.keywords[key] for key in ("num_warmup_steps", "num_training_steps", "num_cycles")
     )
@@ -65,12 +68,12 @@ def _refuse_missed_restarts(function: functools.partial[float]) -> None:
             _refuse("num_cycles", f"one whose restarts are not missed (as at {count})", cycles)
 
 
-def _climbing(schedule: Schedule) -> Schedule:
-    """The same with a cosine that goes on past its end, as transformers' does."""
+def _with_rebound(schedule: Schedule) -> Schedule:
+    """The schedule with a cosine that rises again after its end, as in transformers."""
     if schedule.name in ("warmup", "advance"):
-        return schedule.replace(schedule=_climbing(schedule.params["schedule"]))
+        return schedule.replace(schedule=_with_rebound(schedule.params["schedule"]))
     if schedule.name == "cosine_decay":
         init, steps, end = schedule.params.values()
         return cyclic(init, end, steps, shape="cosine")
-    waves = schedule.params["schedules"][0]  # of a join that stops them
+    waves = schedule.params["schedules"][0]  # of a join that ends them
     return waves if waves.name == "cyclic" else schedule

@@ -1,4 +1,4 @@
-"""A schedule as torch's own schedulers."""
+"""Convert a schedule into torch's own schedulers."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import torch
 from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 
 from lrsched import Schedule
-from lrsched_torch._convert.torch_pieces import Part, no_equal, pieces_of, refuse
+from lrsched_torch._convert.torch_pieces import Part, pieces_of, refuse, refuse_unsupported
 
 
 def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRScheduler:
-    """Torch's own scheduler whose stepping gives the schedule's values, in every param group.
+    """A scheduler of torch's own classes that sets the schedule's values in every param group.
 
-    Nothing of lrsched is inside: what it makes trains, pickles and resumes without lrsched. The
-    rates are the schedule's up to torch's rounding, which its recursions add up from step to step,
-    and up to torch's limits: growth does not end at 2**64, and a CyclicLR of "triangular2" raises
-    after 1024 cycles.
+    The scheduler contains no object of lrsched: it trains, pickles and resumes without lrsched.
+    Its learning rates are the schedule's up to torch's rounding errors, which accumulate from step
+    to step, and up to torch's limits: growth does not stop at a factor of 2**64, and a CyclicLR of
+    mode "triangular2" raises after 1024 cycles.
 
-    What torch's classes have no equal to is refused, among it most shapes, floors of polynomials,
-    and sums; `lambda_lr(optimizer, schedule)` takes any schedule. Pieces that follow each other
-    become one flat SequentialLR, factors that are multiplied a ChainedScheduler. Each piece has
-    its own `base_lrs`, which its state dict keeps.
+    Schedules that torch's classes cannot express are refused, among them most shapes, polynomials
+    that do not end at 0, and sums; `lambda_lr(optimizer, schedule)` takes any schedule. Pieces that
+    follow each other become one flat SequentialLR, and factors that are multiplied become a
+    ChainedScheduler. Each piece has its own `base_lrs`, which its state dict keeps.
 
     Args:
-        schedule: of plain numbers, with its durations in steps.
-        optimizer: whose param groups get the learning rates, whatever they had.
+        schedule: a schedule of plain numbers, with its durations in steps.
+        optimizer: its param groups get the learning rates; their own ones are overwritten.
 
     Raises:
-        TypeError, ValueError: an argument is none of these, or the schedule has no equal in torch;
-            the optimizer is left as it was.
+        TypeError: optimizer is not a torch optimizer, or schedule is not a schedule of plain
+            numbers.
+        ValueError: a duration is not in steps, or torch has no equivalent of the schedule. The
+            optimizer is unchanged.
 
     >>> import lrsched, torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(3))], lr=1.0)
@@ -42,24 +44,25 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     if not isinstance(schedule, Schedule) or not schedule.is_plain:
         refuse("schedule", "a schedule of plain numbers", schedule, TypeError)
     if not schedule.is_resolved:
-        schedule(0)  # refuses
-    begins, parts = zip(*pieces_of(schedule), strict=True)
+        schedule(0)  # raises
+    starts, parts = zip(*pieces_of(schedule), strict=True)
     for later in parts[1:]:
-        if not later.anywhere:
-            no_equal(schedule, "torch has it only at the beginning")
-    # The first one last: what it leaves in the param groups is what a SequentialLR begins with.
-    schedulers = [_made(part, optimizer) for part in reversed(parts)][::-1]
+        if not later.can_follow:
+            refuse_unsupported(schedule, "torch has it only at the beginning")
+    # The first one is made last: a SequentialLR starts with the values that it leaves in the
+    # param groups.
+    schedulers = [_scheduler(part, optimizer) for part in reversed(parts)][::-1]
     if len(schedulers) == 1:
         return schedulers[0]
-    return SequentialLR(optimizer, schedulers, list(begins[1:]))
+    return SequentialLR(optimizer, schedulers, list(starts[1:]))
 
 
-def _made(part: Part, optimizer: torch.optim.Optimizer) -> LRScheduler:
+def _scheduler(part: Part, optimizer: torch.optim.Optimizer) -> LRScheduler:
     for group in optimizer.param_groups:
         group["initial_lr"] = part.base
         if isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(part.base)
         else:
             group["lr"] = part.base
-    made = [make(optimizer) for make in part.makes]
-    return made[0] if len(made) == 1 else ChainedScheduler(made)
+    schedulers = [make(optimizer) for make in part.factories]
+    return schedulers[0] if len(schedulers) == 1 else ChainedScheduler(schedulers)

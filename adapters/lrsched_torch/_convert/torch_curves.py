@@ -1,4 +1,4 @@
-"""The curve that each of torch's schedulers follows, for one param group."""
+"""The curve of each of torch's scheduler classes, for one param group."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from torch.optim.swa_utils import SWALR
 
 import lrsched
 from lrsched import Schedule, constant
-from lrsched_torch._convert.continuation import Curve, refuse, shifted, whole
-from lrsched_torch._convert.from_transformers import of_function
+from lrsched_torch._convert.continuation import Curve, refuse, shifted, step_count
+from lrsched_torch._convert.from_transformers import schedule_of_lambda
 from lrsched_torch._schedulers.lambda_lr import ScheduleLR
 
 
 def _factor(make: Callable[[float], Schedule], s: Any, group: int, **rest: Any) -> Curve:
+    """The curve of a scheduler that multiplies the learning rate."""
     return Curve(make, float(s.base_lrs[group]), is_factor=True, **rest)
 
 
 def _sets(schedule: Schedule, s: Any, group: int, **rest: Any) -> Curve:
+    """The curve of a scheduler that sets the learning rate to the schedule's value."""
     return Curve(lambda _: schedule, float(s.base_lrs[group]), sets=True, **rest)
 
 
 def _step(s: Any, group: int) -> Curve:
-    size = whole("step_size", s.step_size, 1)
+    size = step_count("step_size", s.step_size, 1)
     return _factor(
         lambda lr: lrsched.step_decay(lr, s.gamma, size),
         *(s, group),
@@ -35,7 +37,7 @@ def _step(s: Any, group: int) -> Curve:
 
 
 def _multi_step(s: Any, group: int) -> Curve:
-    steps = sorted(whole("milestones", step, 0) for step in s.milestones.elements())
+    steps = sorted(step_count("milestones", step, 0) for step in s.milestones.elements())
     return _factor(
         lambda lr: lrsched.multi_step_decay(lr, s.gamma, steps),
         *(s, group),
@@ -56,8 +58,8 @@ def _exponential(s: Any, group: int) -> Curve:
 
 
 def _constant(s: Any, group: int) -> Curve:
-    steps = whole("total_iters", s.total_iters, 0)
-    if steps == 0 or s.factor == 1:  # with no steps, torch never takes the factor back
+    steps = step_count("total_iters", s.total_iters, 0)
+    if steps == 0 or s.factor == 1:  # with no steps, torch never removes the factor
         same = s.factor == 1
         return _factor(lambda lr: constant(s.factor * lr), s, group, last=0, in_sequence=same)
     return _factor(
@@ -68,7 +70,7 @@ def _constant(s: Any, group: int) -> Curve:
 
 
 def _linear(s: Any, group: int) -> Curve:
-    steps, first, last = whole("total_iters", s.total_iters, 0), s.start_factor, s.end_factor
+    steps, first, last = step_count("total_iters", s.total_iters, 0), s.start_factor, s.end_factor
     if steps == 0:
         return _factor(lambda lr: constant(first * lr), s, group, last=0, in_sequence=False)
     size, end = abs(float(s.base_lrs[group])), 0 if first == last else steps
@@ -78,7 +80,7 @@ def _linear(s: Any, group: int) -> Curve:
 
 
 def _polynomial(s: Any, group: int) -> Curve:
-    steps, size = whole("total_iters", s.total_iters, 0), abs(float(s.base_lrs[group]))
+    steps, size = step_count("total_iters", s.total_iters, 0), abs(float(s.base_lrs[group]))
     if steps == 0:
         return _factor(constant, s, group, last=0, in_sequence=False)
     return _factor(
@@ -91,7 +93,7 @@ def _polynomial(s: Any, group: int) -> Curve:
 
 
 def _cosine(s: Any, group: int) -> Curve:
-    steps, base = whole("T_max", s.T_max, 1), float(s.base_lrs[group])
+    steps, base = step_count("T_max", s.T_max, 1), float(s.base_lrs[group])
     return Curve(
         lambda lr: lrsched.cyclic(lr, s.eta_min, steps, shape="cosine"),
         base,
@@ -101,8 +103,11 @@ def _cosine(s: Any, group: int) -> Curve:
 
 
 def _restarts(s: Any, group: int) -> Curve:
-    """By the place in the cycle and the cycle's length, which need not be those of `last_epoch`."""
-    place, first, mult = whole("T_cur", s.T_cur, 0), s.T_0, s.T_mult
+    """The curve by the position in the cycle and the cycle's length.
+
+    These need not be the ones that follow from `last_epoch`.
+    """
+    position, first, mult = step_count("T_cur", s.T_cur, 0), s.T_0, s.T_mult
     cycles = 0
     while first * mult**cycles < s.T_i:
         cycles += 1
@@ -110,47 +115,49 @@ def _restarts(s: Any, group: int) -> Curve:
         refuse("T_i", f"{first} times a power of {mult}", s.T_i)
     count = max(s.last_epoch, 0)
     if mult == 1:
-        stands = place + (count - place) // first * first
+        own_count = position + (count - position) // first * first
     else:
-        stands = place + first * (mult**cycles - 1) // (mult - 1)
+        own_count = position + first * (mult**cycles - 1) // (mult - 1)
     base = float(s.base_lrs[group])
     return _sets(
-        shifted(lrsched.cosine_restarts(base, first, mult, s.eta_min), stands - count),
+        shifted(lrsched.cosine_restarts(base, first, mult, s.eta_min), own_count - count),
         *(s, group),
         size=max(abs(base), abs(s.eta_min)),
-        in_sequence=place == 0 and s.T_i == first,
+        in_sequence=position == 0 and s.T_i == first,
     )
 
 
 def _cyclic(s: Any, group: int) -> Curve:
     low, high = float(s.base_lrs[group]), float(s.max_lrs[group])
-    return _sets(triangles(s, low, high), s, group, size=max(abs(low), abs(high)))
+    return _sets(cyclic_schedule(s, low, high), s, group, size=max(abs(low), abs(high)))
 
 
-def triangles(s: Any, first: float, second: float) -> Schedule:
-    """What a CyclicLR lets go to and fro between two values."""
+def cyclic_schedule(s: Any, first: float, second: float) -> Schedule:
+    """The schedule of what a CyclicLR cycles from `first` to `second` and back."""
     if s._scale_fn_custom is not None:
         refuse("scale_fn", "None (a function has no closed form)", s._scale_fn_custom, TypeError)
-    period, up = whole("step_size_up + step_size_down", s.total_size, 1), s.step_ratio
-    up = round(up * period, 6)  # torch keeps the ratio
+    period, up = step_count("step_size_up + step_size_down", s.total_size, 1), s.step_ratio
+    up = round(up * period, 6)  # torch keeps only the ratio
     rate = s.gamma if s.mode == "exp_range" else 1.0
-    up = whole("step_size_up", up, 1)
+    up = step_count("step_size_up", up, 1)
     return lrsched.cyclic(first, second, up, period - up, s.mode, rate)
 
 
 def _one_cycle(s: Any, group: int) -> Curve:
     rates = s.optimizer.param_groups[group]
     initial, peak, last = (float(rates[name]) for name in ("initial_lr", "max_lr", "min_lr"))
-    return _sets(policy(s, initial, peak, last), s, group, size=max(abs(initial), abs(peak)))
+    return _sets(
+        one_cycle_schedule(s, initial, peak, last), s, group, size=max(abs(initial), abs(peak))
+    )
 
 
-def policy(s: Any, initial: float, peak: float, last: float) -> Schedule:
-    """What a OneCycleLR lets go from one value to a second and a third."""
+def one_cycle_schedule(s: Any, initial: float, peak: float, last: float) -> Schedule:
+    """The schedule of what a OneCycleLR moves from `initial` to `peak`, then to `last`."""
     if initial == peak == last:
         return constant(peak)
     if peak == 0 or initial == 0 or last == 0:
-        wanted = "other than 0 where the others are (one_cycle has them as ratios)"
-        refuse("initial_lr, max_lr and min_lr", wanted, (initial, peak, last))
+        expected = "other than 0 where the others are (one_cycle has them as ratios)"
+        refuse("initial_lr, max_lr and min_lr", expected, (initial, peak, last))
     return lrsched.one_cycle(
         peak,
         s.total_steps,
@@ -166,26 +173,26 @@ def _lambda(s: Any, group: int) -> Curve:
     function, base = s.lr_lambdas[group], float(s.base_lrs[group])
     if isinstance(function, Schedule):
         return _sets(function if base == 1 else function * base, s, group)
-    found = of_function(function, base)
-    if found is None:
-        wanted = "an lrsched schedule, or transformers' (no other function has a closed form)"
-        refuse("lr_lambda", wanted, function, TypeError)
-    return _sets(found, s, group, size=abs(base))
+    schedule = schedule_of_lambda(function, base)
+    if schedule is None:
+        expected = "an lrsched schedule, or transformers' (no other function has a closed form)"
+        refuse("lr_lambda", expected, function, TypeError)
+    return _sets(schedule, s, group, size=abs(base))
 
 
 def _multiplicative(s: Any, group: int) -> Curve:
-    wanted = "another scheduler than MultiplicativeLR (its function has no closed form)"
-    refuse("scheduler", wanted, s, TypeError)
+    expected = "another scheduler than MultiplicativeLR (its function has no closed form)"
+    refuse("scheduler", expected, s, TypeError)
 
 
 def _schedule(s: Any, group: int) -> Curve:
-    found = s.schedules[group if len(s.schedules) > 1 else 0]
+    schedule = s.schedules[group if len(s.schedules) > 1 else 0]
     ratio = float(s.base_lrs[group]) / float(s.base_lrs[0]) if s.keep_ratios else 1.0
-    return _sets(found if ratio == 1 else found * ratio, s, group)
+    return _sets(schedule if ratio == 1 else schedule * ratio, s, group)
 
 
 def _averaging(s: Any, group: int) -> Curve:
-    """It counts its calls; what it begins from is the lr that it found."""
+    """The curve of an SWALR: it counts its own calls, and starts from the lr at its first one."""
     end, steps = float(s.optimizer.param_groups[group]["swa_lr"]), s.anneal_epochs
     if steps == 0:
         return _sets(constant(end), s, group)
@@ -196,7 +203,7 @@ def _averaging(s: Any, group: int) -> Curve:
         base,
         size=max(abs(base), abs(end)),
         in_sequence=calls == 0,
-        meets=True,
+        starts_from_current=True,
     )
 
 

@@ -1,1 +1,1 @@
-"""The range test of a torch training step."""
+"""Range tests of torch training steps and models."""

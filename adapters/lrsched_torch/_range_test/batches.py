@@ -1,39 +1,42 @@
-"""Batches from what gives them."""
+"""Draw the batches of each update."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from lrsched._core import Refusal
+
+Batch: TypeAlias = Any  # whatever the user's step accepts
 
 _refuse = Refusal("range_test")
 
 
 class Batches:
-    """The batches of one update after the other, beginning anew where that can be done.
+    """The batches of one update after the other.
 
-    They end at the end of an iterator, which cannot be restarted.
+    The iterable is restarted when it ends; an iterator, which cannot be restarted, ends the
+    batches.
 
     Args:
         batches: any iterable.
-        per_update: how many batches an update takes.
-        keep: of how many updates, from the first on, to keep the batches in `kept`.
+        per_update: the number of batches of an update.
+        keep: the number of updates, from the first on, whose batches stay in `kept`.
     """
 
-    def __init__(self, batches: Iterable[Any], per_update: int, keep: int = 0) -> None:
-        self.kept: list[list[Any]] = []
+    def __init__(self, batches: Iterable[Batch], per_update: int, keep: int = 0) -> None:
+        self.kept: list[list[Batch]] = []
         self._batches = batches
         self._per_update = per_update
         self._keep = keep
 
-    def updates(self) -> Generator[list[Any]]:
-        """The batches of each update, a list.
+    def updates(self) -> Generator[list[Batch]]:
+        """Yield the list of batches of each update.
 
         Raises:
-            ValueError: there is not a single one.
+            ValueError: batches is empty.
         """
-        drawn: list[Any] = []
+        drawn: list[Batch] = []
         epochs = 0
         while True:
             batch = _NONE
@@ -46,7 +49,7 @@ class Batches:
                     drawn = []
             if batch is _NONE and not epochs:
                 _refuse("batches", "an iterable of at least one batch", self._batches)
-            if batch is _NONE:  # an iterator that is used up
+            if batch is _NONE:  # an exhausted iterator
                 return
             epochs += 1
 

@@ -1,4 +1,4 @@
-"""What `range_test` refuses, before anything is touched."""
+"""Check the arguments of `range_test` before anything changes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import torch
 from torch import nn
 
 from lrsched import Schedule
-from lrsched._core import FLAG, Refusal, choice, integer, number, optional
+from lrsched._core import Refusal
 from lrsched.range_test import default_ramp
 from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
-_above_one = optional(number("> 1"))
 
 
 def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
-    """The optimizer's parameters, where it and the others are what they have to be."""
+    """The optimizer's parameters; wrong arguments are refused."""
     if not callable(step):
         _refuse("step", "a function from a batch to its loss", step, TypeError)
     if not isinstance(optimizer, torch.optim.Optimizer):
@@ -34,26 +33,8 @@ def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
     return weights
 
 
-def wholes(**values: tuple[Any, str]) -> list[int]:
-    """Integers of 1 or more, each given with what it counts."""
-    kinds = {name: (integer(1, unit), value) for name, (value, unit) in values.items()}
-    return _refuse.checked(**kinds)
-
-
-def others(divergence: Any, keep_ratios: Any, refine: Any, memory: Any, metrics: Any) -> list[Any]:
-    """The first four of these as they are kept."""
-    if metrics is not None and not callable(metrics):
-        _refuse("metrics", "a function that returns numbers by name, or None", metrics, TypeError)
-    return _refuse.checked(
-        divergence=(_above_one, divergence),
-        keep_ratios=(FLAG, keep_ratios),
-        refine=(FLAG, refine),
-        memory=(choice("device", "cpu", "disk"), memory),
-    )
-
-
 def closure_of(optimizer: torch.optim.Optimizer, closure: Any, scaler: Any) -> bool:
-    """Whether to use a closure: by default where `optimizer.step` needs one, as that of L-BFGS."""
+    """Whether to use a closure; by default if `optimizer.step` requires one, as L-BFGS does."""
     if closure is None:
         parameter = inspect.signature(optimizer.step).parameters.get("closure")
         closure = parameter is not None and parameter.default is inspect.Parameter.empty
@@ -65,19 +46,19 @@ def closure_of(optimizer: torch.optim.Optimizer, closure: Any, scaler: Any) -> b
 def schedules_of(
     schedule: Any, optimizer: torch.optim.Optimizer, steps: int, refine: bool
 ) -> list[Schedule]:
-    """The schedules, one for all groups or one for each, that can be called."""
+    """The checked schedules: one for all param groups, or one for each."""
     if schedule is None:
         return [default_ramp(steps)]
-    found = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
-    if not all(isinstance(each, Schedule) and each.is_plain for each in found):
-        wanted = "a schedule of plain numbers, or a list of them"
-        _refuse("schedule", wanted, schedule, TypeError)
-    for unresolved in (each for each in found if not each.is_resolved):
-        unresolved(0)  # refuses
-    if found != [schedule]:
+    schedules = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
+    if not all(isinstance(each, Schedule) and each.is_plain for each in schedules):
+        expected = "a schedule of plain numbers, or a list of them"
+        _refuse("schedule", expected, schedule, TypeError)
+    for unresolved in (each for each in schedules if not each.is_resolved):
+        unresolved(0)  # raises
+    if schedules != [schedule]:
         count = len(optimizer.param_groups)
-        if len(found) != count:
+        if len(schedules) != count:
             _refuse("schedule", f"a list of {count}, one for each param group", schedule)
         if refine:
             _refuse("refine", "False with a list of schedules", refine)
-    return found
+    return schedules

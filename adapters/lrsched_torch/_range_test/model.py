@@ -1,4 +1,4 @@
-"""The range test of a model and a loss."""
+"""A learning-rate range test of a torch model and a loss function."""
 
 from __future__ import annotations
 
@@ -11,47 +11,52 @@ from torch import nn
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest
+from lrsched_torch._range_test.batches import Batch
 from lrsched_torch._range_test.range_test import range_test
+from lrsched_torch._range_test.updates import GradScaler
 
 
 def range_test_model(
     model: nn.Module,
     loss_fn: Callable[[Any, Any], torch.Tensor],
     optimizer: torch.optim.Optimizer,
-    loader: Iterable[Any],
+    loader: Iterable[Batch],
     schedule: Schedule | Sequence[Schedule] | None = None,
     steps: int = 200,
     *,
     autocast: torch.dtype | None = None,
     modules: nn.Module | Iterable[nn.Module] | None = None,
-    scaler: Any = None,
+    scaler: GradScaler | None = None,
     accumulate: int = 1,
     **options: Any,
 ) -> RangeTest:
-    """A range test of `loss_fn(model(inputs), targets)` over batches of (inputs, targets).
+    """Run a range test of `loss_fn(model(inputs), targets)` over batches (inputs, targets).
 
-    Tensors of a batch are moved to the device of the model's first parameter. The model is trained
-    in the mode it is in. For any other kind of batch or step, use `range_test`.
+    The tensors of a batch are moved to the device of the model's first parameter. The model is
+    trained in its current mode. Afterwards everything is restored, as by `range_test`. For any
+    other kind of batch or step, use `range_test`.
 
     Args:
-        model: the model, compiled or wrapped in DistributedDataParallel as well.
-        loss_fn: the loss of the model's outputs and the targets, a tensor of one number.
-        optimizer: the optimizer to drive.
+        model: the model; it may be compiled or wrapped in DistributedDataParallel.
+        loss_fn: `loss_fn(outputs, targets)` returns the loss, a tensor of one number.
+        optimizer: the optimizer to use.
         loader: the batches.
-        schedule: as for `range_test`.
+        schedule: the learning rates, as for `range_test`.
         steps: the number of updates.
-        autocast: the type to compute in, such as torch.bfloat16; None is that of the model.
-        modules: what to restore; by default the model, and the loss where it is a module.
-        scaler: as for `range_test`; it also scales the loss.
-        accumulate: as for `range_test`; the gradients are of the mean over the batches.
-        options: the others of `range_test`.
+        autocast: the dtype to compute in, such as torch.bfloat16; by default the model's own.
+        modules: the modules to restore; by default the model, and `loss_fn` if it is a module.
+        scaler: a gradient scaler, as for `range_test`; here it also scales the loss.
+        accumulate: the batches of an update, as for `range_test`; the gradients are those of the
+            mean loss.
+        options: the other options of `range_test`.
 
     Raises:
-        TypeError: the model is no module, or a batch not a pair; all is as it was.
-        ValueError: the model has no parameters; and as for `range_test`.
+        TypeError: model is not a module, loss_fn is not a function, or a batch is not a pair.
+            Everything is restored.
+        ValueError: the model has no parameters. Also what `range_test` raises.
 
-    Elsewhere: `LRFinder(model, optimizer, criterion).range_test(loader)` in torch-lr-finder, with
-    its `reset` included.
+    Elsewhere: `LRFinder(model, optimizer, criterion).range_test(loader)` followed by `reset()` in
+    torch-lr-finder.
 
     >>> import torch
     >>> model, loss_fn = torch.nn.Linear(2, 1), torch.nn.MSELoss()
@@ -71,7 +76,7 @@ def range_test_model(
         refuse("model", "a module with parameters", model)
     device, kind = first.device, first.device.type
 
-    def step(batch: Any) -> torch.Tensor:
+    def step(batch: Batch) -> torch.Tensor:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             refuse("a batch", "a pair (inputs, targets)", batch, TypeError)
         inputs, targets = (_on(device, part) for part in batch)
@@ -95,5 +100,5 @@ def _on(device: torch.device, part: Any) -> Any:
 
 
 def run(given: dict[str, Any]) -> RangeTest:
-    """What the command `lrsched range-test` runs: the test of a model, or else of a step."""
+    """Run the test for the command `lrsched range-test`: of a model if given, else of a step."""
     return range_test_model(**given) if "model" in given else range_test(**given)

@@ -1,4 +1,4 @@
-"""What the processes of a distributed run agree on."""
+"""Keep the processes of a distributed range test in agreement."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ import torch
 import torch.distributed as dist
 
 from lrsched._core import Refusal
-from lrsched_torch._range_test.batches import Batches
+from lrsched_torch._range_test.batches import Batch, Batches
 
 _refuse = Refusal("range_test")
 
 
 class Processes(Protocol):
-    """The processes that test together, each of which calls the same methods in the same order."""
+    """The processes of one test. Each of them calls the same methods in the same order."""
 
-    is_main: bool  # whether this one shows the progress
+    is_main: bool  # whether this process shows the progress bar
 
-    def batches(self, source: Batches, count: int) -> Generator[list[Any]]:
-        """The batches of each update; the processes agree on `count` updates at a time."""
+    def batches(self, source: Batches, count: int) -> Generator[list[Batch]]:
+        """Yield the batches of each update; the processes agree on `count` updates at a time."""
 
     def mean(self, values: list[float]) -> list[float]:
         """The mean of each value over the processes."""
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in any process."""
+        """Whether the flag is true in any process."""
 
 
 class SingleProcess:
-    """A run of one process, which agrees with itself."""
+    """A test in one process: there is nothing to agree on."""
 
     is_main = True
 
-    def batches(self, source: Batches, count: int) -> Generator[list[Any]]:
-        """The batches of each update."""
+    def batches(self, source: Batches, count: int) -> Generator[list[Batch]]:
+        """Yield the batches of each update."""
         return source.updates()
 
     def mean(self, values: list[float]) -> list[float]:
-        """The values as they are."""
+        """The values themselves."""
         return values
 
     def any(self, flag: bool) -> bool:
-        """The flag as it is."""
+        """The flag itself."""
         return flag
 
 
 class ProcessGroup:
-    """The processes of a group of torch.distributed."""
+    """A test in the processes of a torch.distributed group."""
 
     def __init__(self, group: dist.ProcessGroup | None, device: torch.device) -> None:
         self._group = group
-        # Only a CUDA backend needs tensors on the device; the numbers are on the host.
+        # The numbers are on the host, where gloo takes them; other backends need the device.
         self._device = device if dist.get_backend(group) != "gloo" else torch.device("cpu")
         self.is_main = dist.get_rank(group) == 0
 
-    def batches(self, source: Batches, count: int) -> Generator[list[Any]]:
-        """The batches of each update, while every process has some.
+    def batches(self, source: Batches, count: int) -> Generator[list[Batch]]:
+        """Yield the batches of each update while every process has some.
 
-        An exception in drawing them ends the test in every process.
+        If one process cannot draw its batches, every process raises.
         """
         updates = source.updates()
         while True:
-            drawn: list[list[Any]] = []
+            drawn: list[list[Batch]] = []
             failed: BaseException | None = None
             try:
                 drawn.extend(itertools.islice(updates, count))
@@ -85,18 +85,18 @@ class ProcessGroup:
         return [total / size for total in self._reduce(values, dist.ReduceOp.SUM)]
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in any process."""
+        """Whether the flag is true in any process."""
         return bool(self._reduce([flag], dist.ReduceOp.MAX)[0])
 
     def _reduce(self, values: list[Any], operation: Any) -> list[float]:
         reduced = torch.tensor(values, dtype=torch.float64, device=self._device)
         dist.all_reduce(reduced, operation, group=self._group)
-        found: list[float] = reduced.tolist()
-        return found
+        result: list[float] = reduced.tolist()
+        return result
 
 
 def processes_of(distributed: bool | dist.ProcessGroup | None, device: torch.device) -> Processes:
-    """The processes that test together: those of a group, by default of the run."""
+    """The processes of the test: those of a group, by default all of the run."""
     running = dist.is_available() and dist.is_initialized()
     if distributed is None or distributed is True:
         if distributed and not running:

@@ -1,37 +1,48 @@
-"""A learning-rate range test over a torch training step, which leaves everything as it was."""
+"""A learning-rate range test of a torch training step, which restores everything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from lrsched import Schedule
+from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
-from lrsched_torch._range_test import checks as _checks
-from lrsched_torch._range_test.batches import Batches
+from lrsched.range_test.options import check_metrics, checked_options
+from lrsched_torch._range_test import checks
+from lrsched_torch._range_test.batches import Batch, Batches
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.runner import Metrics, Runner
-from lrsched_torch._range_test.updates import Rates, Step, Updates
-from lrsched_torch._snapshot import training_state as _state
+from lrsched_torch._range_test.updates import GradScaler, Rates, Step, Updates
 from lrsched_torch._snapshot.storage import Location
+from lrsched_torch._snapshot.training_state import (
+    Restorable,
+    modules_in,
+    snapshot,
+    state_of,
+    trained_elsewhere,
+)
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
 
+REFUSE = Refusal("range_test")
+
+
 def range_test(
     step: Step,
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[Any],
+    batches: Iterable[Batch],
     schedule: Schedule | Sequence[Schedule] | None = None,
     steps: int = 200,
     *,
     modules: nn.Module | Iterable[nn.Module] | None = None,
-    restore: Iterable[Any] = (),
-    scaler: Any = None,
+    restore: Iterable[Restorable] = (),
+    scaler: GradScaler | None = None,
     accumulate: int = 1,
     closure: bool | None = None,
     divergence: float | None = DIVERGENCE,
@@ -46,69 +57,72 @@ def range_test(
     progress: bool = True,
     label: str = "torch",
 ) -> RangeTest:
-    """Train with rising learning rates, record the loss of each update, and undo it all.
+    """Train with rising learning rates, record the loss of each update, and undo everything.
 
-    The test makes `steps` updates, and fewer where the loss is twice in a row above `divergence`
-    times the first, where it is not finite, or where the batches run out. The rates are those that
-    the updates used, the losses those before they were applied. Afterwards all is as it was, also
-    where `step` raises or is interrupted, so that training goes on as if there had been no test:
-    parameters, buffers, modes and other attributes of the modules, `.grad`, the optimizer with its
-    state and groups, schedulers, gradient scalers, and the generators of torch, its devices, NumPy,
-    Python and the loader. What is in a file, on a server or in a loader's living worker processes
-    does not come back, nor do batches that were drawn from an iterator that cannot be restarted.
+    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
+    times the first one, at a loss that is not finite, and when the batches run out. The recorded
+    rates are those that the updates used, and the losses those before each update.
+
+    Afterwards everything is restored, also if `step` raises or is interrupted, so that training
+    continues as if there had been no test: parameters, buffers, modes and other attributes of the
+    modules; `.grad`; the optimizer with its state and param groups; schedulers; gradient scalers;
+    and the random generators of torch, its devices, NumPy, Python and the loader. Not restored are
+    files, servers, the persistent worker processes of a loader, and batches drawn from an iterator
+    that cannot be restarted.
 
     Args:
-        step: `step(batch) -> loss`, a training step without `optimizer.step()`: it computes the
-            loss and calls `backward`. Gradients are zeroed before it.
-        optimizer: the optimizer to drive.
-        batches: the batches. A loader or list is begun anew when it ends; an iterator ends the
-            test, with `stopped="exhausted"`.
-        schedule: the learning rate of update 0, 1, ..., or a list with one for each param group;
-            by default `exponential_ramp(1e-7, 10.0, steps - 1)`.
+        step: `step(batch)` returns the loss. It is a training step without `optimizer.step()`: it
+            computes the loss and calls `backward`. Gradients are zeroed before each update.
+        optimizer: the optimizer to use.
+        batches: the batches. A loader or list is restarted when it ends; an iterator ends the test
+            with `stopped="exhausted"`.
+        schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
+            group; by default `exponential_ramp(1e-7, 10.0, steps - 1)`.
         steps: the number of updates.
-        modules: what to restore; by default every module, scheduler, scaler, generator and further
-            optimizer that `step` and `metrics` refer to, and, where they hold not all of the
-            optimizer's parameters, every live module that holds one, and the optimizer's
-            schedulers (found among all objects, in some tens of milliseconds).
-        restore: what else to restore: modules (averaged weights), optimizers, schedulers, scalers,
-            generators, tensors, or any object with `state_dict` and `load_state_dict`.
-        scaler: the `torch.amp.GradScaler` that `step` scales its loss with; an update that it
-            skips is made again, with the same rate and other batches.
-        accumulate: the batches of an update. `step` divides the loss it differentiates, not the
-            one it returns; their mean is recorded.
-        closure: whether to call `optimizer.step(closure)`; by default where the optimizer needs it.
-        divergence: the multiple of the first loss, > 1; None goes on.
-        keep_ratios: the first param group's rate is the schedule's value, and the others' stay in
-            the proportion to it that they have (as for `lambda_lr`); False gives all the same.
-        memory: where the copies of tensors are: "device" (beside them), "cpu", or "disk" (a
-            private temporary file, removed in any case).
-        metrics: a function that returns numbers by name, called without gradients; generators and
-            modes are then as before. They are `RangeTest.metrics`, rows of (update, value). It is
-            called before update 0, `every`, ...
-        every: updates from one call of `metrics` to the next.
-        refine: train at about 7 rates around the sweep's suggestion, each from the same state for
-            `probe_steps` updates, `probe_repeats` times on different batches of the sweep; that is
-            `RangeTest.probe`. A sweep that suggests nothing is returned without.
+        modules: the modules to restore; by default every module, scheduler, scaler, generator and
+            further optimizer to which `step` and `metrics` refer.
+        restore: other objects to restore: modules (averaged weights), optimizers, schedulers,
+            scalers, generators, tensors, or any object with `state_dict` and `load_state_dict`.
+        scaler: the `torch.amp.GradScaler` with which `step` scales its loss. An update that it
+            skips is repeated with the same rate and other batches.
+        accumulate: the number of batches of an update. `step` must divide the loss by it before
+            `backward`, and return the loss undivided; the mean of these losses is recorded.
+        closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
+        divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
+        keep_ratios: True gives the first param group the schedule's value and keeps the ratios of
+            the other groups' rates to it, as in `lambda_lr`; False gives all groups the same rate.
+        memory: where the copies of tensors are kept: "device" (beside the tensors), "cpu", or
+            "disk" (a private temporary file, which is always removed).
+        metrics: a function that returns numbers by name, recorded in `RangeTest.metrics` as rows of
+            (update, value). It is called before update 0, `every`, ..., without gradients, and
+            generators and modes are restored after it.
+        every: the number of updates between two calls of `metrics`.
+        refine: whether to add a probe, `RangeTest.probe`: trainings at about 7 rates around the
+            suggestion of the test, each from the same state for `probe_steps` updates, and
+            `probe_repeats` times on different batches of the test. There is no probe if the test
+            suggests nothing.
         probe_steps: the updates of each training of the probe.
         probe_repeats: the trainings at each rate.
-        distributed: whether all processes, or those of a group, use their mean loss and so stop
-            together; by default where torch.distributed is initialised.
-        progress: show a bar, in terminals and notebooks, if tqdm is installed.
-        label: what figures call the test.
+        distributed: whether all processes, or those of the given group, use their mean loss and so
+            stop together; by default if torch.distributed is initialised.
+        progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.
+        label: the name of the test in figures.
 
     Raises:
-        TypeError, ValueError: an argument is refused, or `step` does not return one number or
-            leaves no gradients; all is as it was.
-        RuntimeError: something could not be restored (the rest is), or another process failed.
+        TypeError, ValueError: an argument is wrong, `step` does not return one number, or it leaves
+            no gradients. Everything is restored.
+        RuntimeError: part of the state could not be restored (the rest is), or another process
+            failed.
 
-    Where a process of a distributed run raises outside of drawing its batches, it restores its own
-    state and raises at once. The others wait for it where they meet it next, as in training, until
-    it ends or the group's timeout; then they do the same. torch's wrappers do not go on after an
-    exception inside of them: DistributedDataParallel in its backward pass, FSDP in either.
+    If a process of a distributed run raises, except while drawing its batches, it restores its own
+    state and raises at once. The other processes wait for it at their next communication, as in
+    training, until it ends or the group's timeout is over; then they do the same. torch's wrappers
+    do not continue after an exception inside them: DistributedDataParallel in its backward pass,
+    FSDP in either pass.
 
     Elsewhere: `LRFinder.range_test` in torch-lr-finder, `Tuner.lr_find` in Lightning,
-    `FastaiLRFinder.attach` in ignite, `Learner.lr_find` in fastai. These need a model and a
-    criterion, or their own trainer, and leave generators and gradients changed.
+    `FastaiLRFinder.attach` in ignite, `Learner.lr_find` in fastai. They need a model and a
+    criterion, or their own trainer, and do not restore generators and gradients.
 
     >>> import lrsched, torch
     >>> weights = torch.nn.Parameter(torch.ones(3))
@@ -124,36 +138,36 @@ def range_test(
     >>> weights.tolist(), optimizer.param_groups[0]["lr"]
     ([1.0, 1.0, 1.0], 0.1)
     """
-    weights = _checks.weights_of(step, optimizer, batches)
-    steps, accumulate, every, probe_steps, probe_repeats = _checks.wholes(
-        steps=(steps, "updates"),
-        accumulate=(accumulate, "batches"),
-        every=(every, "updates"),
-        probe_steps=(probe_steps, "updates"),
-        probe_repeats=(probe_repeats, "runs"),
+    weights = checks.weights_of(step, optimizer, batches)
+    steps, accumulate, every = checked_options(
+        REFUSE, steps=steps, accumulate=accumulate, every=every
     )
-    divergence, keep_ratios, refine, memory = _checks.others(
-        divergence, keep_ratios, refine, memory, metrics
+    probe_steps, probe_repeats = checked_options(
+        REFUSE, probe_steps=probe_steps, probe_repeats=probe_repeats
     )
-    closure = _checks.closure_of(optimizer, closure, scaler)
-    schedules = _checks.schedules_of(schedule, optimizer, steps, refine)
+    divergence, keep_ratios, refine, memory = checked_options(
+        REFUSE, divergence=divergence, keep_ratios=keep_ratios, refine=refine, memory=memory
+    )
+    check_metrics(REFUSE, metrics, "a function that returns numbers by name")
+    closure = checks.closure_of(optimizer, closure, scaler)
+    schedules = checks.schedules_of(schedule, optimizer, steps, refine)
     rates = Rates(optimizer, schedules, keep_ratios and len(schedules) == 1, steps)
     processes = processes_of(distributed, weights[0].device)
 
-    found = _state.found(modules, step, optimizer, batches, metrics)
     extra = [*restore, *([] if scaler is None else [scaler])]
-    inside = _state.modules_in([*found, *extra])
-    others = _state.trained_elsewhere(inside, weights)
+    objects = state_of(modules, extra, step, optimizer, batches, metrics)
+    all_modules = modules_in([*objects, *extra])
+    others = trained_elsewhere(all_modules, weights)
     updates = Updates(step, optimizer, rates, others, scaler, closure)
     source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
-    runner = Runner(updates, source, processes, metrics, every, progress, inside)
+    runner = Runner(updates, source, processes, metrics, every, progress, all_modules)
 
-    kept = _state.snapshot([optimizer, *found], extra, memory)
+    saved = snapshot([optimizer, *objects], extra, memory)
     try:
-        with kept.restored(), torch.enable_grad():
-            swept = runner.sweep(rates.rows, divergence, schedules[0], label)
+        with saved.restored(), torch.enable_grad():
+            test = runner.sweep(rates.rows, divergence, schedules[0], label)
             if not refine:
-                return swept
-            return runner.refine(swept, probe_steps, probe_repeats, kept.rewind, rates.of)
+                return test
+            return runner.refine(test, probe_steps, probe_repeats, saved.rewind, rates.at)
     finally:
         runner.close()

@@ -1,11 +1,9 @@
-"""The course of a range test: the sweep, its metrics, and the refinement."""
+"""Run a range test: the updates at rising rates, the metrics, and the probe."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,32 +12,34 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import MAX_RATES, NoSuggestion, Probe, RangeTest, Recorder, orders, search
-from lrsched_torch._range_test.batches import Batches
+from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test.probe import MAX_RATES
+from lrsched.range_test.progress_bar import ProgressBar
+from lrsched_torch._range_test.batches import Batch, Batches
 from lrsched_torch._range_test.processes import Processes
 from lrsched_torch._range_test.updates import Updates, means
-from lrsched_torch._snapshot.restore import random_state
+from lrsched_torch._snapshot.restore import save_random_state
 
 _refuse = Refusal("range_test")
 
 Metrics = Callable[[], Mapping[str, Any]]
 Row = Sequence[float]
 
-LOOK_EVERY = 10  # updates, where reading a loss waits for the device
-MOST_SKIPS = 40  # in a row: each halves the scale, so from 2**24 to 2**-16
+LOOK_EVERY = 10  # updates between two readings of losses, if reading waits for the device
+MOST_SKIPS = 40  # skips in a row; each halves the scale, so 40 take it from 2**24 to 2**-16
 
 
 class Runner:
-    """Makes the updates of a test, looks at the losses, and says when it is over.
+    """Makes the updates of a test, reads the losses, and stops.
 
     Args:
-        updates: makes an update.
-        feed: has the batches.
-        processes: the processes that test together.
+        updates: makes one update.
+        source: draws the batches.
+        processes: the processes of the test.
         metrics: the user's function, or None.
-        every: how many updates there are from one call of it to the next.
-        progress: whether to show a bar.
-        modules: whose modes `metrics` may change.
+        every: the number of updates between two calls of `metrics`.
+        progress: whether to show a progress bar.
+        modules: the modules whose modes `metrics` may change.
     """
 
     def __init__(
@@ -60,17 +60,16 @@ class Runner:
         self._rows: dict[str, list[tuple[int, float]]] = {}
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._modules = modules
-        self._progress = progress and processes.is_main
-        self._bar: Any = None
-        self._batches: Generator[list[Any]] | None = None
+        self._bar = ProgressBar(progress and processes.is_main)
+        self._batches: Generator[list[Batch]] | None = None
         self._skips = 0
 
     def sweep(
         self, rows: Sequence[Row], divergence: float | None, schedule: Schedule, label: str
     ) -> RangeTest:
-        """The test of a row of rates for each update."""
+        """Run the test with one row of rates for each update."""
         recorder = Recorder(divergence)
-        self._begin("range test", len(rows))
+        self._bar.begin("range test", len(rows))
         self._run(rows, recorder, self._metrics)
         count = len(recorder.losses)
         return RangeTest(
@@ -84,49 +83,42 @@ class Runner:
 
     def refine(
         self,
-        swept: RangeTest,
+        test: RangeTest,
         steps: int,
         repeats: int,
         rewind: Callable[[], None],
-        of: Callable[[float], Row],
+        rates_at: Callable[[float], Row],
     ) -> RangeTest:
-        """The same test with a probe of the rates around its suggestion, if it has one."""
+        """Add a probe of the rates around the test's suggestion, if it has one."""
         kept = self._source.kept
 
-        def train(rate: float, order: list[int]) -> list[float]:
+        def train(rate: float, updates: list[int]) -> list[float]:
             rewind()
-            self._source = Batches(
-                [batch for update in order for batch in kept[update]], len(kept[0])
-            )
+            batches = [batch for update in updates for batch in kept[update]]
+            self._source = Batches(batches, len(kept[0]))
             recorder = Recorder(None)
-            self._run([of(rate)] * len(order), recorder, None)
+            self._run([rates_at(rate)] * len(updates), recorder, None)
             return recorder.losses
 
-        try:
-            suggestion = swept.suggest()
-        except NoSuggestion:
-            return swept
-        several = orders(len(swept.losses), steps, repeats)
-        self._begin("probe", MAX_RATES * several.size)
-        return replace(swept, probe=Probe(*search(suggestion, several, train)))
+        self._bar.begin("probe", MAX_RATES * steps * repeats)
+        return test.with_probe(train, steps, repeats)
 
     def close(self) -> None:
-        """Let go of the data, and take the bar away."""
+        """Close the batches and the progress bar."""
         if self._batches is not None:
             self._batches.close()
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.close()
 
     def _waits(self) -> bool:
-        """Whether to read a loss is to wait, and nothing else waits at each update."""
+        """Whether reading a loss waits for the device, and nothing else waits in each update."""
         updates = self._updates
         host = all(weight.is_cpu for weight in updates.parameters)
         return not (host or updates.closure or updates.scaler is not None)
 
     def _run(self, rows: Sequence[Row], recorder: Recorder, metrics: Metrics | None) -> None:
-        recorder.stopped = "exhausted"  # unless there is something else to say
+        recorder.stopped = "exhausted"  # unless the test stops for another reason
         make, scaled, last = self._updates.make, self._updates.scaler is not None, len(rows) - 1
-        pending: list[list[Any]] = []  # losses that nobody has looked at
+        pending: list[list[Any]] = []  # losses that were not read yet
         update, measured = 0, -1
         self._batches = self._processes.batches(self._source, self._look_every)
         for batches in self._batches:
@@ -152,27 +144,25 @@ class Runner:
             if pending:
                 self._look(pending, recorder)
         self._batches.close()
-        if self._bar is not None and recorder.stopped != "finished":
-            self._bar.total = self._bar.n  # full: it ended early, but did not fail
-            self._bar.refresh()
+        if recorder.stopped != "finished":
+            self._bar.fill()
 
     def _look(self, pending: list[list[Any]], recorder: Recorder) -> bool:
-        """Look at the losses, and say whether to go on."""
+        """Read the pending losses, and return whether to continue."""
         values = self._processes.mean(means(pending))
         pending.clear()
-        if self._bar is not None:
-            self._bar.update(len(values))
-        return all(map(recorder.take, values))
+        self._bar.advance(len(values))
+        return all(map(recorder.record, values))
 
     def _gives_up(self, losses: list[Any]) -> bool:
-        """Whether not to make an update again that the scaler has skipped."""
+        """Whether to stop repeating an update that the scaler skipped."""
         self._skips += 1
         (loss,) = self._processes.mean(means([losses]))
         return self._skips > MOST_SKIPS or not math.isfinite(loss)
 
     def _measure(self, metrics: Metrics, update: int) -> None:
-        """Call the user's function between two updates, which notice nothing of it."""
-        restore = random_state()
+        """Call the user's function between two updates, without effect on them."""
+        restore = save_random_state()
         modes = [module.training for module in self._modules]
         try:
             with torch.no_grad():
@@ -182,33 +172,14 @@ class Runner:
                 module.training = mode
             restore()
         if not isinstance(values, Mapping):
-            wanted = "a function that returns numbers by name"
-            _refuse("metrics", wanted, values, TypeError)
+            expected = "a function that returns numbers by name"
+            _refuse("metrics", expected, values, TypeError)
         for name, value in values.items():
             number = value.item() if isinstance(value, torch.Tensor) else float(value)
             self._rows.setdefault(name, []).append((update, number))
 
-    def _begin(self, name: str, total: int) -> None:
-        if self._bar is None and self._progress:
-            self._bar = _new_bar()
-        if self._bar is not None:
-            self._bar.reset(total)
-            self._bar.set_description(name)
-
-
-def _new_bar() -> Any:
-    """A bar in a terminal or notebook, if tqdm is installed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a notebook without widgets, and of tqdm.auto
-            from tqdm.auto import tqdm
-
-            return tqdm(leave=False, disable=None, unit="update")
-    except ImportError:
-        return None
-
 
 def _array(rows: list[tuple[int, float]], count: int) -> Any:
-    """The rows of the updates whose losses count: of those after a stop none."""
+    """The rows of the first `count` updates: those after the stop are dropped."""
     kept = [row for row in rows if row[0] < count]
     return np.array(kept, np.float64).reshape(-1, 2)

@@ -1,31 +1,36 @@
-"""Updates at given learning rates."""
+"""Make updates at given learning rates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched_torch._range_test.batches import Batch
 from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
 
-Step = Callable[[Any], torch.Tensor | float]
+Step = Callable[[Batch], torch.Tensor | float]
+GradScaler: TypeAlias = Any  # a torch.amp.GradScaler, or an object with its methods
 
 
 class Rates:
-    """The learning rates of each update, one for each param group, as the optimizer holds them.
+    """The learning rates of every update and param group, in the precision of the optimizer's.
 
     Args:
-        optimizer: whose groups they are for.
-        schedules: one for all groups, or one for each.
-        keep_ratios: with one schedule, whether the groups keep their proportions to the first.
+        optimizer: the optimizer whose param groups get the rates.
+        schedules: one schedule for all groups, or one for each.
+        keep_ratios: with one schedule, whether the groups keep their ratios to the first.
         steps: the number of updates.
+
+    Attributes:
+        rows: for each update, the rate of each group.
     """
 
     def __init__(
@@ -43,16 +48,16 @@ class Rates:
                 _refuse("schedule", "one of rates >= 0 at every update", min(curve))
         if len(curves) == 1:
             curves *= len(self._groups)
-        self.rows = list(zip(*map(_as_held, curves, self._factors, self._groups), strict=True))
+        self.rows = list(zip(*map(_in_dtype, curves, self._factors, self._groups), strict=True))
 
-    def of(self, rate: float) -> Sequence[float]:
-        """The groups' rates where that of the first is given."""
+    def at(self, rate: float) -> Sequence[float]:
+        """The rates of the groups for a given rate of the first group."""
         return [
-            _as_held([rate], *each)[0] for each in zip(self._factors, self._groups, strict=True)
+            _in_dtype([rate], *each)[0] for each in zip(self._factors, self._groups, strict=True)
         ]
 
     def set(self, row: Sequence[float]) -> None:
-        """Give the groups their rates; a tensor is filled in place."""
+        """Set the rates of the groups; a tensor is filled in place."""
         for group, rate in zip(self._groups, row, strict=False):  # a step may add a group
             if type(group["lr"]) is not float and isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate)
@@ -62,17 +67,17 @@ class Rates:
     def _ratios(self) -> list[float]:
         if len(self._groups) == 1:
             return [1.0]
-        made_with = [group.get("initial_lr", group["lr"]) for group in self._groups]
-        for number, rate in enumerate(made_with):
+        initial = [group.get("initial_lr", group["lr"]) for group in self._groups]
+        for number, rate in enumerate(initial):
             known = isinstance(rate, (int, float, torch.Tensor)) and math.isfinite(rate)
             if not known or not (rate > 0 if number == 0 else rate >= 0):
-                wanted = f"a number {'>' if number == 0 else '>='} 0 with keep_ratios"
-                _refuse(f"the lr of param group {number}", wanted, rate)
-        return [float(rate) / float(made_with[0]) for rate in made_with]
+                expected = f"a number {'>' if number == 0 else '>='} 0 with keep_ratios"
+                _refuse(f"the lr of param group {number}", expected, rate)
+        return [float(rate) / float(initial[0]) for rate in initial]
 
 
-def _as_held(rates: list[float], factor: float, group: Mapping[str, Any]) -> list[float]:
-    """A group's rates, as its number or tensor holds them."""
+def _in_dtype(rates: list[float], factor: float, group: Mapping[str, Any]) -> list[float]:
+    """The rates times `factor`, rounded to the dtype of the group's lr if that is a tensor."""
     rates = [rate * factor for rate in rates] if factor != 1.0 else rates
     lr = group["lr"]
     return torch.tensor(rates, dtype=lr.dtype).tolist() if isinstance(lr, torch.Tensor) else rates
@@ -80,44 +85,44 @@ def _as_held(rates: list[float], factor: float, group: Mapping[str, Any]) -> lis
 
 @dataclass
 class Updates:
-    """Makes updates, and hands out the losses that `step` returned for each of its batches.
+    """Makes updates, and returns the losses of their batches.
 
     Args:
         step: the user's training step.
-        optimizer: the optimizer to drive.
-        rates: the way to give it its learning rates.
-        others: parameters that are not the optimizer's, but get gradients as well.
+        optimizer: the optimizer to use.
+        rates: sets the learning rates.
+        others: parameters that get gradients but are not the optimizer's.
         scaler: a gradient scaler, or None.
-        closure: whether the optimizer calls for the loss itself.
+        closure: whether the optimizer computes the loss by a closure.
     """
 
     step: Step
     optimizer: torch.optim.Optimizer
     rates: Rates
     others: Sequence[torch.Tensor]
-    scaler: Any = None
+    scaler: GradScaler | None = None
     closure: bool = False
 
     def __post_init__(self) -> None:
         self.parameters = parameters(self.optimizer)
         self._checked = False
 
-    def make(self, row: Sequence[float], batches: Sequence[Any]) -> tuple[list[Any], bool]:
-        """Make an update with these rates, and return its losses and whether it was made."""
+    def make(self, row: Sequence[float], batches: Sequence[Batch]) -> tuple[list[Any], bool]:
+        """Make an update with these rates; return its losses, and whether it was not skipped."""
         if self.closure:
             return self._with_closure(row, batches), True
         self.rates.set(row)
         losses = self._losses(batches)
-        self.rates.set(row)  # again, whatever schedulers are stepped in `step`
+        self.rates.set(row)  # again: `step` may have stepped schedulers
         if self.scaler is None:
             self.optimizer.step()
             return losses, True
         before = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return losses, self.scaler.get_scale() >= before  # it falls where a step is skipped
+        return losses, self.scaler.get_scale() >= before  # the scale falls when a step is skipped
 
-    def _with_closure(self, row: Sequence[float], batches: Sequence[Any]) -> list[Any]:
+    def _with_closure(self, row: Sequence[float], batches: Sequence[Batch]) -> list[Any]:
         first: list[Any] = []
 
         def closure() -> Any:
@@ -132,25 +137,25 @@ class Updates:
         self.optimizer.step(closure)
         return first
 
-    def _losses(self, batches: Sequence[Any]) -> list[Any]:
+    def _losses(self, batches: Sequence[Batch]) -> list[Any]:
         self.optimizer.zero_grad()
         for parameter in self.others:
             parameter.grad = None
         losses = [_as_loss(self.step(batch)) for batch in batches]
         if not self._checked:
             if all(parameter.grad is None for parameter in self.parameters):
-                wanted = "a function that leaves gradients in the optimizer's parameters"
-                _refuse("step", f"{wanted} (loss.backward())", self.step)
+                expected = "a function that leaves gradients in the optimizer's parameters"
+                _refuse("step", f"{expected} (loss.backward())", self.step)
             self._checked = True
         return losses
 
 
 def _as_loss(loss: Any) -> Any:
-    """The loss as a number, or where reading it would wait for a device, a copy of it there."""
+    """The loss as a number, or a copy of it on its device, where reading it would wait."""
     if isinstance(loss, torch.Tensor):
         if loss.numel() != 1:
-            wanted = "() (one number, such as its mean over the batch)"
-            _refuse("the shape of step's loss", wanted, tuple(loss.shape))
+            expected = "() (one number, such as its mean over the batch)"
+            _refuse("the shape of step's loss", expected, tuple(loss.shape))
         if not loss.is_cpu:
             return loss.detach().reshape(()).clone()
         loss = loss.item()
@@ -160,7 +165,7 @@ def _as_loss(loss: Any) -> Any:
 
 
 def means(losses: Sequence[Sequence[Any]]) -> list[float]:
-    """The mean loss of each update; those on a device come from there at once."""
+    """The mean loss of each update; all losses on a device are read at once."""
     tensors = [loss for each in losses for loss in each if isinstance(loss, torch.Tensor)]
     if tensors:
         read = iter(torch.stack(tensors).tolist())

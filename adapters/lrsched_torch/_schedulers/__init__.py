@@ -1,1 +1,1 @@
-"""torch schedulers that take their values from schedules."""
+"""torch schedulers that take their values from lrsched schedules."""

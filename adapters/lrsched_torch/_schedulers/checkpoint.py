@@ -1,4 +1,4 @@
-"""What resuming means to the schedulers here: the step is restored, never the recipe."""
+"""Resume from a checkpoint: the step is restored, the schedules are those of the code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)
 
 
 def restored_step(state_dict: Any, recipe: Sequence[str]) -> tuple[int, int]:
-    """A checkpoint's step and its number of `step()` calls.
+    """The step of a checkpoint, and its number of `step()` calls.
 
-    Warns the caller of `load_state_dict` where it was written with another recipe or with none.
+    Warns the caller of `load_state_dict` if the checkpoint was written with another recipe or with
+    none.
     """
     refuse = Refusal("load_state_dict")
     if not isinstance(state_dict, Mapping):
         refuse("state_dict", "a mapping", state_dict, TypeError)
-    # Below 0 are the schedulers that a SequentialLR has not begun yet.
+    # The step is negative for a scheduler that a SequentialLR has not started yet.
     step = refuse.check("last_epoch", _STEP, state_dict.get("last_epoch"))
-    made = refuse.check("_step_count", _STEP, state_dict.get("_step_count", step + 1))
+    calls = refuse.check("_step_count", _STEP, state_dict.get("_step_count", step + 1))
     written = state_dict.get("recipe")
     if written != recipe:
         was = "another scheduler" if written is None else written
@@ -35,7 +36,7 @@ def restored_step(state_dict: Any, recipe: Sequence[str]) -> tuple[int, int]:
             UserWarning,
             stacklevel=3,
         )
-    return step, made
+    return step, calls
 
 
 def _listed(recipes: Any) -> str:
@@ -43,9 +44,10 @@ def _listed(recipes: Any) -> str:
 
 
 class ScheduledLR(LRScheduler):
-    """A scheduler of torch whose values are functions of its step, which is all it restores."""
+    """A torch scheduler whose values depend on its step alone, which a checkpoint restores."""
 
-    recipe: list[str]  # the schedules in the code, as a checkpoint names them
+    last_epoch: int
+    recipe: list[str]  # the schedules of the code, as checkpoints record them
 
     def state_dict(self) -> dict[str, Any]:
         """The step, the learning rates and the recipe, as plain data."""
@@ -58,10 +60,14 @@ class ScheduledLR(LRScheduler):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a checkpoint's step, with the schedules of the code.
+        """Continue from the step of a checkpoint, with the schedules of the code.
 
-        A state dict of another of torch's schedulers is accepted for its step. Warns where the
-        checkpoint was written with another recipe or with none, and keeps the code's.
+        The state dict of another torch scheduler is accepted too; its step is used. Warns if the
+        checkpoint was written with another recipe or with none.
+
+        Raises:
+            TypeError, ValueError: state_dict is not a mapping with an integer `last_epoch`, or a
+                param group has no schedule.
         """
         self._adopt_new_groups()
         self.last_epoch, self._step_count = restored_step(state_dict, self.recipe)
@@ -69,26 +75,50 @@ class ScheduledLR(LRScheduler):
             self._set_learning_rates()
 
     def _check_groups(self) -> None:
-        """Refuse param groups that there is no schedule for."""
+        """Refuse param groups that have no schedule."""
         raise NotImplementedError
 
     def _adopt_new_groups(self) -> None:
-        """Called wherever the values are made."""
+        """Include groups that were added to the optimizer; `get_lr` calls this."""
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self._check_groups()
             set_initial_lr(added)
-            self.base_lrs += [group["initial_lr"] for group in added]
+            self.base_lrs.extend(group["initial_lr"] for group in added)
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        # What torch's `step` calls. Torch's own marks that `get_lr` is called from there, which
-        # ours need not know, and takes twice as long.
-        before = self.last_epoch
-        self.last_epoch = before + 1 if epoch is None else epoch
+    def step(self, epoch: int | None = None) -> None:
+        """Count an update, and set the learning rates of the next one.
+
+        Args:
+            epoch: as in torch, where it is deprecated; leave it out.
+
+        Raises:
+            ValueError: a param group has no schedule. The step and learning rates are unchanged.
+        """
+        before = self.last_epoch, self._step_count
         try:
-            self._set_learning_rates()
+            if self._step_count == 1 or epoch is not None:
+                self._step_as_torch(epoch)
+            else:
+                self.last_epoch += 1
+                self._step_count += 1
+                self._set_learning_rates()
         except Exception:
-            self.last_epoch, self._step_count = before, self._step_count - 1
+            self.last_epoch, self._step_count = before
+            raise
+
+    def _step_as_torch(self, epoch: int | None) -> None:
+        """Call torch's own step, for its warnings: on a wrong order of calls, and on an `epoch`."""
+        before = self.last_epoch
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            super().step(epoch)
+        try:
+            for warning in caught:  # again, from the line that called `step`
+                warnings.warn(warning.message, warning.category, stacklevel=3)
+        except Warning:  # the user's filters turn warnings into errors
+            self.last_epoch = before
+            self._set_learning_rates()
             raise
 
     def _set_learning_rates(self) -> None:
@@ -102,7 +132,7 @@ class ScheduledLR(LRScheduler):
 
 
 def assign(old: Any, new: Any) -> Any:
-    """What replaces a group's value: a tensor is filled in place, None leaves a value as it is."""
+    """The new value of a group's entry: a tensor is filled in place; None keeps the old value."""
     if new is None:
         return old
     if isinstance(new, tuple):

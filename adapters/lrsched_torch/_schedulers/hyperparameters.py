@@ -1,4 +1,4 @@
-"""A torch scheduler for any number in the param groups."""
+"""A torch scheduler for any hyperparameter in the param groups."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._core import Refusal, integer
+from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     Group,
     check_one_for_each,
     check_optimizer,
     check_ratios,
+    checked_last_step,
     is_plain_schedule,
     ratios_of,
     refuse_unresolved,
@@ -33,34 +34,38 @@ def schedule_hyperparameters(
     keep_ratios: bool = False,
     **schedules: Entry | Sequence[Entry],
 ) -> HyperparameterLR:
-    """A `torch.optim.lr_scheduler.LRScheduler` that takes any hyperparameters from schedules.
+    """Make a torch scheduler that takes any hyperparameters of an optimizer from schedules.
 
-    After construction and after every `step()`, each key that a schedule is given for is the
-    Python float `schedule(n)` in every param group, to the last bit, n being the number of `step()`
-    calls; what the optimizer was made with does not enter. A tensor is filled in place. Keys
-    without a schedule, lr too, are left alone. Each schedule is evaluated once a step, however
-    many groups there are.
+    After construction and after every `step()`, each key with a schedule has the value
+    `schedule(n)` in every param group, where n is the number of `step()` calls: exactly this Python
+    float, or a tensor filled in place. The values that the optimizer was made with have no effect.
+    Keys without a schedule, lr included, are not touched. Each schedule is evaluated once per step,
+    for any number of groups.
 
-    A tuple goes element by element, and a list has an entry for each param group; None leaves an
-    element or a group alone: `betas=(cyclic(0.95, 0.85, 100), None)`,
-    `weight_decay=[linear(0.1, 0.0, 1000), None]`.
+    A tuple has one schedule for each element of a tuple in the param groups, and a list has one
+    entry for each param group. None leaves an element or a group unchanged:
+    `betas=(cyclic(0.95, 0.85, 100), None)`, `weight_decay=[linear(0.1, 0.0, 1000), None]`.
 
-    Checkpoints, and groups that are added later, follow the rules of `lambda_lr`.
+    Checkpoints, and param groups that are added later, work as in `lambda_lr`.
 
     Args:
-        optimizer: whose param groups get the values.
-        last_step: the last step already made, as torch's `last_epoch`: the first values are
-            `schedule(last_step + 1)`.
-        keep_ratios: the first group's lr is the value of the schedule of lr, and the others' stay
-            in the proportion to it that they had when the optimizer was made. Other keys have none.
-        schedules: for keys of the param groups.
+        optimizer: its param groups get the values.
+        last_step: the number of the last step already made, torch's `last_epoch`; the first values
+            are `schedule(last_step + 1)`.
+        keep_ratios: whether only the first group's lr is the schedule's value, and the other
+            groups' keep the ratios to it that they had when the optimizer was made. It concerns no
+            other key.
+        schedules: the schedules, by key of the param groups.
+
+    Returns:
+        The scheduler, a `torch.optim.lr_scheduler.LRScheduler`.
 
     Raises:
-        TypeError: the optimizer is none, `last_step` not an integer, or what a key is given is not
-            a schedule of plain numbers, a tuple or a list of them.
-        ValueError: no schedule is given, the groups have no such key with a number in it, a tuple
-            or a list has the wrong length, a duration is not in steps, or `last_step` and
-            `keep_ratios` are what `lambda_lr` refuses. The optimizer is left as it was.
+        TypeError: optimizer is not a torch optimizer, last_step is not an integer, or a key is
+            given something other than schedules of plain numbers.
+        ValueError: no schedule is given; the param groups do not all have a number under a key; a
+            tuple or a list has the wrong length; a duration is not in steps; or last_step or
+            keep_ratios is one that `lambda_lr` refuses. The optimizer is unchanged.
 
     Elsewhere: torch's `CyclicLR` and `OneCycleLR` cycle the momentum, or `betas[0]`, against the
     lr: here `momentum=cyclic(max_momentum, base_momentum, step_size_up, ...)`, and for one cycle
@@ -83,18 +88,18 @@ def schedule_hyperparameters(
     check_optimizer(refuse, optimizer)
     groups = optimizer.param_groups
     driven = {key: _entries(refuse, key, schedules[key], groups) for key in sorted(schedules)}
-    found = [part for each in driven.values() for part in _parts(each) if part is not None]
-    if not found:
+    given = [part for each in driven.values() for part in _parts(each) if part is not None]
+    if not given:
         refuse("schedules", "given for at least one key of the param groups", schedules)
     check_ratios(refuse, keep_ratios, isinstance(schedules.get("lr"), Schedule), groups)
-    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
-    refuse_unresolved(found)
+    last_step = checked_last_step(refuse, last_step)
+    refuse_unresolved(given)
     return HyperparameterLR(optimizer, driven, last_step, keep_ratios)
 
 
 def _entries(refuse: Refusal, key: str, given: Any, groups: Sequence[Group]) -> tuple[Entry, ...]:
-    """The entry of all groups, or one for each."""
-    known = [known for known in groups[0] if all(_holds_numbers(known, each) for each in groups)]
+    """The checked entries of a key: one for all param groups, or one for each."""
+    known = [name for name in groups[0] if all(_holds_numbers(name, each) for each in groups)]
     if key not in known:
         refuse("key", f"one of the numbers in every param group ({', '.join(known)})", key)
     entries = tuple(given) if isinstance(given, list) else (given,)
@@ -135,7 +140,13 @@ def _parts(entries: Sequence[Any]) -> Iterator[Any]:
 
 
 class HyperparameterLR(ScheduledLR):
-    """What `schedule_hyperparameters` returns."""
+    """A torch scheduler of any hyperparameters; `schedule_hyperparameters` makes it.
+
+    Attributes:
+        schedules: the entries of each key.
+        recipe: the text that a checkpoint stores for each key.
+        keep_ratios: whether the groups keep the ratios of their learning rates.
+    """
 
     def __init__(
         self,
@@ -145,7 +156,7 @@ class HyperparameterLR(ScheduledLR):
         keep_ratios: bool,
     ) -> None:
         self.schedules = schedules
-        self.recipe = [
+        self.recipe: list[str] = [
             f"{key}={list(entries) if len(entries) > 1 else entries[0]!r}"
             for key, entries in schedules.items()
         ]
@@ -159,8 +170,8 @@ class HyperparameterLR(ScheduledLR):
     def get_lr(self) -> list[float | torch.Tensor]:
         """The learning rate of each group at `last_epoch`.
 
-        What else has a schedule is set in the groups here, as torch's `CyclicLR` sets the momentum,
-        so that it follows whatever makes torch set the rates.
+        It also sets the other hyperparameters in the groups, as torch's `CyclicLR` sets the
+        momentum: so they change whenever torch sets the learning rates.
         """
         self._adopt_new_groups()
         groups = self.optimizer.param_groups

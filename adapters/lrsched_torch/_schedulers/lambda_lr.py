@@ -9,13 +9,11 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from lrsched import Schedule
-from lrsched._core import Refusal, integer
+from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     check_one_for_each,
-    check_optimizer,
+    checked_schedules,
     ratios_of,
-    refuse_unresolved,
-    schedules_of,
     set_initial_lr,
     unshare_tensors,
 )
@@ -28,42 +26,45 @@ def lambda_lr(
     last_step: int = -1,
     keep_ratios: bool = False,
 ) -> ScheduleLR:
-    """A `torch.optim.lr_scheduler.LambdaLR` whose learning rates are the schedule's values.
+    """Make a torch scheduler whose learning rates are the values of a schedule.
 
-    After construction and after every `step()`, each group's lr is the Python float
-    `schedule(n)`, to the last bit, n being the number of `step()` calls; the lr that the optimizer
-    was made with does not enter. A tensor lr is filled in place. The schedule is evaluated once a
-    step, however many groups there are.
+    After construction and after every `step()`, each param group's lr is `schedule(n)`, where n is
+    the number of `step()` calls: exactly this Python float, or a tensor filled in place. The lr
+    that the optimizer was made with has no effect. The schedule is evaluated once per step, for any
+    number of groups.
 
-    Its `state_dict` is plain data. Loading one restores the step and sets the lr that the
-    schedule in the code has there; where the checkpoint was written with another recipe, it warns
+    The `state_dict` is plain data. Loading one restores the step, and sets the lr that the schedule
+    of the code has at that step. If the checkpoint was written with another recipe, loading warns
     and names both.
 
-    A group that is added to the optimizer later takes part from the next `step()` on; a list of
-    schedules then has none for it, and `step()` refuses. Of several schedulers that set the lr
-    of one optimizer the last one stepped counts: multiply their schedules instead.
+    A param group that is added to the optimizer later gets its lr from the next `step()` on. With a
+    list of schedules there is none for it, and `step()` raises. If several schedulers set the lr of
+    one optimizer, the last one stepped determines it: multiply their schedules instead.
 
-    Accelerate steps a scheduler that it has prepared `num_processes` times a call (with
-    `split_batches`, once). To step it once an update, leave it unprepared and give it to
+    Accelerate calls `step()` of a prepared scheduler `num_processes` times for each call (once with
+    `split_batches`). To step it once per update, do not prepare it but pass it to
     `accelerator.register_for_checkpointing`, or make the `Accelerator` with
     `step_scheduler_with_optimizer=False`; and call `step()` only if
     `accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped`.
 
     Args:
-        optimizer: whose param groups get the learning rates.
-        schedule: one for all groups, or a list with one for each.
-        last_step: the last step already made, as torch's `last_epoch`: the first lr is
+        optimizer: its param groups get the learning rates.
+        schedule: one schedule for all groups, or a list with one for each.
+        last_step: the number of the last step already made, torch's `last_epoch`; the first lr is
             `schedule(last_step + 1)`.
-        keep_ratios: the first group's lr is the schedule's value, and the others' stay in the
-            proportion to it that they had when the optimizer was made (layer-wise decay,
-            discriminative fine-tuning), or when they were added to it.
+        keep_ratios: whether only the first group's lr is the schedule's value, and the other
+            groups' keep the ratios to it that they had when the optimizer was made (layer-wise
+            decay, discriminative fine-tuning), or when they were added.
+
+    Returns:
+        The scheduler, a `torch.optim.lr_scheduler.LambdaLR`.
 
     Raises:
-        TypeError: the optimizer is none, `schedule` is not a schedule (of plain numbers) or a list
-            of them, or `last_step` not an integer.
-        ValueError: a list has not one schedule for each group or meets `keep_ratios`, `last_step`
-            is below -1, or with `keep_ratios` the first group's lr is 0. The optimizer is left as
-            it was.
+        TypeError: optimizer is not a torch optimizer, schedule is not a schedule of plain numbers
+            or a list of them, or last_step is not an integer.
+        ValueError: a list does not have one schedule for each group, or is given with keep_ratios;
+            a duration is not in steps; last_step is below -1; or the first group's lr is 0 with
+            keep_ratios. The optimizer is unchanged.
 
     >>> import lrsched, torch
     >>> weights = torch.nn.Parameter(torch.zeros(3))
@@ -73,15 +74,18 @@ def lambda_lr(
     0.09000000000000001
     """
     refuse = Refusal("lambda_lr")
-    check_optimizer(refuse, optimizer)
-    schedules = schedules_of(refuse, schedule, optimizer.param_groups, keep_ratios)
-    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
-    refuse_unresolved(schedules)
+    schedules, last_step = checked_schedules(refuse, optimizer, schedule, last_step, keep_ratios)
     return ScheduleLR(optimizer, schedules, last_step, keep_ratios)
 
 
 class ScheduleLR(ScheduledLR, LambdaLR):
-    """What `lambda_lr` returns."""
+    """A LambdaLR whose learning rates are the values of schedules; `lambda_lr` makes it.
+
+    Attributes:
+        schedules: one schedule for all param groups, or one for each.
+        recipe: the text that a checkpoint stores for each schedule.
+        keep_ratios: whether the groups keep the ratios of their learning rates.
+    """
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class ScheduleLR(ScheduledLR, LambdaLR):
         keep_ratios: bool,
     ) -> None:
         self.schedules = schedules
-        self.recipe = [repr(schedule) for schedule in schedules]
+        self.recipe: list[str] = [repr(schedule) for schedule in schedules]
         self.keep_ratios = keep_ratios
         if keep_ratios or len(schedules) > 1:
             unshare_tensors(optimizer.param_groups, "lr")

@@ -1,4 +1,4 @@
-"""Learning rates that are computed where they are used, for compiled steps and CUDA graphs."""
+"""Learning rates computed on the device, for compiled training steps and CUDA graphs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._core import Refusal, integer
+from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     Group,
     check_optimizer,
+    checked_schedules,
     ratios_of,
-    refuse_unresolved,
-    schedules_of,
     set_initial_lr,
     unshare_tensors,
 )
@@ -27,39 +26,43 @@ def on_device(
     last_step: int = -1,
     keep_ratios: bool = False,
 ) -> DeviceLR:
-    """Learning rates of an optimizer whose lr is a tensor, computed on the tensor's device.
+    """Compute learning rates on the device, for compiled training steps and CUDA graphs.
 
-    After construction and after every `step()`, each group's lr tensor holds `schedule(n)`, in the
-    precision of torch's default dtype, n being the number of `step()` calls. The step is a tensor
-    on the same device, so `step()` neither waits for the device nor reads from it. It can be part
-    of the function that `torch.compile(fullgraph=True)` compiles, which is compiled once, and of a
-    CUDA graph, each replay of which makes a step.
+    After construction and after every `step()`, each param group's lr, which must be a tensor,
+    holds `schedule(n)` in the precision of torch's default dtype, where n is the number of `step()`
+    calls. The step count is a tensor on the same device, so `step()` neither waits for the device
+    nor reads from it. It can be part of a function that `torch.compile(fullgraph=True)` compiles
+    once, and of a CUDA graph, which makes one step at each replay.
 
-    torch's `optimizer.step` breaks a compiled graph on purpose; in one graph with it goes
-    `type(optimizer).step.__wrapped__.__wrapped__(optimizer)`, under `torch.no_grad()`.
+    torch's `optimizer.step` breaks a compiled graph on purpose. To have it in the graph, call
+    `type(optimizer).step.__wrapped__.__wrapped__(optimizer)` under `torch.no_grad()`.
 
-    Checkpoints follow the rules of `lambda_lr`, and either reads the other's. The optimizer's
-    groups must stay as many as they are.
+    Checkpoints work as in `lambda_lr`, and each reads those of the other. The number of the
+    optimizer's param groups must not change.
 
     Args:
-        optimizer: made with a tensor for lr, on the device of its parameters:
+        optimizer: an optimizer whose lr is a tensor, on the device of its parameters:
             `torch.optim.Adam(parameters, lr=torch.tensor(1e-3, device="cuda"), capturable=True)`,
             or `torch.optim.SGD(parameters, lr=torch.tensor(1e-3, device="cuda"), fused=True)`.
-            What the tensor holds does not enter.
-        schedule: one for all groups, or a list with one for each.
-        last_step: the last step already made.
-        keep_ratios: the first group's lr is the schedule's value, and the others' stay in the
-            proportion to it that they had when the optimizer was made.
+            The value of the tensor is overwritten.
+        schedule: one schedule for all groups, or a list with one for each.
+        last_step: the number of the last step already made; the first lr is
+            `schedule(last_step + 1)`.
+        keep_ratios: whether only the first group's lr is the schedule's value, and the other
+            groups' keep the ratios to it that they had when the optimizer was made.
+
+    Returns:
+        A `DeviceLR`; call its `step()` after each update.
 
     Raises:
-        TypeError: an lr is no tensor, or what `lambda_lr` raises.
-        ValueError: the lr tensors are on several devices, or what `lambda_lr` raises. The optimizer
-            is left as it was.
+        TypeError: an lr is not a tensor. Also what `lambda_lr` raises.
+        ValueError: the lr tensors are on several devices. Also what `lambda_lr` raises. The
+            optimizer is unchanged.
 
-    Elsewhere: torch's schedulers compute a Python float. A compiled step that holds it is compiled
-    anew as it changes, a CUDA graph keeps the one that it was captured with, and a tensor lr is
-    filled from the host (pytorch#107076, #120934, #133898). optax's schedules are traced with the
-    update.
+    Elsewhere: torch's schedulers compute a Python float. A compiled step that contains it is
+    compiled again when it changes, a CUDA graph keeps the value with which it was captured, and a
+    tensor lr is filled from the host (pytorch#107076, #120934, #133898). optax's schedules are
+    traced with the update.
 
     >>> import lrsched, torch
     >>> weights = torch.nn.Parameter(torch.zeros(3))
@@ -73,20 +76,21 @@ def on_device(
     groups = optimizer.param_groups
     for lr in (group["lr"] for group in groups):
         if not isinstance(lr, torch.Tensor):
-            wanted = "a tensor, as in Adam(parameters, lr=torch.tensor(0.001), capturable=True)"
-            refuse("the optimizer's lr", wanted, lr, TypeError)
+            expected = "a tensor, as in Adam(parameters, lr=torch.tensor(0.001), capturable=True)"
+            refuse("the optimizer's lr", expected, lr, TypeError)
         if lr.device != groups[0]["lr"].device:
             refuse("the optimizer's lr", f"on {groups[0]['lr'].device} in every group", lr.device)
-    schedules = schedules_of(refuse, schedule, groups, keep_ratios)
-    last_step = refuse.check("last_step", integer(-1, "steps"), last_step)
-    refuse_unresolved(schedules)
+    schedules, last_step = checked_schedules(refuse, optimizer, schedule, last_step, keep_ratios)
     return DeviceLR(optimizer, schedules, last_step, keep_ratios)
 
 
 class DeviceLR:
-    """What `on_device` returns.
+    """Learning rates computed on the device; `on_device` makes it.
 
-    `count` is the tensor that holds the step.
+    Attributes:
+        optimizer: the optimizer whose lr tensors are set.
+        schedules: one schedule for all param groups, or one for each.
+        count: the tensor that holds the step.
     """
 
     def __init__(
@@ -102,22 +106,26 @@ class DeviceLR:
         rates = [group["initial_lr"] for group in optimizer.param_groups]
         self._ratios = ratios_of(rates) if keep_ratios else [1.0] * len(rates)
         device = optimizer.param_groups[0]["lr"].device
-        self.count = torch.full((), last_step + 1, dtype=torch.int64, device=device)
+        self.count: torch.Tensor = torch.full((), last_step + 1, dtype=torch.int64, device=device)
         self._prepare()
 
     @torch.no_grad()
     def step(self) -> None:
-        """Count an update, and write the learning rates of the next."""
+        """Count an update, and write the learning rates of the next one.
+
+        Raises:
+            ValueError: the number of param groups has changed.
+        """
         self._check_groups()
         self.count.add_(1)
         self._write()
 
     def get_last_lr(self) -> list[torch.Tensor]:
-        """The learning rate of each group, as copies that stay."""
+        """The learning rate of each group, as copies that later steps do not change."""
         return [group["lr"].clone() for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """The step, the learning rates and the recipe, as plain data; waits for the device."""
+        """The step, the learning rates and the recipe, as plain data. Waits for the device."""
         return {
             "last_epoch": int(self.count),
             "_last_lr": [float(lr) for lr in self.get_last_lr()],
@@ -125,11 +133,15 @@ class DeviceLR:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a checkpoint's step, with the schedules of the code.
+        """Continue from the step of a checkpoint, with the schedules of the code.
 
-        Load the optimizer's state first, for it brings its own lr tensors, and capture a CUDA graph
-        after both. A state dict of another scheduler is accepted for its step. Warns where the
-        checkpoint was written with another recipe or with none, and keeps the code's.
+        Load the optimizer's state first, as it replaces the lr tensors, and capture a CUDA graph
+        after both. The state dict of another scheduler is accepted too; its step is used. Warns if
+        the checkpoint was written with another recipe or with none.
+
+        Raises:
+            TypeError, ValueError: state_dict is not a mapping with an integer `last_epoch`, or the
+                number of param groups has changed.
         """
         self._check_groups()
         step, _ = restored_step(state_dict, self._recipe())
@@ -137,16 +149,16 @@ class DeviceLR:
         self._prepare()
 
     def _check_groups(self) -> None:
-        found, wanted = len(self.optimizer.param_groups), len(self._ratios)
-        if found != wanted:
-            Refusal("on_device")("the number of param groups", f"{wanted}, as it was", found)
+        number, before = len(self.optimizer.param_groups), len(self._ratios)
+        if number != before:
+            Refusal("on_device")("the number of param groups", f"{before}, as it was", number)
 
     def _recipe(self) -> list[str]:
         return [repr(schedule) for schedule in self.schedules]
 
     def _prepare(self) -> None:
         groups: list[Group] = self.optimizer.param_groups
-        for group in groups:  # a checkpoint may have brought a float, or a tensor of the host
+        for group in groups:  # a loaded checkpoint may hold a float, or a tensor on the host
             group["lr"] = torch.as_tensor(group["lr"], device=self.count.device)
         unshare_tensors(groups, "lr")
         self._write()

@@ -1,4 +1,4 @@
-"""A torch scheduler that takes its learning rate from a plateau."""
+"""A torch scheduler that takes its learning rate from an lrsched plateau."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ _refuse = Refusal("PlateauLR")
 
 
 class PlateauLR(ReduceLROnPlateau):
-    """A `torch.optim.lr_scheduler.ReduceLROnPlateau` that follows an `lrsched.reduce_on_plateau`.
+    """A torch scheduler that lowers the learning rate as an `lrsched.reduce_on_plateau` says.
 
-    From construction on, and after every `step(metrics)`, each group's lr is the plateau's value,
-    a Python float to the last bit; the lr that the optimizer was made with does not enter. A
-    tensor lr is filled in place.
+    After construction and after every `step(metrics)`, each param group's lr is the plateau's
+    value: exactly this Python float, or a tensor filled in place. The lr that the optimizer was
+    made with has no effect.
 
-    It is a `ReduceLROnPlateau` because that is the type by which Lightning and transformers know
-    a scheduler whose `step` needs a metric, and torch's `SequentialLR` one that it cannot take.
-    Torch's attributes `best`, `num_bad_epochs` and `cooldown_counter` hold the plateau's state.
+    It is a subclass of `ReduceLROnPlateau`. By this type Lightning and transformers recognise a
+    scheduler whose `step` needs a metric, and torch's `SequentialLR` one that it cannot contain.
+    The attributes `best`, `num_bad_epochs` and `cooldown_counter` of `ReduceLROnPlateau` hold the
+    plateau's state.
 
-    Its `state_dict` is plain data under torch's names. Loading one continues from its state, lr
-    included, with the hyperparameters of the plateau in the code; where the checkpoint was written
-    with others, it warns and names both. One of torch's own `ReduceLROnPlateau` is accepted; its
-    first group's lr counts.
+    The `state_dict` is plain data under torch's names. Loading one continues from its state, lr
+    included, with the hyperparameters of the plateau in the code. If the checkpoint was written
+    with others, loading warns and names both. The state dict of torch's own `ReduceLROnPlateau` is
+    accepted too; the lr of its first group is used.
 
     Args:
-        optimizer: whose param groups get the learning rate.
-        plateau: an `lrsched.reduce_on_plateau(...)`.
+        optimizer: its param groups get the learning rate.
+        plateau: an `lrsched.reduce_on_plateau(...)` of plain numbers.
 
     Raises:
-        TypeError: the optimizer is none, or `plateau` not a plateau of plain numbers.
+        TypeError: optimizer is not a torch optimizer, or plateau is not a plateau of plain numbers.
 
     >>> import lrsched, torch
     >>> from lrsched.plateau import reduce_on_plateau
@@ -47,6 +48,11 @@ class PlateauLR(ReduceLROnPlateau):
     >>> optimizer.param_groups[0]["lr"]
     0.05
     """
+
+    last_epoch: int
+    best: float
+    num_bad_epochs: int
+    cooldown_counter: int
 
     def __init__(self, optimizer: torch.optim.Optimizer, plateau: Plateau) -> None:
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -73,10 +79,13 @@ class PlateauLR(ReduceLROnPlateau):
         return PlateauState(self._value, self.best, self.num_bad_epochs, self.cooldown_counter)
 
     def step(self, metrics: SupportsFloat) -> None:  # type: ignore[override]  # epoch is deprecated
-        """Observe a metric, a number or a tensor of one, and set the learning rates.
+        """Observe a metric, and set the learning rates.
+
+        Args:
+            metrics: a number, or a tensor of one number.
 
         Raises:
-            TypeError: it is neither.
+            TypeError: metrics is neither.
         """
         try:
             metric = float(metrics)
@@ -109,21 +118,21 @@ class PlateauLR(ReduceLROnPlateau):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a checkpoint's state, with the hyperparameters of the code.
+        """Continue from the state of a checkpoint, with the hyperparameters of the code.
 
-        Warns where the checkpoint was written with another plateau or by another scheduler.
+        Warns if the checkpoint was written with another plateau or by another scheduler.
 
         Raises:
-            TypeError, ValueError: it is not the state of a `PlateauLR` or `ReduceLROnPlateau`.
-                Nothing has then changed.
+            TypeError, ValueError: state_dict is not that of a `PlateauLR` or `ReduceLROnPlateau`.
+                Nothing has changed.
         """
         refuse = Refusal("load_state_dict")
         if not isinstance(state_dict, Mapping):
             refuse("state_dict", "a mapping", state_dict, TypeError)
-        rates = state_dict.get("_last_lr")  # torch's own has no other record of its rate
+        rates = state_dict.get("_last_lr")  # the only record of the lr in torch's own state dict
         first = rates[0] if isinstance(rates, list) and rates else None
-        found = {"value": first, **state_dict}
-        last_epoch, *state = (refuse.check(k, kind, found.get(k)) for k, kind in _STATE.items())
+        data = {"value": first, **state_dict}
+        last_epoch, *state = (refuse.check(k, kind, data.get(k)) for k, kind in _STATE.items())
         recipe = repr(self.plateau)
         written = state_dict.get("recipe", "another scheduler")
         if written != recipe:
@@ -147,7 +156,7 @@ _observations = integer(0, "observations")
 _STATE = {
     "last_epoch": _observations,
     "value": number(">= 0"),
-    "best": Kind("a number", _number),  # infinite before the first
+    "best": Kind("a number", _number),  # infinite before the first observation
     "num_bad_epochs": _observations,
     "cooldown_counter": _observations,
 }

@@ -1,1 +1,1 @@
-"""A training run kept and restored."""
+"""Save the state of a training run, and restore it."""

@@ -1,10 +1,8 @@
-"""What a training step can reach: found in what its function refers to."""
+"""Find the stateful objects reachable from a training step."""
 
 from __future__ import annotations
 
 import functools
-import gc
-import itertools
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,23 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched_torch._snapshot.restore import GENERATORS
 from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL
 
 _FOUND = (*STATEFUL, *GENERATORS, *LOADERS, nn.Parameter)
 _CLOSED = (*STATEFUL, torch.Tensor, np.ndarray, str, bytes, int, float, type)
-_MOST_ITEMS = 100  # of a container: a longer one is data
-_MOST_OBJECTS = 10_000
-_DEEPEST = 8
+_MOST_ITEMS = 100  # a longer container is data, and is not searched
+_MOST_OBJECTS = 10_000  # after which the search ends
+_DEEPEST = 8  # references from the root
 
 
 def reachable_state(*roots: object) -> list[Any]:
-    """Modules, parameters, optimizers, schedulers, scalers, loaders and generators in reach.
+    """The modules, parameters, optimizers, schedulers, scalers, loaders and generators reachable.
 
-    A function reaches what it closes over, its defaults, the object it is bound to, and the
-    globals that it names, and through them what those hold. Data, which is long, is not searched.
+    From a function these are: its closure, its defaults, the object that it is bound to, the
+    globals that it names, and what all of these contain. Long containers are not searched.
     """
     found: list[Any] = []
     seen: dict[int, object] = {}
@@ -48,7 +45,7 @@ def reachable_state(*roots: object) -> list[Any]:
 
 
 def _parts(value: Any) -> Iterator[object]:
-    """What a value refers to."""
+    """The objects to which a value refers."""
     if isinstance(value, types.FunctionType):
         yield from (_content(cell) for cell in value.__closure__ or ())
         yield from value.__defaults__ or ()
@@ -66,7 +63,7 @@ def _parts(value: Any) -> Iterator[object]:
         if len(value) <= _MOST_ITEMS:
             yield from value.values() if isinstance(value, dict) else value
     else:
-        yield getattr(type(value), "__call__", None)  # noqa: B004  # what it does when it is called
+        yield getattr(type(value), "__call__", None)  # noqa: B004  # the function that runs on a call
         try:
             yield from vars(value).values()
         except TypeError:
@@ -76,17 +73,17 @@ def _parts(value: Any) -> Iterator[object]:
 def _content(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # not assigned yet
+    except ValueError:  # the variable is not assigned yet
         return None
 
 
 def _globals(code: types.CodeType, names: dict[str, Any]) -> Iterator[object]:
-    """The globals that a function's code names, also those inside a module: `config.MODEL`."""
+    """The globals that a function's code names, attributes of modules (`config.MODEL`) included."""
     for name in code.co_names:
         value = names.get(name)
         if isinstance(value, types.ModuleType):
-            inside = (vars(value).get(other) for other in code.co_names)
-            yield from (x for x in inside if issubclass(type(x), (*_FOUND, types.FunctionType)))
+            attributes = (vars(value).get(other) for other in code.co_names)
+            yield from (x for x in attributes if issubclass(type(x), (*_FOUND, types.FunctionType)))
         elif value is not None:
             yield value
     for constant in code.co_consts:
@@ -94,52 +91,14 @@ def _globals(code: types.CodeType, names: dict[str, Any]) -> Iterator[object]:
             yield from _globals(constant, names)
 
 
-def holders(optimizer: torch.optim.Optimizer) -> list[Any]:
-    """Every live module that holds one of the optimizer's parameters, and those around them.
-
-    With them the schedulers of the optimizer. It goes through all objects of the process, for some
-    tens of milliseconds.
-    """
-    classes = _subclasses(nn.Module) | _subclasses(LRScheduler)
-    objects = gc.get_objects()
-    wanted = map(classes.__contains__, map(type, objects))
-    live = list(itertools.compress(objects, wanted))
-    del objects
-    modules = [x for x in live if isinstance(x, nn.Module) and "_modules" in vars(x)]
-    around: dict[int, list[nn.Module]] = {}
-    for module in modules:
-        for child in module._modules.values():
-            around.setdefault(id(child), []).append(module)
-    held = {id(p) for p in parameters(optimizer)}
-    found: dict[int, nn.Module] = {}
-    waiting = [m for m in modules if any(id(p) in held for p in m._parameters.values())]
-    while waiting:
-        module = waiting.pop()
-        if id(module) not in found:
-            found[id(module)] = module
-            waiting += around.get(id(module), [])
-    schedulers = [x for x in live if getattr(x, "optimizer", None) is optimizer]
-    return [*found.values(), *schedulers]
-
-
 def parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """The parameters of all groups."""
+    """The parameters of all param groups."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def has_unfound_parameters(optimizer: torch.optim.Optimizer, found: Iterable[object]) -> bool:
-    """Whether some of the optimizer's parameters are neither among these nor in their modules."""
+    """Whether a parameter of the optimizer is neither in `found` nor in a module in `found`."""
     found = list(found)
     held = {id(p) for x in found if isinstance(x, nn.Module) for p in x.parameters()}
     held |= set(map(id, found))
     return any(id(p) not in held for p in parameters(optimizer))
-
-
-def _subclasses(kind: type) -> set[type]:
-    found, waiting = set(), [kind]
-    while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found.add(each)
-            waiting += type.__subclasses__(each)
-    return found

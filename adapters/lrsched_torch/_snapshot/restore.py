@@ -1,4 +1,4 @@
-"""Ways back: functions that give an object the contents it had."""
+"""Save the contents of an object: each function here returns a function that restores them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Restore = Callable[[], object]
 GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
-def random_state() -> Restore:
-    """The way back to the present state of the global generators."""
-    ways: list[Restore] = [
+def save_random_state() -> Restore:
+    """Save the state of the global random generators of torch, its devices, NumPy and Python."""
+    restores: list[Restore] = [
         functools.partial(torch.set_rng_state, torch.get_rng_state()),
         functools.partial(random.setstate, random.getstate()),
         functools.partial(np.random.set_state, np.random.get_state()),
@@ -28,14 +28,14 @@ def random_state() -> Restore:
         device = getattr(torch, name)
         if device.is_initialized():
             states = device.get_rng_state_all()
-            ways.append(functools.partial(device.set_rng_state_all, states))
+            restores.append(functools.partial(device.set_rng_state_all, states))
     if torch.backends.mps.is_available():
-        ways.append(functools.partial(torch.mps.set_rng_state, torch.mps.get_rng_state()))
-    return lambda: [way() for way in ways]
+        restores.append(functools.partial(torch.mps.set_rng_state, torch.mps.get_rng_state()))
+    return lambda: [restore() for restore in restores]
 
 
-def generator(generator: Any) -> Restore:
-    """The way back to the present state of a generator."""
+def save_generator(generator: Any) -> Restore:
+    """Save the state of a random generator."""
     if isinstance(generator, torch.Generator):
         return functools.partial(generator.set_state, generator.get_state())
     if isinstance(generator, np.random.Generator):
@@ -46,8 +46,8 @@ def generator(generator: Any) -> Restore:
     return functools.partial(generator.setstate, generator.getstate())
 
 
-def items(container: Any) -> Restore:
-    """The way back to the present items of a dict or set, in their order."""
+def save_items(container: Any) -> Restore:
+    """Save the items of a dict or set, in their order."""
     saved: Any = dict(container) if isinstance(container, dict) else set(container)
 
     def restore() -> None:
@@ -62,8 +62,8 @@ def items(container: Any) -> Restore:
     return restore
 
 
-def sequence(container: MutableSequence[Any]) -> Restore:
-    """The way back to the present items of a list or deque."""
+def save_sequence(container: MutableSequence[Any]) -> Restore:
+    """Save the items of a list or deque."""
     saved = list(container)
 
     def restore() -> None:
@@ -75,5 +75,5 @@ def sequence(container: MutableSequence[Any]) -> Restore:
 
 
 def _same(first: Collection[Any], second: Collection[Any]) -> bool:
-    """Whether two collections have the same objects: tensors do not compare to a truth value."""
+    """Whether two collections hold the same objects; `==` on tensors would give no truth value."""
     return len(first) == len(second) and all(map(operator.is_, first, second))

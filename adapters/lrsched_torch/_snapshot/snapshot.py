@@ -1,4 +1,4 @@
-"""The state of a training run, and the way back to it."""
+"""Save the state of a training run, and restore it."""
 
 from __future__ import annotations
 
@@ -19,38 +19,41 @@ from torch.utils.data import DataLoader, Sampler
 from lrsched_torch._snapshot.restore import (
     GENERATORS,
     Restore,
-    generator,
-    items,
-    random_state,
-    sequence,
+    save_generator,
+    save_items,
+    save_random_state,
+    save_sequence,
 )
-from lrsched_torch._snapshot.storage import Location, Storage, memory
+from lrsched_torch._snapshot.storage import Location, Storage, open_storage
 
 # Objects whose attributes are their state.
 STATEFUL = (nn.Module, torch.optim.Optimizer, LRScheduler, torch.amp.GradScaler)
 LOADERS = (DataLoader, Sampler)
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type})
-# Modules that wrap others and keep their Python attributes in step with something outside Python:
-# of these only parameters, buffers and modes go back.
+# Packages of modules that wrap others and keep their Python attributes in step with state outside
+# Python: of these modules only parameters, buffers and modes are restored.
 _WRAPPERS = ("torch.nn.parallel", "torch.distributed", "torch._dynamo")
 
 
 class Snapshot:
-    """Keeps values, and puts them back as they were: the same objects with the same contents.
+    """Saves objects and restores them: the same objects with the same contents.
 
-    Tensors are copied and filled in place; dicts, lists, deques and sets get the same items again;
-    modules, optimizers, schedulers and gradient scalers the same attributes. What these contain is
-    kept with them, at any depth. Other objects are put back in their places, and what is inside
-    them stays as it is.
+    Tensors are copied and filled in place. Dicts, lists, deques and sets get the same items again,
+    and modules, optimizers, schedulers and gradient scalers the same attributes. Their contents are
+    saved too, at any depth. Other objects are put back where they were, with their contents as they
+    then are.
+
+    Args:
+        location: where the copies of tensors are kept.
     """
 
-    def __init__(self, place: Location = "device") -> None:
-        self._seen: dict[int, object] = {}  # the values too: an id is one as long as they live
-        self._records: list[Restore] = []
-        self._memory: Storage = memory(place)
+    def __init__(self, location: Location = "device") -> None:
+        self._seen: dict[int, object] = {}  # by id; holding the objects keeps the ids unique
+        self._restores: list[Restore] = []
+        self._storage: Storage = open_storage(location)
 
     def keep(self, *values: object) -> None:
-        """Keep values and what they contain."""
+        """Save objects and their contents."""
         waiting = list(values)
         while waiting:
             value = waiting.pop()
@@ -59,43 +62,43 @@ class Snapshot:
                 waiting += self._record(value)
 
     def keep_random_state(self) -> None:
-        """Keep the global generators of torch, its devices, NumPy and Python."""
-        self._records.append(random_state())
+        """Save the global random generators of torch, its devices, NumPy and Python."""
+        self._restores.append(save_random_state())
 
     def keep_state_dict(self, value: Any) -> None:
-        """Keep what a `state_dict` of any kind holds."""
+        """Save the `state_dict` of an object of any type."""
         state = copy.deepcopy(value.state_dict())
-        self._records.append(lambda: value.load_state_dict(copy.deepcopy(state)))
+        self._restores.append(lambda: value.load_state_dict(copy.deepcopy(state)))
 
     def rewind(self) -> None:
-        """Put everything back; it can be done again.
+        """Restore everything. It can be called again.
 
         Raises:
-            RuntimeError: some could not be; the rest is as it was.
+            RuntimeError: part of the state could not be restored; the rest is.
         """
         failed: list[Exception] = []
-        shards: Restore = functools.partial(reshard, self._seen.values())
+        first: Restore = functools.partial(reshard, self._seen.values())
         with torch.no_grad():
-            for restore in (shards, *self._records):
+            for restore in (first, *self._restores):
                 try:
                     restore()
                 except Exception as error:
                     failed.append(error)
         if failed:
-            count = f"{len(failed)} of {len(self._records)}"
+            count = f"{len(failed)} of {len(self._restores)}"
             raise RuntimeError(
                 f"range_test: {count} parts of the state could not be restored: {failed[0]}"
             ) from failed[0]
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """Put everything back at the end, however it comes, and forget it."""
+        """Restore everything when the block ends, also by an exception; then delete the copies."""
         try:
             try:
                 yield
             finally:
                 self.rewind()
-        except KeyboardInterrupt:  # it may have come in the middle of that, and may come again
+        except KeyboardInterrupt:  # it may have interrupted `rewind`, and may come again
             while not self._rewound():
                 pass
             raise
@@ -110,76 +113,78 @@ class Snapshot:
         return True
 
     def forget(self) -> None:
-        """Let go of the copies."""
-        self._records.clear()
+        """Delete the copies."""
+        self._restores.clear()
         self._seen.clear()
-        self._memory.close()
+        self._storage.close()
 
     def _record(self, value: Any) -> Iterable[object]:
-        """Record the value itself, and return what it contains."""
+        """Save the object itself, and return its contents."""
         if isinstance(value, torch.Tensor):
             return self._record_tensor(value)
         if isinstance(value, np.ndarray):
             if value.flags.writeable:
-                self._records.append(functools.partial(np.copyto, value, value.copy()))
+                self._restores.append(functools.partial(np.copyto, value, value.copy()))
         elif isinstance(value, GENERATORS):
-            self._records.append(generator(value))
+            self._restores.append(save_generator(value))
         elif isinstance(value, (dict, set)):
-            self._records.append(items(value))
+            self._restores.append(save_items(value))
             return _parts(value.values()) if isinstance(value, dict) else ()
         elif isinstance(value, (list, deque)):
-            self._records.append(sequence(value))
+            self._restores.append(save_sequence(value))
             return _parts(value)
         elif isinstance(value, (tuple, frozenset)):
             return _parts(value)
         elif isinstance(value, nn.Module) and type(value).__module__.startswith(_WRAPPERS):
-            self._records.append(functools.partial(setattr, value, "training", value.training))
+            self._restores.append(functools.partial(setattr, value, "training", value.training))
             return value._parameters, value._buffers, value._modules
         elif isinstance(value, torch.optim.Optimizer):
             return vars(value), *_own_objects(value)
         elif isinstance(value, nn.Module):
             attributes = vars(value)
-            self._records.append(items(attributes))
+            self._restores.append(save_items(attributes))
             return [
-                x for name, x in attributes.items() if type(x) not in _PLAIN and not _hooks(name)
+                x
+                for name, x in attributes.items()
+                if type(x) not in _PLAIN and not _is_hook_dict(name)
             ]
         elif isinstance(value, STATEFUL):
             return (vars(value),)
         elif isinstance(value, LOADERS):
-            # Not the data, only what of it is on the loader: the epoch, the workers, an order.
-            self._records.append(items(vars(value)))
+            # Not the data set, only the loader's own state: the epoch, the workers, an order.
+            self._restores.append(save_items(vars(value)))
             return [x for x in vars(value).values() if isinstance(x, (*GENERATORS, *LOADERS, list))]
         return ()
 
     def _record_tensor(self, tensor: torch.Tensor) -> Iterable[object]:
-        here = _writable(tensor)
-        read = self._memory.store(here)
-        movable = here.layout == torch.strided and not hasattr(tensor, "to_local")
+        data = _writable(tensor)
+        read = self._storage.store(data)
+        movable = data.layout == torch.strided and not hasattr(tensor, "to_local")
         address = tensor.data_ptr() if movable else 0
         leaf = tensor.is_leaf
         gradient, required = tensor.grad if leaf else None, tensor.requires_grad
 
         def restore() -> None:
-            here.copy_(read())
+            data.copy_(read())
             if movable and (tensor.data_ptr() != address or tensor.shape != shape):
-                tensor.data = data
+                tensor.data = original
             if leaf:
                 if tensor.requires_grad != required:
                     tensor.requires_grad_(required)
                 tensor.grad = gradient
 
-        shape, data = tensor.shape, tensor.detach()
-        self._records.append(restore)
+        shape, original = tensor.shape, tensor.detach()
+        self._restores.append(restore)
         return () if gradient is None else (gradient,)
 
 
-def _hooks(name: str) -> bool:
-    """Whether it is one of a module's dozen dicts of hooks, which are no state."""
+def _is_hook_dict(name: str) -> bool:
+    """Whether an attribute of a module is one of its dozen dicts of hooks, which are not state."""
     return name.endswith(("_hooks", "_with_kwargs", "_always_called"))
 
 
 def _own_objects(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    """The attributes of the objects of its own that an optimizer keeps in its state."""
+    """The attributes of objects of its own classes that an optimizer keeps in its state."""
     states = [x for x in optimizer.state.values() if isinstance(x, dict)]
     values = [x for state in states for x in _parts(state.values())]
     return [
@@ -194,7 +199,7 @@ def _parts(values: Iterable[Any]) -> list[Any]:
 
 
 def reshard(values: Iterable[object]) -> None:
-    """Put the sharded parameters of FSDP2 modules in their places, as between updates."""
+    """Put the sharded parameters of FSDP2 modules in place, as they are between updates."""
     fsdp = sys.modules.get("torch.distributed.fsdp")
     kind = getattr(fsdp, "FSDPModule", None)
     if kind is not None:
@@ -204,13 +209,13 @@ def reshard(values: Iterable[object]) -> None:
 
 
 def _writable(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor's own memory, without autograd: its shard, and what is repeated only once."""
+    """The tensor's own memory without autograd: its shard, and expanded dimensions only once."""
     if tensor.layout != torch.strided:
         return tensor  # sparse: a detached one has other indices
-    here = tensor.detach()
-    if hasattr(here, "to_local"):  # a DTensor
-        here = here.to_local()
-    for dim, (size, stride) in enumerate(zip(here.shape, here.stride(), strict=True)):
+    data = tensor.detach()
+    if hasattr(data, "to_local"):  # a DTensor
+        data = data.to_local()
+    for dim, (size, stride) in enumerate(zip(data.shape, data.stride(), strict=True)):
         if stride == 0 and size > 1:
-            here = here.narrow(dim, 0, 1)
-    return here
+            data = data.narrow(dim, 0, 1)
+    return data

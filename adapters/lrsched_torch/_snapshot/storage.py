@@ -1,4 +1,4 @@
-"""Where the copies of tensors are kept."""
+"""Keep copies of tensors, in memory or in a file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ class Storage(Protocol):
     """Keeps copies of tensors."""
 
     def store(self, tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
-        """Copy a tensor, and return the way to read the copy."""
+        """Copy a tensor, and return a function that reads the copy."""
 
     def close(self) -> None:
-        """Forget all copies."""
+        """Delete all copies."""
 
 
-def memory(place: Location) -> Storage:
-    """Copies on the tensors' own devices, in the host's memory, or in a temporary file."""
-    return DiskStorage() if place == "disk" else MemoryStorage("cpu" if place == "cpu" else None)
+def open_storage(location: Location) -> Storage:
+    """A storage on the tensors' own devices, in the host's memory, or in a temporary file."""
+    if location == "disk":
+        return DiskStorage()
+    return MemoryStorage("cpu" if location == "cpu" else None)
 
 
 class MemoryStorage:
-    """Copies in memory: on a device, or each on that of its tensor."""
+    """Keeps copies in memory: on one device, or each on the device of its tensor."""
 
     def __init__(self, device: str | None) -> None:
         self._device = device
@@ -39,14 +41,14 @@ class MemoryStorage:
         return lambda: copy
 
     def close(self) -> None:
-        """Nothing to do: the copies live as long as the ways to read them."""
+        """Do nothing: the copies are freed with the functions that read them."""
 
 
 class DiskStorage:
-    """Copies in a private temporary file, one tensor at a time in memory.
+    """Keeps copies in a private temporary file, with one tensor at a time in memory.
 
-    The file has no name where the system allows it (Linux, macOS), so that not even a killed
-    process leaves it behind.
+    On systems that allow it (Linux, macOS) the file has no name, so that not even a killed process
+    leaves it behind.
     """
 
     def __init__(self) -> None:
@@ -57,8 +59,8 @@ class DiskStorage:
         """Append a tensor's bytes to the file."""
         if tensor.layout != torch.strided or not tensor.numel():
             return self._host.store(tensor)
-        here = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        content = here.view(torch.uint8).numpy()
+        flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        content = flat.view(torch.uint8).numpy()
         start, size, shape, dtype = self._file.tell(), content.size, tensor.shape, tensor.dtype
         self._file.write(content.data)
 

@@ -1,0 +1,36 @@
+"""What the options of range tests may be, in every framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lrsched._core.checks import FLAG, Refusal, choice, integer, number, optional
+
+_updates, _runs = integer(1, "updates"), integer(1, "runs")
+
+OPTIONS = {
+    "steps": _updates,
+    "accumulate": integer(1, "batches"),
+    "compiled": FLAG,
+    "divergence": optional(number("> 1")),
+    "every": _updates,
+    "keep_ratios": FLAG,
+    "look_every": _updates,
+    "memory": choice("device", "cpu", "disk"),
+    "probe_repeats": _runs,
+    "probe_steps": _updates,
+    "refine": FLAG,
+    "repeats": _runs,
+    "vmap": optional(FLAG),
+}
+
+
+def checked_options(refuse: Refusal, **options: Any) -> list[Any]:
+    """The values to keep of these options, in the order in which they are given."""
+    return [refuse.check(name, OPTIONS[name], value) for name, value in options.items()]
+
+
+def check_metrics(refuse: Refusal, metrics: Any, expected: str) -> None:
+    """Refuse `metrics` that are neither a function nor None."""
+    if metrics is not None and not callable(metrics):
+        refuse("metrics", f"{expected}, or None", metrics, TypeError)

@@ -1,0 +1,63 @@
+"""The progress bar of a range test."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from types import TracebackType
+from typing import Any, Self
+
+
+class ProgressBar:
+    """A bar of tqdm, which disappears at the end; nothing where tqdm is not installed.
+
+    Args:
+        shown: whether there is a bar at all.
+        anywhere: whether it is shown in files and pipes too, or only in terminals and notebooks.
+    """
+
+    def __init__(self, shown: bool, anywhere: bool = False) -> None:
+        self._bar = _new_bar(disable=False if anywhere else None) if shown else None
+
+    def begin(self, name: str, total: int) -> None:
+        """Start a part of the test of so many updates."""
+        if self._bar is not None:
+            self._bar.reset(total)
+            self._bar.set_description(name)
+
+    def advance(self, updates: int) -> None:
+        """Count updates that were made."""
+        if self._bar is not None:
+            self._bar.update(updates)
+
+    def fill(self) -> None:
+        """Show a part that ended early as complete: it did not fail."""
+        if self._bar is not None:
+            self._bar.total = self._bar.n
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _new_bar(disable: bool | None) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a notebook without widgets, and of tqdm.auto
+            tqdm = importlib.import_module("tqdm.auto").tqdm
+            return tqdm(leave=False, disable=disable, unit="update")
+    except ImportError:
+        return None

@@ -1,0 +1,144 @@
+"""Recipes of papers whose shape is known by a name, composed of the schedules in this package."""
+
+from lrsched._core.checks import Refusal, Whole, integer, number
+from lrsched._core.decorator import recipe
+from lrsched._core.kinds import PHASE, POSITIVE, VALUE
+from lrsched._core.schedule import Schedule
+from lrsched.schedules.combine import join, warmup
+from lrsched.schedules.inverse import inverse_sqrt
+from lrsched.schedules.ramp import constant, exponential_ramp, linear
+
+_fraction = number("> 0", "< 1")
+_factor = number("> 0", "<= 1")
+_ratio = number(">= 1")
+
+
+@recipe
+def tri_stage(
+    peak_value: float,
+    warmup_steps: Whole,
+    hold_steps: Whole,
+    decay_steps: Whole,
+    init_scale: float = 0.01,
+    end_scale: float = 0.01,
+) -> Schedule:
+    """Up along a line, level, and down exponentially, held at the end.
+
+        value(t) = peak_value * (init_scale + (1 - init_scale) * t / W)     for t < W
+                   peak_value                                               for W <= t < W + H
+                   peak_value * end_scale ** p                              for t >= W + H
+
+        W = warmup_steps,  H = hold_steps,  p = min((t - W - H) / decay_steps, 1)
+
+    t is the count of updates made so far.
+
+    Args:
+        peak_value: the highest value, at least 1e-18.
+        warmup_steps: the length of the warmup in steps, at least 0.
+        hold_steps: the length of the level part in steps, at least 0.
+        decay_steps: the length of the decay in steps, at least 1.
+        init_scale: the ratio of the value at count 0 to `peak_value`, at least 0.
+        end_scale: the ratio of the last value to `peak_value`, above 0 and at most 1.
+
+    Raises:
+        TypeError: a value or a scale is not a number, or a length is not an integer.
+        ValueError: `peak_value` is not finite or < 1e-18, `warmup_steps` or `hold_steps` < 0,
+            `decay_steps` < 1, `init_scale` < 0, `end_scale` is not above 0 and at most 1, or
+            `end_scale * peak_value` < 1e-18.
+
+    Source: Park et al. 2019, "SpecAugment", arXiv:1904.08779.
+
+    Elsewhere: fairseq's `tri_stage`.
+
+    >>> recipe = tri_stage(1.0, 10, 10, 20)
+    >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
+    [0.01, 1.0, 1.0, 0.1, 0.01]
+    """
+    peak, first, last, hold = Refusal("tri_stage").checked(
+        peak_value=(POSITIVE, peak_value),
+        init_scale=(number(">= 0"), init_scale),
+        end_scale=(_factor, end_scale),
+        hold_steps=(PHASE, hold_steps),
+    )
+    decay = exponential_ramp(peak, last * peak, decay_steps)
+    stable = join([constant(peak), decay], [hold]) if hold else decay
+    return warmup(stable, warmup_steps, first * peak)
+
+
+@recipe
+def slanted_triangular(
+    peak_value: float, total_steps: Whole, cut_fraction: float = 0.1, ratio: float = 32.0
+) -> Schedule:
+    """Up quickly and down slowly along two lines, held at the end.
+
+        value(t) = low + (peak_value - low) * t / cut    for t < cut
+                   low + (peak_value - low) * q          for t >= cut
+
+        low = peak_value / ratio,  cut = floor(total_steps * cut_fraction)
+        q = max(total_steps - t, 0) / (total_steps - cut)
+
+    t is the count of updates made so far.
+
+    Args:
+        peak_value: the highest value.
+        total_steps: the length of the run in steps, at least 1.
+        cut_fraction: the fraction of the run on the way up, above 0 and below 1.
+        ratio: the ratio of `peak_value` to the lowest value, at least 1.
+
+    Raises:
+        TypeError: `peak_value`, `cut_fraction` or `ratio` is not a number, or `total_steps` is not
+            an integer.
+        ValueError: a number is not finite, `total_steps` < 1, `cut_fraction` is not above 0 and
+            below 1, or `ratio` < 1.
+
+    Source: Howard and Ruder 2018, "ULMFiT", arXiv:1801.06146, equation 3. The paper's way down has
+    `cut * (1 / cut_fraction - 1)` steps, which is the rest up to the rounding of the cut.
+
+    Elsewhere: thinc's `slanted_triangular`.
+
+    >>> recipe = slanted_triangular(1.0, 100)
+    >>> [recipe(count) for count in (0, 10, 55, 100)]
+    [0.03125, 1.0, 0.515625, 0.03125]
+    """
+    peak, total, cut, divisor = Refusal("slanted_triangular").checked(
+        peak_value=(VALUE, peak_value),
+        total_steps=(integer(1, "steps"), total_steps),
+        cut_fraction=(_fraction, cut_fraction),
+        ratio=(_ratio, ratio),
+    )
+    up, edge = int(total * cut), peak / divisor
+    return warmup(linear(peak, edge, max(int(total) - up, 1)), up, edge)
+
+
+@recipe
+def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedule:
+    """Up along a line, then down with the inverse square root of the step: the Transformer's.
+
+        value(t) = factor * model_size ** -0.5 * min(n ** -0.5, n * warmup_steps ** -1.5)
+
+        n = t + 1
+
+    t is the count of updates made so far. The curve has no end.
+
+    Args:
+        model_size: the width of the model (d_model), at least 1.
+        warmup_steps: the steps of the way up, at least 1; the peak is at count `warmup_steps - 1`.
+        factor: a factor of all values, above 0.
+
+    Raises:
+        TypeError: `model_size` or `warmup_steps` is not an integer, or `factor` is not a number.
+        ValueError: `model_size` or `warmup_steps` < 1, or `factor` is not finite or <= 0.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, equation 3.
+
+    >>> recipe = noam(512, 4000)
+    >>> f"{recipe(0):.4g} {recipe(3999):.4g} {recipe(15999):.4g}"
+    '1.747e-07 0.0006988 0.0003494'
+    """
+    size, steps, scaled = Refusal("noam").checked(
+        model_size=(integer(1, "units"), model_size),
+        warmup_steps=(integer(1, "steps"), warmup_steps),
+        factor=(number("> 0"), factor),
+    )
+    peak = scaled * size**-0.5 * steps**-0.5
+    return warmup(inverse_sqrt(peak, int(steps)), int(steps) - 1, peak / steps)
