@@ -1,13 +1,21 @@
-"""What importing lrsched costs and pulls in, each in a process of its own."""
+"""What importing lrsched shows, costs and pulls in."""
 
 import subprocess
 
 import pytest
 
+import lrsched
+from tests.optional import needing
 from tests.processes import run_python
 
 HEAVY = "{'jax', 'jaxlib', 'torch', 'numpy', 'optax', 'flax', 'matplotlib', 'array_api_compat'}"
 CHECK = f"import sys; found = {HEAVY} & set(sys.modules); assert not found, found"
+
+
+def test_dir_shows_public_names_only() -> None:
+    assert sorted(dir(lrsched)) == sorted([*lrsched.__all__, "__version__", "range_test"])
+    assert all(hasattr(lrsched, name) for name in dir(lrsched))
+    assert not any(name.startswith("_") for name in lrsched.__all__)
 
 
 def test_importing_lrsched_imports_no_array_library() -> None:
@@ -23,13 +31,15 @@ def test_plain_python_use_imports_no_array_library() -> None:
     )
 
 
-@pytest.mark.parametrize("library", ["jax", "torch", "numpy"])
+@pytest.mark.parametrize("library", [needing(x, x) for x in ("jax", "torch", "numpy")])
 def test_the_check_can_fail(library: str) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         run_python(f"import lrsched, {library}; {CHECK}")
 
 
-@pytest.mark.parametrize("adapter", ["lrsched_torch", "lrsched_jax"])
+@pytest.mark.parametrize(
+    "adapter", [needing("torch", "lrsched_torch"), needing("jax", "lrsched_jax")]
+)
 def test_an_adapter_imports_only_its_own_framework(adapter: str) -> None:
     other = {"lrsched_torch": "jax", "lrsched_jax": "torch"}[adapter]
     run_python(f"import sys, {adapter}; assert {other!r} not in sys.modules")

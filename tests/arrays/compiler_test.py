@@ -79,6 +79,24 @@ def test_a_branch_cannot_be_compiled() -> None:
     assert compiled(lambda xp, count: xp.sqrt(float(count)), ()) is None
 
 
+def test_an_error_in_a_formula_is_no_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised where the formula is compiled: only what cannot be recorded is run as it is."""
+    with pytest.raises(TypeError, match="has no len"):
+        compiled(lambda xp, count: count + len(7), ())  # type: ignore[arg-type]
+    schedule = lrsched.cosine_decay(0.1, 100)
+
+    def broken(xp: Any, *arguments: Any) -> Any:
+        if xp is TRACING:
+            raise TypeError("planted")
+        return original(xp, *arguments)
+
+    original = schedule._definition.body.__globals__["progress"]
+    monkeypatch.setitem(schedule._definition.body.__globals__, "progress", broken)
+    assert schedule(5) == lrsched.cosine_decay(0.1, 100)(5)
+    with pytest.raises(TypeError, match="planted"):
+        schedule(5)
+
+
 def test_what_is_not_chosen_is_not_evaluated() -> None:
     seen = []
 
