@@ -66,7 +66,8 @@ def test_the_namespace_has_what_plain_numbers_have(name: str) -> None:
     if not callable(wanted):
         assert ours == wanted
         return
-    arguments: tuple[Any, ...] = {"where": (True, 0.4, 0.7), "clip": (0.4, 0.5, 0.7)}.get(name, ())
+    several = {"where": (True, 0.4, 0.7), "clip": (0.4, 0.5, 0.7), "take": ((0.4, 0.7), 1)}
+    arguments: tuple[Any, ...] = several.get(name, ())
     if not arguments:
         arguments = (True, False) if "logical" in name else (0.4, 0.7)
         if name not in {"pow", "hypot", "minimum", "maximum", "logical_and", "logical_or"}:
