@@ -7,12 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.optional import needs
+
+for library in (
+    "fvcore",
+    "ignite",
+    "jax",
+    "keras",
+    "optax",
+    "pytorch_optimizer",
+    "pytorch_warmup",
+    "torch",
+    "transformers",
+):
+    needs(library)
+
 import fvcore.common.param_scheduler
 import jax
 import keras
 import numpy as np
 import optax
-import pytest
 import pytorch_optimizer.lr_scheduler
 import pytorch_warmup
 import torch

@@ -2,6 +2,10 @@
 
 import warnings
 
+from tests.optional import needs
+
+needs("ignite")
+
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
     from ignite.handlers import lr_finder, param_scheduler

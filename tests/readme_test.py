@@ -10,12 +10,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+import pytest
+
+from tests.optional import needs
+
+for library in ("click", "jax", "keras", "matplotlib", "optax", "torch"):
+    needs(library)
+
 import jax
 import jax.numpy as jnp
 import keras
-import numpy as np
 import optax
-import pytest
 import torch
 from click.testing import CliRunner
 from matplotlib import pyplot

@@ -3,11 +3,15 @@
 import sys
 
 try:
-    import click as _click  # noqa: F401
-except ImportError:
-    sys.stderr.write("lrsched: click is needed; pip install 'lrsched[cli]'\n")
-    sys.exit(2)
+    from lrsched.cli.commands import cli, main
+except ModuleNotFoundError as error:
+    if error.name != "click":
+        raise
 
-from lrsched.cli.commands import cli, main
+    def main() -> None:
+        """Say what is missing, in one line."""
+        sys.stderr.write("lrsched: click is needed; pip install 'lrsched[cli]'\n")
+        sys.exit(2)
+
 
 __all__ = ["cli", "main"]

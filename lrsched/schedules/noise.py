@@ -14,8 +14,9 @@ Key = Annotated[Whole, integer(0, "a key of the noise")]
 _BITS = 23  # of a draw, so that 2 * draw + 1 is exact in float32
 # The factor and the salt of each round of the hash. The factors are odd numbers below 2**15, so
 # that the product with 16 bits stays below 2**31. The salts are consecutive 16-bit pieces of the
-# hexadecimal digits of e = 2.B7E1 5162 8AED 2A6A BF71 5880... tests/noise_test.py measures their
-# quality: uniformity by chi-squared, correlation of lags, avalanche of each bit of step and key.
+# hexadecimal digits of e = 2.B7E1 5162 8AED 2A6A BF71 5880...
+# tests/schedules/noise_test.py measures their quality: uniformity by chi-squared, correlation of
+# lags, avalanche of each bit of step and key.
 _ROUNDS = (
     (0x6A7D, 0xB7E1),
     (0x5EB3, 0x5162),

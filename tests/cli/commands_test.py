@@ -171,7 +171,7 @@ def test_what_is_missing_is_said(
 
 
 def test_without_click_one_line() -> None:
-    code = "import sys; sys.modules['click'] = None; import lrsched.cli"
+    code = "import sys; sys.modules['click'] = None; import lrsched.cli; lrsched.cli.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "lrsched: click is needed; pip install 'lrsched[cli]'\n"

@@ -10,7 +10,7 @@ from typing import Any
 from tests.optional import needs
 
 needs("torch")
-needs("tests.quiet_ignite", "ignite")
+needs("ignite")
 
 import numpy as np
 import pytest
