@@ -1,15 +1,21 @@
 # Everything is done in a virtual environment of its own, made on first use.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
+QUICK_VENV ?= .venv-quick
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint types extras gallery ulp quality bench clean
+.PHONY: demo test quick lint types extras gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
 
 test: lint types $(VENV)/installed
 	$(RUN) -m pytest -n 2
+
+# The library without its adapters, in less than a minute. Its environment has NumPy and what is small, and takes a quarter
+# of a minute to make; what needs a framework is skipped, and said by name.
+quick: $(QUICK_VENV)/installed
+	$(QUICK_VENV)/bin/python -m pytest -n 2 lrsched $(addprefix tests/,arrays cli core formats numerics range_test schedules)
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
@@ -38,5 +44,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(QUICK_VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(QUICK_VENV)
+	$(QUICK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cli]' \
+		array-api-strict hypothesis jsonschema mpmath omegaconf pytest pytest-xdist
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo dist
+	rm -rf $(VENV) $(QUICK_VENV) demo dist

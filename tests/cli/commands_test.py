@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.optional import needs
+from tests.optional import needing, needs
 
 needs("click")
 needs("plotext")
@@ -98,6 +98,7 @@ def test_values_at_given_counts() -> None:
 
 
 def test_diff_exits_like_diff(tmp_path: Path) -> None:
+    needs("matplotlib")
     same = run("diff", "linear(1, 0, 9)", "0.5 * linear(2, 0, 9)", "--steps", "20")
     assert (same.exit_code, same.stdout) == (0, "a and b are the same at 20 steps (rtol 1e-06)\n")
     path = tmp_path / "diff.html"
@@ -124,7 +125,11 @@ def test_diff_exits_like_diff(tmp_path: Path) -> None:
         (["values", "constant(1)", "--at", ""], "column 1: --at must be integers >= 0"),
         (["show", "cosin_decay"], "schedule must be one of"),
         (["plot", "constant(1)", "-o", "x.pdf"], "--output must end in .png, .svg, .html, got"),
-        (["plot", "constant(1)", "-o", "/nowhere/x.png"], "[Errno 2] No such file or directory"),
+        needing(
+            "matplotlib",
+            ["plot", "constant(1)", "-o", "/nowhere/x.png"],
+            "[Errno 2] No such file or directory",
+        ),
         (["plot", "constant(0)", "--log"], "--log must have values > 0, which constant("),
         (["diff", "constant(1)", "constant(1)", "-n", "1", "--rtol", "-1"], "diff: rtol must be a"),
     ],

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.optional import needs
+from tests.optional import needing, needs
 
 needs("click")
 
@@ -113,6 +113,7 @@ def test_it_runs_prints_draws_and_saves(name: str, folder: Path) -> None:
 
 
 def test_a_probe_and_another_rule(folder: Path) -> None:
+    needs("jax")
     place = "setups_of_a_user:jax_loss"
     refined = run(place, "--low", "1e-4", "--refine", "--save", "test.npz")
     assert refined.exit_code == 0, refined.output
@@ -121,6 +122,7 @@ def test_a_probe_and_another_rule(folder: Path) -> None:
 
 
 def test_what_suggests_nothing_says_why(folder: Path) -> None:
+    needs("jax")
     result = run("setups_of_a_user:jax_loss", "--steps", "5")
     assert result.exit_code == 0
     assert "no suggestion: only" in result.stdout
@@ -134,9 +136,11 @@ def test_what_suggests_nothing_says_why(folder: Path) -> None:
         (["no_such_module:f"], "No module named 'no_such_module'"),
         (["setups_of_a_user:nothing"], "must return a mapping of the arguments of range_test"),
         (["setups_of_a_user:unnamed"], "must have the key 'framework', 'jax' or 'torch'"),
-        (["setups_of_a_user:wrong"], "unexpected keyword argument 'epochs'"),
-        (["setups_of_a_user:jax_loss", "--steps", "0"], "steps must be an integer >= 1"),
-        (["setups_of_a_user:jax_loss", "--method", "best"], "method must be"),
+        needing("jax", ["setups_of_a_user:wrong"], "unexpected keyword argument 'epochs'"),
+        needing(
+            "jax", ["setups_of_a_user:jax_loss", "--steps", "0"], "steps must be an integer >= 1"
+        ),
+        needing("jax", ["setups_of_a_user:jax_loss", "--method", "best"], "method must be"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, folder: Path) -> None:

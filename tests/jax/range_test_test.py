@@ -308,6 +308,7 @@ def test_in_double_precision() -> None:
 
 
 def test_a_progress_bar_and_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    needs("tqdm")
     run(compiled=False)
     assert capfd.readouterr() == ("", "")
     run(compiled=False, progress=True, label="mine")

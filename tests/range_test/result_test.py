@@ -261,11 +261,12 @@ def test_a_figure_shows_several_tests_with_their_suggestions() -> None:
 
 
 def test_a_notebook_shows_an_svg() -> None:
+    pyplot = needs("matplotlib.pyplot")
     text = VALLEY._repr_svg_()
     assert text is not None
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     assert text == VALLEY._repr_svg_()  # the same picture is the same text
-    assert not needs("matplotlib.pyplot").get_fignums()
+    assert not pyplot.get_fignums()
 
 
 @given(st.lists(st.floats(0.1, 50.0) | st.just(float("nan")), min_size=1, max_size=30))

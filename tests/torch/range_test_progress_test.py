@@ -10,6 +10,7 @@ import termios
 
 import pytest
 
+from tests.optional import needs
 from tests.torch.range_test_task import Task
 
 
@@ -36,6 +37,7 @@ assert found.stopped == "diverged"
 
 
 def test_a_terminal_shows_a_bar_that_is_taken_away() -> None:
+    needs("tqdm")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     process = subprocess.Popen([sys.executable, "-c", BAR], stdout=theirs, stderr=theirs)
@@ -67,6 +69,7 @@ class Terminal(io.StringIO):
 def test_a_bar_only_where_it_is_wanted_and_possible(
     way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs("tqdm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     if way == "without tqdm":
         monkeypatch.setitem(sys.modules, "tqdm.auto", None)
