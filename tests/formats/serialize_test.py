@@ -170,3 +170,8 @@ def test_what_is_no_recipe_is_refused(recipe: Any, error: type[Exception], text:
 def test_what_is_no_json_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         lrsched.from_json(text)
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^from_json: text must be a string, got 5$"):
+        lrsched.from_json(5)  # type: ignore[arg-type]

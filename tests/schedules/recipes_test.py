@@ -207,6 +207,18 @@ def test_endless_restarts_begin_the_same_way() -> None:
             lambda: lrsched.fractal_chebyshev(0.1, 1.0, 8),
             "fractal_chebyshev: lowest_value must be <= peak_value (0.1), got 1.0",
         ),
+        (
+            lambda: lrsched.deepseek("0.1", 10_000),  # type: ignore[arg-type]
+            "deepseek: peak_value must be a finite number, got '0.1'",
+        ),
+        (
+            lambda: lrsched.tri_stage("0.1", 1, 2, 3),  # type: ignore[arg-type]
+            "tri_stage: peak_value must be a number >= 1e-18, got '0.1'",
+        ),
+        (
+            lambda: lrsched.slanted_triangular("0.1", 100),  # type: ignore[arg-type]
+            "slanted_triangular: peak_value must be a finite number, got '0.1'",
+        ),
     ],
 )
 def test_refusals(make: Callable[[], Schedule], message: str) -> None:
