@@ -4,8 +4,8 @@ import sys
 
 try:
     from lrsched.cli.commands import cli, main
-except ModuleNotFoundError as error:
-    if error.name != "click":
+except ModuleNotFoundError as _error:
+    if _error.name != "click":
         raise
 
     def main() -> None:
