@@ -10,12 +10,12 @@ demo: $(VENV)/installed
 	$(RUN) examples/digits.py
 
 test: lint types $(VENV)/installed
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist worksteal
 
 # The library without its adapters, in less than a minute. Its environment has NumPy and what is small, and takes a quarter
 # of a minute to make; what needs a framework is skipped, and said by name.
 quick: $(QUICK_VENV)/installed
-	$(QUICK_VENV)/bin/python -m pytest -n 2 lrsched $(addprefix tests/,arrays cli core formats numerics range_test schedules)
+	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli core formats numerics range_test schedules)
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -1,6 +1,8 @@
 """Settings of every test run: one thread per process, no display, the same draws in CI."""
 
+import gc
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -8,6 +10,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("KERAS_BACKEND", "jax")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # What JAX compiles in a run is shared by the processes of the run, and gone after it.
+    compiled = tempfile.TemporaryDirectory(prefix="jax-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +38,12 @@ def registry() -> Iterator[None]:
     yield
     REGISTRY.clear()
     REGISTRY.update(known)
+
+
+def pytest_collection_finish() -> None:
+    """Garbage collections need not go through all that was imported, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def failed_if_skipped(report: Any) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 from mpmath import mp
 
 from lrsched import Schedule
-from tests.backends import Backend
+from tests.backends import Backend, Values
 from tests.oracles import exact
 from tests.strategies import LAST
 
@@ -43,6 +43,8 @@ def telling_counts(schedule: Schedule, generator: np.random.Generator, number: i
         *(generator.integers(0, max(marks) + 1, number)).tolist(),
         *(mark + away for mark in marks for away in (-2, -1, 0, 1)),
     ]
+    # Of few lengths: JAX compiles for each.
+    found += generator.integers(0, LAST, -len(found) % 64, endpoint=True).tolist()
     return [min(max(int(count), 0), LAST) for count in found]
 
 
@@ -67,10 +69,14 @@ def error_of(schedule: Schedule, count: int, got: float, wanted: Any) -> float:
 def worst(schedule: Schedule, counts: Iterable[int], backend: Backend) -> tuple[float, int]:
     """The largest error of the schedule in float32, and its count."""
     counts = list(counts)
-    got = backend(schedule, counts)
+    return largest_error(schedule, counts, backend(schedule, counts))
+
+
+def largest_error(schedule: Schedule, counts: list[int], values: Values) -> tuple[float, int]:
+    """The largest error of values of the schedule, and its count."""
     errors = [
         error_of(schedule, count, float(value), exact(schedule, count))
-        for value, count in zip(got, counts, strict=True)
+        for value, count in zip(values, counts, strict=True)
     ]
     at = int(np.argmax(errors))
     return errors[at], counts[at]
