@@ -12,8 +12,8 @@ demo: $(VENV)/installed
 test: lint types $(VENV)/installed
 	$(RUN) -m pytest -n 2 --dist worksteal
 
-# The library without its adapters, in less than a minute. Its environment has NumPy and what is small, and takes a quarter
-# of a minute to make; what needs a framework is skipped, and said by name.
+# The library without its adapters, in less than a minute. The environment has NumPy and small
+# libraries, and is made in a quarter of a minute. Tests that need a framework are skipped by name.
 quick: $(QUICK_VENV)/installed
 	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli core formats numerics range_test schedules)
 
