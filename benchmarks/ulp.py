@@ -20,10 +20,10 @@ from hypothesis.strategies import SearchStrategy
 from benchmarks import naive, optax_twins
 from benchmarks.measure import Row, Section, run_section
 from lrsched import Schedule
+from tests.backends import jax_jit
 from tests.oracles import exact
 from tests.strategies import BY_NAME
 from tests.ulp import error_of, telling_counts
-from tests.ways import jax_jit
 
 PAGE = Path(__file__).parents[1] / "docs" / "numbers.md"
 Found = tuple[float, int, Schedule]
