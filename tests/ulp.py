@@ -43,8 +43,7 @@ def telling_counts(schedule: Schedule, generator: np.random.Generator, number: i
         *(generator.integers(0, max(marks) + 1, number)).tolist(),
         *(mark + away for mark in marks for away in (-2, -1, 0, 1)),
     ]
-    # Of few lengths: JAX compiles for each.
-    found += generator.integers(0, LAST, -len(found) % 64, endpoint=True).tolist()
+    found += found[: -len(found) % 64]  # few lengths, as JAX compiles for each
     return [min(max(int(count), 0), LAST) for count in found]
 
 
