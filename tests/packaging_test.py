@@ -45,4 +45,4 @@ schedule = lrsched.warmup(lrsched.cosine_decay(0.1, 10), 5)
 assert schedule(numpy.arange(20))[7] == schedule(7)
 assert lrsched.from_json(schedule.to_json()) == schedule
 """
-    subprocess.run([python, "-W", "error", "-c", code], check=True, cwd=tmp_path)
+    subprocess.run([python, "-I", "-W", "error", "-c", code], check=True, cwd=tmp_path)
