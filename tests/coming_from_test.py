@@ -13,7 +13,6 @@ from tests.optional import needs
 
 for library in (
     "fvcore",
-    "ignite",
     "jax",
     "keras",
     "optax",

@@ -4,10 +4,9 @@ import warnings
 
 from tests.optional import needs
 
-needs("ignite")
-
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+    needs("ignite")
     from ignite.handlers import lr_finder, param_scheduler
 
 __all__ = ["lr_finder", "param_scheduler"]

@@ -10,7 +10,6 @@ from typing import Any
 from tests.optional import needs
 
 needs("torch")
-needs("ignite")
 
 import numpy as np
 import pytest
