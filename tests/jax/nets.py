@@ -26,7 +26,7 @@ BATCHES = [
 ]
 STEPS = 40
 RAMP = lrsched.exponential_ramp(1e-4, 1.0, STEPS - 1)
-WAYS = pytest.mark.parametrize("compiled", [False, True])
+STEPWISE_AND_COMPILED = pytest.mark.parametrize("compiled", [False, True])
 
 
 def run(loss_fn: Any, params: Any, batches: Any = BATCHES, **options: Any) -> RangeTest:

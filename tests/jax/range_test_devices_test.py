@@ -46,7 +46,7 @@ def test_two_processes_agree_and_stop_at_the_same_update() -> None:
     found, other = (json.loads(out.splitlines()[-1]) for out in outputs(*processes))
     assert found == other
     for stopped in ("diverged", "finished"):
-        loop, compiled = (found[f"{stopped}, compiled={way}"] for way in (False, True))
+        loop, compiled = (found[f"{stopped}, compiled={value}"] for value in (False, True))
         assert loop == compiled
         assert loop[1] == stopped
         assert (len(loop[0]) == 60) == (stopped == "finished")

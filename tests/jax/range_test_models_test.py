@@ -22,7 +22,7 @@ from tests.jax.nets import (
     PARAMS,
     RAMP,
     STEPS,
-    WAYS,
+    STEPWISE_AND_COMPILED,
     Net,
     cross_entropy,
     loss_fn,
@@ -41,7 +41,7 @@ def content(module: Any) -> list[Any]:
     ]
 
 
-@WAYS
+@STEPWISE_AND_COMPILED
 def test_an_nnx_module_is_trained_with_its_state_and_does_not_change(compiled: bool) -> None:
     model = Net(nnx.Rngs(0))
     model(BATCHES[0][0])  # leaves an intermediate value
@@ -101,7 +101,7 @@ def linen_loss(params: Any, batch_stats: Any, batch: Any, key: Any) -> Any:
     return loss, changed["batch_stats"], {"accuracy": accuracy, "logits": logits}
 
 
-@WAYS
+@STEPWISE_AND_COMPILED
 def test_a_linen_train_state_with_batch_statistics(compiled: bool) -> None:
     variables = LinenNet().init(jax.random.key(0), BATCHES[0][0], train=False)
     state = StateWithStatistics.create(  # type: ignore[no-untyped-call]
@@ -169,7 +169,7 @@ def test_metrics_are_of_the_parameters_before_the_update() -> None:
     assert test.metrics["b"][0, 1] == PARAMS["b"][0, 0]
 
 
-@WAYS
+@STEPWISE_AND_COMPILED
 def test_numbers_from_after_the_stop_are_dropped(compiled: bool) -> None:
     def follow(level: Any, batch: Any) -> Any:
         return batch + 0 * level, {"twice": 2 * batch}

@@ -15,7 +15,16 @@ from flax import nnx
 
 import lrsched
 from lrsched.range_test import NoSuggestion, RangeTest, Suggestion
-from tests.jax.nets import BATCHES, PARAMS, WAYS, Net, initialise, loss_fn, nnx_loss, run
+from tests.jax.nets import (
+    BATCHES,
+    PARAMS,
+    STEPWISE_AND_COMPILED,
+    Net,
+    initialise,
+    loss_fn,
+    nnx_loss,
+    run,
+)
 
 
 def order(repeat: int) -> list[Any]:
@@ -71,7 +80,7 @@ def suggested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RangeTest, "suggest", lambda self, method="default": suggestion)
 
 
-@WAYS
+@STEPWISE_AND_COMPILED
 @pytest.mark.usefixtures("suggested")
 @pytest.mark.parametrize("once", [False, True])
 def test_a_probe_trains_each_rate_from_the_start(compiled: bool, once: bool) -> None:
@@ -90,7 +99,7 @@ def test_a_probe_trains_each_rate_from_the_start(compiled: bool, once: bool) -> 
             np.testing.assert_array_equal(order, wanted.losses)
 
 
-@WAYS
+@STEPWISE_AND_COMPILED
 def test_a_test_that_suggests_nothing_has_no_probe(compiled: bool) -> None:
     short = run(loss_fn, PARAMS, steps=3, refine=True, compiled=compiled)
     with pytest.raises(NoSuggestion):
@@ -98,7 +107,7 @@ def test_a_test_that_suggests_nothing_has_no_probe(compiled: bool) -> None:
     assert short.probe is None
 
 
-@WAYS
+@STEPWISE_AND_COMPILED
 @pytest.mark.usefixtures("suggested")
 def test_a_probe_of_fewer_updates_where_there_are_fewer_batches(compiled: bool) -> None:
     def loader() -> Iterator[Any]:

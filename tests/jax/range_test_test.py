@@ -1,4 +1,4 @@
-"""The JAX range test: rates, losses, stops, batches and ways to run."""
+"""The JAX range test: rates, losses, stops and batches, stepwise and compiled."""
 
 import functools
 import math
@@ -136,7 +136,7 @@ def test_the_losses_are_those_of_torch() -> None:
 
 @pytest.mark.parametrize("optimizer", [MOMENTUM, optax.adamw, optax.adafactor])
 def test_both_ways_to_run_give_the_same_bits(optimizer: Any) -> None:
-    loop, compiled = (run(optimizer=optimizer, compiled=way) for way in (False, True))
+    loop, compiled = (run(optimizer=optimizer, compiled=value) for value in (False, True))
     assert loop.stopped == compiled.stopped
     np.testing.assert_array_equal(loop.losses, compiled.losses)
     np.testing.assert_array_equal(loop.learning_rates, compiled.learning_rates)
@@ -155,10 +155,10 @@ def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: flo
     losses = np.array(sequence, np.float32)
     recorder = Recorder(divergence)
     all(recorder.record(float(loss)) for loss in losses)
-    ways: list[dict[str, Any]] = [{"compiled": False, "look_every": n} for n in (1, 5, 99)]
-    for way in ({"compiled": True}, *ways):
-        options: dict[str, Any] = {"loss_fn": follow, "steps": 12, "divergence": divergence, **way}
-        test = run(jnp.zeros(()), losses, **options)
+    stepwise: list[dict[str, Any]] = [{"compiled": False, "look_every": n} for n in (1, 5, 99)]
+    common: dict[str, Any] = {"loss_fn": follow, "steps": 12, "divergence": divergence}
+    for options in ({"compiled": True}, *stepwise):
+        test = run(jnp.zeros(()), losses, **common, **options)
         assert (test.losses.tolist(), test.stopped) == (recorder.losses, recorder.stopped)
         assert len(test.learning_rates) == len(test.losses)
 
@@ -291,7 +291,7 @@ def test_jax_arrays_and_stacked_arrays_are_batches() -> None:
 def test_losses_of_half_precision_are_recorded_as_floats() -> None:
     half = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.bfloat16), PARAMS)
     data = [(jnp.asarray(x, jnp.bfloat16), y) for x, y in BATCHES]
-    loop, compiled = (run(half, data, compiled=way) for way in (False, True))
+    loop, compiled = (run(half, data, compiled=value) for value in (False, True))
     assert loop.losses.dtype == np.float64
     np.testing.assert_array_equal(loop.losses, compiled.losses)
     np.testing.assert_array_equal(loop.losses, np.asarray(loop.losses, jnp.bfloat16))

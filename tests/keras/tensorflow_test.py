@@ -31,10 +31,10 @@ SEVERAL = [
 def test_in_a_function_and_compiled_by_xla(recipe: Schedule, xla: bool) -> None:
     compiled = tf.function(lambda count: recipe(count), jit_compile=xla)
 
-    def way(recipe: Schedule, counts: Any) -> Any:
+    def curve(recipe: Schedule, counts: Any) -> Any:
         return np.asarray(compiled(tf.constant(list(counts), tf.int64)), np.float64)
 
-    error, count = worst(recipe, telling_counts(recipe, np.random.default_rng(0), 24), way)
+    error, count = worst(recipe, telling_counts(recipe, np.random.default_rng(0), 24), curve)
     assert error <= 8, count
 
 

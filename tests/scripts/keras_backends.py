@@ -55,15 +55,15 @@ def main(folder: Path) -> None:
 
 
 def train(results: dict[str, Any], backend: str, folder: Path) -> None:
-    for way in (True, False):
-        if way and backend == "torch":
+    for compiled in (True, False):
+        if compiled and backend == "torch":
             continue  # Keras compiles by torch.compile, which takes a minute
-        model = made(jit_compile=way)
+        model = made(jit_compile=compiled)
         before = float(np.sum(model.get_weights()[0]))
-        results[f"rates, jit_compile={way}"] = fitted(model, 1)
+        results[f"rates, jit_compile={compiled}"] = fitted(model, 1)
         # The loss falls by the weights: each update adds -lr to each of the three.
         after = float(np.sum(model.get_weights()[0]))
-        results[f"moved, jit_compile={way}"] = before - after
+        results[f"moved, jit_compile={compiled}"] = before - after
     model.save(folder / f"{backend}.keras")
     loaded = keras.saving.load_model(folder / f"{backend}.keras")
     results["loaded"] = repr(loaded.optimizer._learning_rate)

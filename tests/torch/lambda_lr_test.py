@@ -185,12 +185,12 @@ import lrsched
 from lrsched_torch import lambda_lr
 
 seen = []
-path, way, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+path, by, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
 for saved in torch.load(path, weights_only=True):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     optimizer.load_state_dict(saved["optimizer"])
     schedule = lrsched.from_json(saved["recipe"])
-    if way == "last_step":
+    if by == "last_step":
         scheduler = lambda_lr(optimizer, schedule, last_step=saved["step"] - 1)
     else:
         scheduler = lambda_lr(optimizer, schedule)
@@ -205,8 +205,8 @@ print(json.dumps(seen))
 """
 
 
-@pytest.mark.parametrize("way", ["load_state_dict", "last_step"])
-def test_resuming_in_a_new_process_changes_no_bit(way: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["load_state_dict", "last_step"])
+def test_resuming_in_a_new_process_changes_no_bit(by: str, tmp_path: Path) -> None:
     recipes = [
         lrsched.multi_step_decay(0.3, 0.1, [5, 5, 9]),
         lrsched.cosine_restarts(0.3, 3, period_mult=2),
@@ -229,7 +229,7 @@ def test_resuming_in_a_new_process_changes_no_bit(way: str, tmp_path: Path) -> N
     path = tmp_path / "checkpoints.pt"
     torch.save(checkpoints, path)
     resumed = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", RESUME, path, way, str(STEPS)],
+        [sys.executable, "-W", "error::UserWarning", "-c", RESUME, path, by, str(STEPS)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

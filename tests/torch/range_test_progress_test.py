@@ -65,13 +65,13 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("way", ["shown", "quiet", "without tqdm"])
+@pytest.mark.parametrize("case", ["shown", "quiet", "without tqdm"])
 def test_a_bar_only_where_it_is_wanted_and_possible(
-    way: str, monkeypatch: pytest.MonkeyPatch
+    case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("tqdm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    if way == "without tqdm":
+    if case == "without tqdm":
         monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    Task().run(progress=way != "quiet")
-    assert bool(terminal.getvalue()) == (way == "shown")
+    Task().run(progress=case != "quiet")
+    assert bool(terminal.getvalue()) == (case == "shown")
