@@ -1,7 +1,6 @@
 """Each schedule against the same one of Keras on JAX, whose cosine and floor are float32."""
 
 import itertools
-from collections.abc import Iterator
 
 from tests.optional import needs
 
@@ -31,12 +30,7 @@ from tests.peers.compare import (
 
 keras_schedules = keras.optimizers.schedules
 
-
-@pytest.fixture(autouse=True)
-def _x64() -> Iterator[None]:
-    """JAX computes in float64."""
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64_in_jax")
 
 
 @some

@@ -1,7 +1,6 @@
 """Joins, warmups and cycles against the same ones of optax, in float64."""
 
 import itertools
-from collections.abc import Iterator
 
 from tests.optional import needs
 
@@ -30,12 +29,7 @@ from tests.peers.compare import (
     some,
 )
 
-
-@pytest.fixture(autouse=True)
-def _x64() -> Iterator[None]:
-    """JAX computes in float64."""
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64_in_jax")
 
 
 @st.composite

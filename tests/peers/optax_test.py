@@ -7,7 +7,6 @@ rate involved: `1 + cos` and `(start - end) * left + end` cancel where the value
 import itertools
 import math
 import operator
-from collections.abc import Iterator
 from typing import Literal
 
 from tests.optional import needs
@@ -15,7 +14,6 @@ from tests.optional import needs
 needs("jax")
 needs("optax")
 
-import jax
 import optax
 import pytest
 from hypothesis import assume, given
@@ -37,12 +35,7 @@ from tests.peers.compare import (
     some,
 )
 
-
-@pytest.fixture(autouse=True)
-def _x64() -> Iterator[None]:
-    """JAX computes in float64."""
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("float64_in_jax")
 
 
 @many
