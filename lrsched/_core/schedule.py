@@ -14,6 +14,7 @@ from lrsched._arrays.namespace import (
     as_count,
     as_python,
     as_result,
+    in_default_dtypes,
     is_array,
     namespace_of,
 )
@@ -31,9 +32,10 @@ class Schedule(Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
     Called with the number of updates already made, it returns the learning rate of the next one: a
-    float for a Python number, float64 for NumPy, float32 for JAX (float64 under x64), torch's
-    default dtype for tensors. An array of counts gives an array. Negative counts count as 0, and
-    counts above 2**31 - 1 as 2**31 - 1.
+    float for a Python number, float64 for NumPy. For JAX it is float32 (float64 under x64) with the
+    weak type of a Python number, which leaves an update its type. For tensors it is float32, or
+    float64 if torch's default dtype, the count or a hyperparameter is float64. An array of counts
+    gives an array. Negative counts count as 0, and counts above 2**31 - 1 as 2**31 - 1.
 
     Durations may be in other units than steps; `resolve` must turn them into steps before the
     schedule is called.
@@ -86,7 +88,8 @@ class Schedule(Recipe):
         if xp.__name__ == "jax.numpy":
             register_waiting()
         count = as_count(xp, count, like=arrays[0])
-        return as_result(xp, self._definition.body(xp, count, *self._values), count)
+        values = in_default_dtypes(xp, self._values) if self._arrays else self._values
+        return as_result(xp, self._definition.body(xp, count, *values), count)
 
     def _note_call(self) -> None:
         """Compile the formula at the second call with a number; for one call it does not pay."""
