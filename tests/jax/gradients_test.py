@@ -49,7 +49,7 @@ def test_hyperparameters_trace_with_finite_gradients(name: str) -> None:
             found = jax.core.eval_jaxpr(traced.jaxpr, traced.consts, *inputs)
             if len(structures) == 1:
                 found += jax.tree.leaves(value_and_gradient(schedule, count))
-            numbers = [x for x in found if x.dtype != jax.dtypes.float0]
+            numbers = [x for x in found if getattr(x, "dtype", None) != jax.dtypes.float0]
             assert all(map(np.isfinite, numbers)), (schedule, count, found)
 
     with strict_jax():

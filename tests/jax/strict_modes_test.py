@@ -20,25 +20,26 @@ from lrsched import Schedule
 from tests.backends import strict_jax
 from tests.strategies import BY_NAME, NAMES, schedules
 
+struct: Any = jax.ShapeDtypeStruct
 COUNTS = [
-    jax.ShapeDtypeStruct(shape, dtype)
+    struct(shape, dtype)
     for shape in ((), (3,), (2, 3))
     for dtype in (jnp.int32, jnp.float32, jnp.int8, jnp.bfloat16)
 ]
 
 
-def arrays(schedule: Schedule, real: Any) -> Schedule:
+def arrays(schedule: Schedule, real: Any) -> Any:
     """The schedule with arrays for hyperparameters, without the weak types of Python numbers."""
 
     def array(leaf: Any) -> Any:
-        return jax.ShapeDtypeStruct((), real if isinstance(leaf, float) else jnp.int32)
+        return struct((), real if isinstance(leaf, float) else jnp.int32)
 
     return jax.tree.map(array, schedule)
 
 
 def check(schedule: Schedule, count: Any, real: Any) -> None:
-    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((2,), x.dtype), arrays(schedule, real))
-    one = jax.ShapeDtypeStruct((), jnp.int32)
+    batch = jax.tree.map(lambda x: struct((2,), x.dtype), arrays(schedule, real))
+    one = struct((), jnp.int32)
     with strict_jax():
         for value in (
             jax.eval_shape(schedule, count),
