@@ -99,10 +99,13 @@ def _shown(value: object) -> str:
 
 def is_traced(value: Any) -> bool:
     """Whether a number has no known value: a JAX tracer, or a torch tensor that needs gradients."""
-    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
-    if jax is not None and isinstance(value, jax.core.Tracer):
+    if not hasattr(value, "dtype"):
+        return False
+    # Another thread may be importing these libraries: a part of them may not be there yet.
+    if isinstance(value, getattr(sys.modules.get("jax.core"), "Tracer", ())):
         return True
-    return torch is not None and isinstance(value, torch.Tensor) and bool(value.requires_grad)
+    is_tensor = isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ()))
+    return is_tensor and bool(value.requires_grad)
 
 
 def _number(value: Any, integer: bool) -> Any:
