@@ -23,7 +23,8 @@ class Definition:
     signature: inspect.Signature
     parameters: tuple[str, ...]
     kinds: dict[str, Kind]
-    traced: frozenset[str]  # the parameters that JAX may trace
+    traced: tuple[str, ...]  # the parameters that JAX may trace
+    static: tuple[str, ...]  # the others
     is_own: bool  # whether the formula is the library's: others may branch, and are not compiled
     factory: Callable[..., Any]  # set by `@schedule`: makes a schedule of this definition
 
@@ -39,7 +40,8 @@ class Definition:
         self.parameters = tuple(each.name for each in parameters)
         self.kinds = {name: _kind_of(self.name, name, hints.get(name)) for name in self.parameters}
         self.signature = _plain(parameters, hints, result)
-        self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
+        self.traced = tuple(name for name, kind in self.kinds.items() if kind.traced)
+        self.static = tuple(name for name, kind in self.kinds.items() if not kind.traced)
         self.is_own = str(body.__module__).startswith("lrsched.")
 
     def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
@@ -61,6 +63,17 @@ class Definition:
         if self.check is not None and not any(durations_in(tuple(params.values()))):
             self.check(self.refuse, params)
         return tuple(params.values())
+
+    def split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The values that JAX may trace, and the static ones."""
+        params = dict(zip(self.parameters, values, strict=True))
+        return tuple(params[x] for x in self.traced), tuple(params[x] for x in self.static)
+
+    def merge(self, traced: Iterable[Any], static: Iterable[Any]) -> tuple[Any, ...]:
+        """The values of a split, in the order of the parameters again."""
+        params = dict(zip(self.traced, traced, strict=True))
+        params |= zip(self.static, static, strict=True)
+        return tuple(params[x] for x in self.parameters)
 
 
 def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from lrsched._core.checks import Kind, Refusal, amount, integer, is_traced, number
-from lrsched._core.pytree import when_jax_is_imported
+from lrsched._core.when_imported import when_imported
 
 
 class Unit(NamedTuple):
@@ -254,4 +254,4 @@ def _amount_of(unit: str, parameter: str, value: Any) -> Duration:
     return Duration(((Refusal(UNITS[unit].factory).check(parameter, kind, value), unit),))
 
 
-when_jax_is_imported(lambda tree_util: tree_util.register_static(Duration))
+when_imported("jax.tree_util", lambda tree_util: tree_util.register_static(Duration))

@@ -21,8 +21,9 @@ from lrsched._arrays.scalars import SCALARS
 from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
 from lrsched._core.definition import REGISTRY, Definition
 from lrsched._core.durations import UNITS, Duration, durations_in, unit_sizes
-from lrsched._core.pytree import register_schedules, register_waiting, when_jax_is_imported
+from lrsched._core.pytree import register_schedules
 from lrsched._core.recipe import Recipe
+from lrsched._core.when_imported import call_waiting, when_imported
 
 POINTS = 400  # of a drawn curve; more than a screen resolves
 
@@ -55,7 +56,7 @@ class Schedule(Recipe):
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         super().__init__(definition, values)
-        register_waiting()
+        call_waiting()
         self._set("_ready", self._resolved and not self._arrays)
         self._set("_called", False)
         self._set("_compiled", None)
@@ -84,7 +85,7 @@ class Schedule(Recipe):
             return self(as_python(count))
         xp = namespace_of(arrays)
         if xp.__name__ == "jax.numpy":
-            register_waiting()
+            call_waiting()
         count = as_count(xp, count, like=arrays[0])
         return as_result(xp, self._definition.body(xp, count, *self._values), count)
 
@@ -245,4 +246,4 @@ def _refuse_unresolved(schedule: Schedule) -> NoReturn:
     recipe._definition.refuse.unresolved(parameter, value, ", ".join(arguments))
 
 
-when_jax_is_imported(functools.partial(register_schedules, Schedule))
+when_imported("jax.tree_util", functools.partial(register_schedules, Schedule))

@@ -63,31 +63,112 @@ def test_a_schedule_of_a_configuration_module_is_passed_on_as_it_is(tmp_path: Pa
     )
 
 
-def test_the_import_leaves_nothing_behind() -> None:
-    """Neither a finder of ours nor a loader, so that JAX can be reloaded and its files be read."""
+def test_jax_is_imported_as_without_lrsched() -> None:
+    """By its own loader; the finder that remains finds nothing."""
     run_python(
         SCHEDULE
         + """
 import jax
-assert not any(type(finder).__module__.startswith("lrsched") for finder in sys.meta_path)
 assert type(jax.__loader__) is importlib.machinery.SourceFileLoader
 assert jax.__spec__.loader is jax.__loader__
 assert jax.__loader__.get_filename("jax") == jax.__file__
-"""
-    )
-
-
-def test_looking_for_jax_is_not_importing_it() -> None:
-    run_python(
-        SCHEDULE
-        + """
-spec = importlib.util.find_spec("jax")
-assert spec.origin.endswith("__init__.py") and "jax" not in sys.modules
-assert spec.loader.get_filename("jax") == spec.origin
-import jax
+ours = [x for x in sys.meta_path if type(x).__module__.startswith("lrsched")]
+assert len(ours) == 1 and ours[0].find_spec("jax") is None
 """
         + IS_A_PYTREE
     )
+
+
+WAYS_TO_IMPORT = {
+    "import_module": """
+jax = importlib.import_module("jax")
+""",
+    "looked for before and after": """
+for _ in range(3):
+    spec = importlib.util.find_spec("jax")
+    assert spec.origin.endswith("__init__.py") and "jax" not in sys.modules
+    assert spec.loader.get_filename("jax") == spec.origin
+import jax
+assert importlib.util.find_spec("jax") is jax.__spec__
+""",
+    "a private part first": """
+from jax._src import core
+import jax
+""",
+    "reloaded": """
+import jax
+importlib.reload(jax)
+""",
+    "deleted and imported again": """
+import jax
+del sys.modules["jax"]
+import jax
+""",
+    "lazily": """
+spec = importlib.util.find_spec("jax")
+spec.loader = importlib.util.LazyLoader(spec.loader)
+jax = sys.modules["jax"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(jax)
+lrsched.constant(0.1).replace(value=0.2)(3), schedule(3)
+assert "jax._src" not in sys.modules  # none of these has loaded it
+""",
+    "by a script that is run": """
+import runpy
+globals().update(runpy.run_path(script))
+""",
+    "from a zip file": """
+import zipfile
+with zipfile.ZipFile(script + ".zip", "w") as archive:
+    archive.writestr("zipped.py", "import jax")
+sys.path.insert(0, script + ".zip")
+from zipped import jax
+""",
+    "by a schedule's pickle": """
+import pickle
+schedule = pickle.loads(pickle.dumps(schedule))
+import jax
+""",
+    "a schedule's pickle, read later": """
+import pickle
+pickled = pickle.dumps(schedule)
+del schedule
+import jax
+schedule = pickle.loads(pickled)
+""",
+    "in many threads": """
+import threading
+def run():
+    together.wait()
+    import jax
+    counts.append(len(jax.tree.leaves(schedule)))
+together, counts = threading.Barrier(8), []
+threads = [threading.Thread(target=run) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert counts == [3] * 8
+import jax
+""",
+    "in a thread, while schedules are made": """
+import threading
+def run():
+    import jax
+thread = threading.Thread(target=run)
+thread.start()
+while thread.is_alive():
+    lrsched.linear(1.0, 0.0, 10)(5)
+thread.join()
+import jax
+""",
+}
+
+
+@pytest.mark.parametrize("code", [pytest.param(x, id=name) for name, x in WAYS_TO_IMPORT.items()])
+def test_jax_is_imported(code: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import jax")
+    run_python(f"{SCHEDULE}script = {str(script)!r}\n{code}{IS_A_PYTREE}")
 
 
 SHARED_LOADER = """
@@ -132,40 +213,55 @@ assert colorsys.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0.0)
     )
 
 
-def test_an_import_of_jax_that_is_interrupted_can_be_repeated() -> None:
+@pytest.mark.parametrize(
+    ("at", "error"),
+    [("jax", "ImportError"), ("jax.numpy", "KeyboardInterrupt"), ("jax.lib", "KeyboardInterrupt")],
+)
+def test_an_import_of_jax_that_is_interrupted_can_be_repeated(at: str, error: str) -> None:
     run_python(
         SCHEDULE
-        + """
+        + f"""
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
-        if name == "jax.numpy":
+        if name == {at!r}:
             sys.meta_path.remove(self)
-            raise KeyboardInterrupt
+            raise {error}
 
 sys.meta_path.insert(0, Interrupting())
 try:
     import jax
-except KeyboardInterrupt:
+except {error}:
     assert "jax" not in sys.modules
 else:
     raise AssertionError("it was not interrupted")
+lrsched.constant(0.1)
 import jax
-assert not any(type(finder).__module__.startswith("lrsched") for finder in sys.meta_path)
 """
         + IS_A_PYTREE
     )
 
 
-HIDDEN = (
-    SCHEDULE
-    + """
+@pytest.mark.parametrize("finds", ["True", "name == 'jax'", "name.startswith('jax')"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_another_finder_in_front_finds_jax(when: str, finds: str) -> None:
+    """Also after our own one was put in front: nothing of lrsched is called after the import."""
+    front = f"""
+import importlib.machinery, sys
 class First:
     def find_spec(self, name, path=None, target=None):
-        return importlib.machinery.PathFinder.find_spec(name, path, target)
+        if {finds}:
+            return importlib.machinery.PathFinder.find_spec(name, path, target)
 
 sys.meta_path.insert(0, First())
-import jax
 """
+    parts = (front, SCHEDULE) if when == "before" else (SCHEDULE, front)
+    run_python(f"{''.join(parts)}import jax{IS_A_PYTREE}")
+
+
+HIDDEN = (
+    "import sys; finders = list(sys.meta_path)\n"
+    + SCHEDULE
+    + "sys.meta_path[:] = finders  # as by a test that undoes what it did\nimport jax\n"
 )
 
 
@@ -177,11 +273,43 @@ import jax
         "schedule = lrsched.linear(1.0, 0.0, 10)",
     ],
 )
-def test_a_finder_in_front_only_delays_the_registration(touch: str) -> None:
+def test_without_the_finder_the_registration_is_only_delayed(touch: str) -> None:
     """Until a schedule is made, or called with an array."""
     run_python(f"{HIDDEN}{touch}\n{IS_A_PYTREE}")
 
 
-def test_the_finder_in_front_hides_the_import() -> None:
+def test_without_the_finder_the_import_is_hidden() -> None:
     """Without a touch the schedule is no pytree: the test before would show nothing else."""
     run_python(f"{HIDDEN}assert jax.tree.leaves(schedule) == [schedule]")
+
+
+UNDER_PYTEST = {
+    "inside a test": {},
+    "in a conftest": {"conftest.py": "import recipe, jax\n"},
+    "in a plugin": {"conftest.py": "pytest_plugins = ['plugin']\n", "plugin.py": "import jax\n"},
+    "before the recipe, in a plugin": {
+        "conftest.py": "pytest_plugins = ['plugin']\n",
+        "plugin.py": "import jax\nimport recipe\n",
+    },
+}
+
+
+@pytest.mark.parametrize("files", [pytest.param(x, id=name) for name, x in UNDER_PYTEST.items()])
+def test_jax_is_imported_under_pytest(files: dict[str, str], tmp_path: Path) -> None:
+    """Whose loader is shared by the tests, the conftest and the plugins."""
+    test = """
+from recipe import schedule
+
+def test_it():
+    import jax
+    assert len(jax.tree.leaves(schedule)) == 3
+    assert jax.jit(lambda schedule, count: schedule(count))(schedule, 5) == 0.5
+"""
+    recipe = "import lrsched\nschedule = lrsched.linear(1.0, 0.0, 10)\n"
+    for name, text in {"recipe.py": recipe, "it_test.py": test, **files}.items():
+        (tmp_path / name).write_text(text)
+    options = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    run_python(
+        f"import sys, pytest; sys.path.insert(0, {str(tmp_path)!r})\n"
+        f"assert pytest.main([{str(tmp_path / 'it_test.py')!r}, *{options!r}]) == 0"
+    )
