@@ -131,30 +131,38 @@ def _schema_of_durations() -> dict[str, Any]:
     }
 
 
-def _decode(value: Any) -> Any:
+def decode(value: Any) -> Any:
+    """A value of plain data: a schedule, a duration, a tuple, or the value itself."""
     if isinstance(value, Mapping):
         return _duration(value["duration"]) if value.keys() == {"duration"} else _schedule(value)
     if isinstance(value, (list, tuple)):
-        return tuple(_decode(item) for item in value)
+        return tuple(decode(item) for item in value)
     return value
 
 
 def _schedule(data: Mapping[str, Any]) -> Schedule:
+    definition, params = definition_and_params("from_dict", data)
+    schedule: Schedule = definition.factory(**params)
+    return schedule
+
+
+def definition_and_params(
+    caller: str, data: Mapping[str, Any]
+) -> tuple[Definition, dict[str, Any]]:
+    """The definition and the hyperparameters of a recipe; its errors begin with `caller`."""
     unknown = data.keys() - {"schedule", "params"}
     name, params = data.get("schedule"), data.get("params", {})
     if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
         raise ValueError(
-            'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
+            f'{caller}: a schedule must be {{"schedule": name, "params": {{...}}}}, '
             f"got {dict(data)!r:.80}"
         )
     definition = REGISTRY.get(name)
     if definition is None:
         known = ", ".join(sorted(REGISTRY))
-        raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
-    schedule: Schedule = definition.factory(
-        **{str(key): _decode(param) for key, param in params.items()}
-    )
-    return schedule
+        hint = "your own is one when the module that defines it is imported"
+        raise ValueError(f"{caller}: schedule must be one of {known} ({hint}), got {name!r}")
+    return definition, {str(key): decode(param) for key, param in params.items()}
 
 
 def _duration(data: Any) -> Duration:
