@@ -171,6 +171,7 @@ def range_test(
     starts = (start_of(repeat, model) for repeat, model in enumerate(models))
     first = next(starts)
     plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
+    plan.outline(first)  # the faults of the user's functions appear before anything runs
     with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
         bar.begin(f"{label} range test", steps * repeats)
         shown = dataclasses.replace(plan, advance=bar.advance)
