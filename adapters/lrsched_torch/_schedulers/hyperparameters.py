@@ -43,7 +43,11 @@ class Entries(NamedTuple):
     def values(self, count: int, is_set: Sequence[bool]) -> list[Any]:
         """The value for each group at a count; None for one that is left alone."""
         values = [_evaluated(entry, count) for entry in self.entries]
-        return values if self.is_list else [values[0] if each else None for each in is_set]
+        if self.is_list:
+            return values
+        if False not in is_set:
+            return values * len(is_set)
+        return [values[0] if each else None for each in is_set]
 
 
 def schedule_hyperparameters(
@@ -211,22 +215,28 @@ class HyperparameterLR(ScheduledLR):
         It also sets the other hyperparameters in the groups, as torch's `CyclicLR` sets the
         momentum: so they change whenever torch sets the learning rates.
         """
-        rates = super().get_lr()
+        rates: list[Any] = super().get_lr()
         count = self.last_epoch
         values = [(k, each.values(count, self._is_set[k])) for k, each in self._others.items()]
         for key, new in values:
             for group, value in zip(self.optimizer.param_groups, new, strict=True):
                 if value is not None:
-                    group[key] = assign(group[key], value)
-        return rates
+                    old = group[key]
+                    group[key] = value if type(old) is float else assign(old, value)
+        if None not in rates:
+            return rates
+        groups = self.optimizer.param_groups
+        return [
+            group["lr"] if rate is None else rate for group, rate in zip(groups, rates, strict=True)
+        ]
 
-    def _rates(self, count: int, ratios: Sequence[float]) -> list[float | None]:
+    def _rates(self, count: int, ratios: Sequence[float]) -> list[Any]:
         if self._lr is None:
             return [None] * len(ratios)
         values = self._lr.values(count, self._is_set["lr"])
-        if self._groups.keeps_ratios:
-            return [value * ratio for value, ratio in zip(values, ratios, strict=True)]
-        return values
+        if ratios.count(1.0) == len(ratios):
+            return values
+        return [value * ratio for value, ratio in zip(values, ratios, strict=True)]
 
     def _check_groups(self) -> None:
         refuse = Refusal("schedule_hyperparameters")

@@ -132,10 +132,12 @@ class ScheduleLR(ScheduledLR, LambdaLR):
         ratio = self._groups.ratios[group]
         return self.schedules[0] if ratio == 1.0 else self.schedules[0] * ratio
 
-    def _rates(self, count: int, ratios: Sequence[float]) -> list[float | None]:
+    def _rates(self, count: int, ratios: Sequence[float]) -> list[Any]:
         if not self._is_one:
             return [schedule(count) for schedule in self.schedules]
         value = self.schedules[0](count)
+        if ratios.count(1.0) == len(ratios):
+            return [value] * len(ratios)
         return [value * ratio for ratio in ratios]
 
     def _check_groups(self) -> None:

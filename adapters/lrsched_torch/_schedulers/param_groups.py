@@ -7,7 +7,6 @@ other ratio, and a checkpoint of the optimizer holds the ratios, in any order of
 from __future__ import annotations
 
 import math
-import operator
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -35,6 +34,9 @@ class ParamGroups:
         reference_group: the group whose learning rate is the schedule's value; by default the one
             with the largest.
         keys: the keys that a tensor must not be shared under.
+
+    Attributes:
+        ratios: the ratio of each included group to the schedule.
     """
 
     def __init__(
@@ -50,38 +52,38 @@ class ParamGroups:
         self._optimizer = optimizer
         self._reference_group = reference_group
         self._keys = keys
-        self._known: tuple[Group, ...] = ()
+        self.ratios: list[float] = []
         self._include(reference_group)
 
     @property
     def have_changed(self) -> bool:
-        """Whether groups were added or removed, or replaced by those of a checkpoint."""
-        groups, known = self._optimizer.param_groups, self._known
-        return len(groups) != len(known) or not all(map(operator.is_, groups, known))
+        """Whether groups were added or removed, or replaced by those of a checkpoint.
 
-    @property
-    def ratios(self) -> list[float]:
-        """The ratio of each group to the schedule, once all are included."""
+        A group is added at the end, and a checkpoint replaces the list.
+        """
         groups = self._optimizer.param_groups
-        return [group[KEY] for group in groups] if self.keeps_ratios else [1.0] * len(groups)
+        return (
+            groups is not self._list or len(groups) != self._count or groups[-1] is not self._last
+        )
 
     @property
     def initial_rates(self) -> list[float]:
         """The rates that the included groups were made with, if they have ratios."""
-        return [float(group["initial_lr"]) for group in self._known] if self.keeps_ratios else []
+        return [*map(float, self._initial)] if self.keeps_ratios else []
 
     def restored_ratios(self, saved: Sequence[float] | None) -> list[float]:
         """The ratios, those of a checkpoint where it has them."""
-        ratios = self.ratios
         if not self.keeps_ratios or saved is None:
-            return ratios
-        return [*saved, *ratios[len(saved) :]][: len(ratios)]
+            return self.ratios
+        return [*saved, *self.ratios[len(saved) :]][: len(self.ratios)]
 
     def restore(self, ratios: Sequence[float], initial: Sequence[float] | None) -> None:
         """Restore the ratios, and the learning rates that the groups were made with."""
         groups = self._optimizer.param_groups
         set_values(groups, KEY, ratios)
         set_values(groups, "initial_lr", initial or ())
+        self.ratios = [*ratios]
+        self._initial = [group["initial_lr"] for group in groups]
 
     def include(self) -> None:
         """Include the present groups."""
@@ -90,13 +92,17 @@ class ParamGroups:
 
     def _include(self, reference_group: int | None) -> None:
         groups = self._optimizer.param_groups
+        ratios = [1.0] * len(groups)
         if self.keeps_ratios:
             ratios = group_ratios(self._refuse, self._optimizer, reference_group)
             set_values(groups, KEY, ratios)
         set_initial_lr(groups)
         for key in self._keys:
             unshare_tensors(groups, key)
-        self._known = tuple(groups)
+        self.ratios = ratios
+        self._list, self._count = groups, len(groups) or -1  # an empty list has no last group
+        self._last = groups[-1] if groups else None
+        self._initial = [group["initial_lr"] for group in groups]
 
 
 class _Scheduler(Protocol):

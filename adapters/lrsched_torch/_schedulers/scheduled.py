@@ -33,7 +33,7 @@ class ScheduledLR(LRScheduler):
         super().__init__(optimizer, *arguments)
         after_loading(optimizer, self)
 
-    def _rates(self, count: int, ratios: Sequence[float]) -> list[float | None]:
+    def _rates(self, count: int, ratios: Sequence[float]) -> list[Any]:
         """The learning rate of each group at a count; None for one without a schedule."""
         raise NotImplementedError
 
@@ -43,13 +43,10 @@ class ScheduledLR(LRScheduler):
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The learning rate of each group at `last_epoch`."""
-        if self._groups.have_changed:
+        groups = self._groups
+        if groups.have_changed:
             self._include_groups()
-        rates = self._rates(self.last_epoch, self._groups.ratios)
-        groups = self.optimizer.param_groups
-        return [
-            group["lr"] if rate is None else rate for group, rate in zip(groups, rates, strict=True)
-        ]
+        return self._rates(self.last_epoch, groups.ratios)
 
     def state_dict(self) -> dict[str, Any]:
         """The step, the learning rates, their ratios and the recipe, as plain data."""
@@ -134,39 +131,46 @@ class ScheduledLR(LRScheduler):
         """
         if epoch is not None:
             epoch = Refusal("step").check("epoch", _EPOCH, epoch)
-        before = self.last_epoch, self._step_count
+        if epoch is not None or self._step_count == 1:
+            self._step_as_torch(epoch)
+            return
+        self.last_epoch += 1
+        self._step_count += 1
         try:
-            if self._step_count == 1 or epoch is not None:
-                self._step_as_torch(epoch)
-            else:
-                self.last_epoch += 1
-                self._step_count += 1
-                self._set(self.get_lr())
+            rates = self.get_lr()
         except Exception:
-            self.last_epoch, self._step_count = before
+            self.last_epoch -= 1
+            self._step_count -= 1
             raise
+        self._set(rates)
 
     def _step_as_torch(self, epoch: int | None) -> None:
         """Call torch's own step, for its warnings: on a wrong order of calls, and on an `epoch`."""
-        before = self.last_epoch
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            super().step(epoch)
+        before = self.last_epoch, self._step_count
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                super().step(epoch)
+        except Exception:
+            self.last_epoch, self._step_count = before
+            raise
         try:
             for warning in caught:  # again, from the line that called `step`
                 warnings.warn(warning.message, warning.category, stacklevel=3)
         except Warning:  # the user's filters turn warnings into errors
-            self.last_epoch = before
+            self.last_epoch, self._step_count = before
             self._set(self.get_lr())
             raise
 
     def _set(self, rates: Sequence[Any]) -> None:
         last: list[Any] = []
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
-            new: Any = lr if type(group["lr"]) is float else assign(group["lr"], lr)
-            group["lr"] = new
-            is_tensor = type(new) is not float and isinstance(new, torch.Tensor)
-            last.append(new.clone() if is_tensor else new)
+            if type(group["lr"]) is float:
+                group["lr"] = lr
+                last.append(lr)
+            else:
+                new = group["lr"] = assign(group["lr"], lr)
+                last.append(new.clone() if isinstance(new, torch.Tensor) else new)
         self._last_lr = last
 
 
