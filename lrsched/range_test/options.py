@@ -14,7 +14,6 @@ OPTIONS = {
     "compiled": FLAG,
     "divergence": optional(number("> 1")),
     "every": _updates,
-    "keep_ratios": FLAG,
     "look_every": _updates,
     "memory": choice("device", "cpu", "disk"),
     "probe_repeats": _runs,

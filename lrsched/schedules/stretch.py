@@ -14,7 +14,8 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
 
     Everything counted in steps is multiplied, in nested schedules too. A rate per step r (of
     `cyclic` in the mode "exp_range") becomes r ** (1 / ratio). The result is an ordinary schedule,
-    as exact as one made with the new durations.
+    as exact as one made with the new durations. It is the recipe of a longer run from its beginning
+    on: to go on after a finished run, see `join` and `cooldown`.
 
     Args:
         schedule: the schedule, with all durations in steps.

@@ -181,7 +181,8 @@ def test_groups_that_agree_share_a_schedule() -> None:
     )
     found = from_torch(stepped(lambda o: StepLR(o, 5), 0, 0.1, 0.2))
     assert found == [lrsched.step_decay(lr, 0.1, 5) for lr in (0.1, 0.2)]
-    assert check(stepped(lambda o: lambda_lr(o, fall, keep_ratios=True), 3, 0.1, 0.4))[0] == fall
+    assert check(stepped(lambda o: lambda_lr(o, fall, reference_group=0), 3, 0.1, 0.4))[0] == fall
+    assert check(stepped(lambda o: lambda_lr(o, fall), 3, 0.1, 0.4))[1] == fall
     assert check(stepped(lambda o: lambda_lr(o, [fall, 2 * fall]), 3, 0.1, 0.4))[0] == fall
 
 

@@ -56,7 +56,7 @@ def test_a_tensor_is_filled_in_place_and_recorded_as_it_is() -> None:
 def test_the_groups_keep_their_ratios() -> None:
     task = Task(0.4, 0.1, 0.8, 0.0)
     found = task.run()
-    assert task.used == [[x, x * 0.25, x * 2.0, 0.0] for x in found.learning_rates]
+    assert task.used == [[x * 0.5, x * 0.125, x, 0.0] for x in found.learning_rates]
     assert [group["lr"] for group in task.optimizer.param_groups] == [0.4, 0.1, 0.8, 0.0]
 
 

@@ -186,9 +186,7 @@ def _multiplicative(s: Any, group: int) -> Curve:
 
 
 def _schedule(s: Any, group: int) -> Curve:
-    schedule = s.schedules[group if len(s.schedules) > 1 else 0]
-    ratio = float(s.base_lrs[group]) / float(s.base_lrs[0]) if s.keep_ratios else 1.0
-    return _sets(schedule if ratio == 1 else schedule * ratio, s, group)
+    return _sets(s.group_schedule(group), s, group)
 
 
 def _averaging(s: Any, group: int) -> Curve:

@@ -47,6 +47,7 @@ def range_test(
     closure: bool | None = None,
     divergence: float | None = DIVERGENCE,
     keep_ratios: bool = True,
+    reference_group: int | None = None,
     memory: Location = "device",
     metrics: Metrics | None = None,
     every: int = 10,
@@ -89,8 +90,10 @@ def range_test(
             `backward`, and return the loss undivided; the mean of these losses is recorded.
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
         divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
-        keep_ratios: True gives the first param group the schedule's value and keeps the ratios of
-            the other groups' rates to it, as in `lambda_lr`; False gives all groups the same rate.
+        keep_ratios: whether param groups with different learning rates keep their ratios under one
+            schedule, as in `lambda_lr`; False gives all groups the schedule's value.
+        reference_group: the index of the group whose lr is the schedule's value; by default that of
+            the group with the largest lr.
         memory: where the copies of tensors are kept: "device" (beside the tensors), "cpu", or
             "disk" (a private temporary file, which is always removed).
         metrics: a function that returns numbers by name, recorded in `RangeTest.metrics` as rows of
@@ -145,13 +148,14 @@ def range_test(
     probe_steps, probe_repeats = checked_options(
         REFUSE, probe_steps=probe_steps, probe_repeats=probe_repeats
     )
-    divergence, keep_ratios, refine, memory = checked_options(
-        REFUSE, divergence=divergence, keep_ratios=keep_ratios, refine=refine, memory=memory
+    divergence, refine, memory = checked_options(
+        REFUSE, divergence=divergence, refine=refine, memory=memory
     )
     check_metrics(REFUSE, metrics, "a function that returns numbers by name")
     closure = checks.closure_of(optimizer, closure, scaler)
     schedules = checks.schedules_of(schedule, optimizer, steps, refine)
-    rates = Rates(optimizer, schedules, keep_ratios and len(schedules) == 1, steps)
+    ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
+    rates = Rates(optimizer, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)
 
     extra = [*restore, *([] if scaler is None else [scaler])]
@@ -165,7 +169,7 @@ def range_test(
     saved = snapshot([optimizer, *objects], extra, memory)
     try:
         with saved.restored(), torch.enable_grad():
-            test = runner.sweep(rates.rows, divergence, schedules[0], label)
+            test = runner.sweep(rates.rows, rates.values, divergence, schedules[0], label)
             if not refine:
                 return test
             return runner.refine(test, probe_steps, probe_repeats, saved.rewind, rates.at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -26,34 +25,37 @@ class Rates:
     Args:
         optimizer: the optimizer whose param groups get the rates.
         schedules: one schedule for all groups, or one for each.
-        keep_ratios: with one schedule, whether the groups keep their ratios to the first.
+        ratios: the ratio of each group to one schedule.
         steps: the number of updates.
 
     Attributes:
         rows: for each update, the rate of each group.
+        values: the value of the schedule for each update, as the reference group has it.
     """
 
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
         schedules: Sequence[Schedule],
-        keep_ratios: bool,
+        ratios: Sequence[float],
         steps: int,
     ) -> None:
         self._groups = optimizer.param_groups
-        self._factors = self._ratios() if keep_ratios else [1.0] * len(self._groups)
+        self._ratios = ratios
         curves = [list(map(schedule, range(steps))) for schedule in schedules]
         for curve in curves:
             if min(curve) < 0:
                 _refuse("schedule", "one of rates >= 0 at every update", min(curve))
         if len(curves) == 1:
             curves *= len(self._groups)
-        self.rows = list(zip(*map(_in_dtype, curves, self._factors, self._groups), strict=True))
+        columns = list(map(_in_dtype, curves, self._ratios, self._groups))
+        self.rows = list(zip(*columns, strict=True))
+        self.values = columns[ratios.index(1.0)] if 1.0 in ratios else curves[0]
 
     def at(self, rate: float) -> Sequence[float]:
-        """The rates of the groups for a given rate of the first group."""
+        """The rates of the groups for a given value of the schedule."""
         return [
-            _in_dtype([rate], *each)[0] for each in zip(self._factors, self._groups, strict=True)
+            _in_dtype([rate], *each)[0] for each in zip(self._ratios, self._groups, strict=True)
         ]
 
     def set(self, row: Sequence[float]) -> None:
@@ -64,21 +66,10 @@ class Rates:
             else:
                 group["lr"] = rate
 
-    def _ratios(self) -> list[float]:
-        if len(self._groups) == 1:
-            return [1.0]
-        initial = [group.get("initial_lr", group["lr"]) for group in self._groups]
-        for number, rate in enumerate(initial):
-            known = isinstance(rate, (int, float, torch.Tensor)) and math.isfinite(rate)
-            if not known or not (rate > 0 if number == 0 else rate >= 0):
-                expected = f"a number {'>' if number == 0 else '>='} 0 with keep_ratios"
-                _refuse(f"the lr of param group {number}", expected, rate)
-        return [float(rate) / float(initial[0]) for rate in initial]
 
-
-def _in_dtype(rates: list[float], factor: float, group: Mapping[str, Any]) -> list[float]:
-    """The rates times `factor`, rounded to the dtype of the group's lr if that is a tensor."""
-    rates = [rate * factor for rate in rates] if factor != 1.0 else rates
+def _in_dtype(rates: list[float], ratio: float, group: Mapping[str, Any]) -> list[float]:
+    """The rates times `ratio`, rounded to the dtype of the group's lr if that is a tensor."""
+    rates = [rate * ratio for rate in rates] if ratio != 1.0 else rates
     lr = group["lr"]
     return torch.tensor(rates, dtype=lr.dtype).tolist() if isinstance(lr, torch.Tensor) else rates
 
