@@ -81,17 +81,6 @@ def test_all_groups_the_same_and_each_its_own() -> None:
     assert found.schedule == RAMP
 
 
-def test_a_scheduler_in_the_step_steers_nothing() -> None:
-    task = Task()
-
-    def step(batch: torch.Tensor) -> torch.Tensor:
-        task.optimizer.param_groups[0]["lr"] = 77.0
-        return task.step(batch)
-
-    found = task.run(step=step)
-    assert [[rate] for rate in found.learning_rates] == task.used
-
-
 def test_it_stops_at_divergence() -> None:
     ramp = lrsched.exponential_ramp(1e-3, 100.0, 49)
     found = Task().run(ramp, 50)

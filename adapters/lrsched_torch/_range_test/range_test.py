@@ -14,9 +14,11 @@ from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
 from lrsched.range_test.options import check_metrics, checked_options
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.batches import Batch, Batches
+from lrsched_torch._range_test.guarded_step import GuardedStep, Step
 from lrsched_torch._range_test.processes import processes_of
+from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._range_test.runner import Metrics, Runner
-from lrsched_torch._range_test.updates import GradScaler, Rates, Step, Updates
+from lrsched_torch._range_test.updates import GradScaler, Updates
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import (
     Restorable,
@@ -72,8 +74,10 @@ def range_test(
     that cannot be restarted.
 
     Args:
-        step: `step(batch)` returns the loss. It is a training step without `optimizer.step()`: it
-            computes the loss and calls `backward`. Gradients are zeroed before each update.
+        step: `step(batch)` returns the loss. It is a training step without `optimizer.step()` and
+            `scheduler.step()`, which the test does: it computes the loss and calls `backward`.
+            Gradients are zeroed before each update. An optimizer of other parameters, such as a
+            discriminator's, may be stepped in it.
         optimizer: the optimizer to use.
         batches: the batches. A loader or list is restarted when it ends; an iterator ends the test
             with `stopped="exhausted"`.
@@ -112,8 +116,9 @@ def range_test(
         label: the name of the test in figures.
 
     Raises:
-        TypeError, ValueError: an argument is wrong, `step` does not return one number, or it leaves
-            no gradients. Everything is restored.
+        TypeError, ValueError: an argument is wrong, or `step` does not return one number, leaves no
+            gradients, updates the optimizer's parameters or sets a learning rate. Everything is
+            restored.
         RuntimeError: part of the state could not be restored (the rest is), or another process
             failed.
 
@@ -162,13 +167,14 @@ def range_test(
     objects = state_of(modules, extra, step, optimizer, batches, metrics)
     all_modules = modules_in([*objects, *extra])
     others = trained_elsewhere(all_modules, weights)
-    updates = Updates(step, optimizer, rates, others, scaler, closure)
+    guarded = GuardedStep(step, optimizer, rates, extra)
+    updates = Updates(guarded, optimizer, rates, others, scaler, closure)
     source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
     runner = Runner(updates, source, processes, metrics, every, progress, all_modules)
 
     saved = snapshot([optimizer, *objects], extra, memory)
     try:
-        with saved.restored(), torch.enable_grad():
+        with saved.restored(), guarded.watching(), torch.enable_grad():
             test = runner.sweep(rates.rows, rates.values, divergence, schedules[0], label)
             if not refine:
                 return test
