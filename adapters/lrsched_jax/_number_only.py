@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import jax
 
 from lrsched_jax._types import Batch, Key, PyTree
 
-if TYPE_CHECKING:
-    from lrsched_jax._training import Training
+Training: TypeAlias = Any  # one of `_training`, which calls this
 
 
 def refuse_number_only(
