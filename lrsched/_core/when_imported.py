@@ -71,7 +71,7 @@ class _Watcher:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> None:
         if _waiting:
-            if sys.meta_path[0] is not self:
+            if self in sys.meta_path[1:]:
                 sys.meta_path.remove(self)
                 sys.meta_path.insert(0, self)
             call_waiting()

@@ -240,6 +240,19 @@ def test_other_parameters_may_be_trained_in_the_step() -> None:
     assert (other.item(), optimizer.param_groups[0]["lr"]) == (1.0, 0.1)
 
 
+def test_a_scheduler_without_the_attributes_of_torch_is_let_be() -> None:
+    class Own(lrs.LRScheduler):
+        def __init__(self) -> None:
+            self.count = 0
+
+        def step(self, epoch: int | None = None) -> None:
+            self.count += 1
+
+    task, own = Task(), Own()
+    assert task.run(step=doing(task, own.step)).stopped == "finished"
+    assert own.count == 0
+
+
 def test_gradients_that_are_thrown_away() -> None:
     for set_to_none in (True, False):
         task = Task(0.1, 0.2)

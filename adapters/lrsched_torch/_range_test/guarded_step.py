@@ -42,7 +42,7 @@ class GuardedStep:
         self._schedulers: list[Any] = [
             found
             for found in [*reachable_state(step), *restore]
-            if isinstance(found, LRScheduler) and self._shares(found.optimizer)
+            if isinstance(found, LRScheduler) and self._shares(getattr(found, "optimizer", None))
         ]
         self._is_running = False
 
@@ -80,11 +80,13 @@ class GuardedStep:
         _refuse("step", f"{expected} (loss.backward(), and no zero_grad() after it)", self._step)
 
     def _last_rates(self) -> Sequence[Any]:
-        return [scheduler._last_lr for scheduler in self._schedulers]
+        return [getattr(scheduler, "_last_lr", None) for scheduler in self._schedulers]
 
-    def _shares(self, optimizer: torch.optim.Optimizer) -> bool:
+    def _shares(self, optimizer: torch.optim.Optimizer | None) -> bool:
         """Whether an optimizer has parameters of the test's."""
-        return not self._parameters.isdisjoint(map(id, parameters(optimizer)))
+        return optimizer is not None and not self._parameters.isdisjoint(
+            map(id, parameters(optimizer))
+        )
 
     def _refuse(self, part: str) -> NoReturn:
         expected = f"a function that only computes the loss and its gradients (range_test {part})"
