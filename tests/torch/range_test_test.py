@@ -90,7 +90,8 @@ def test_it_stops_at_divergence() -> None:
     assert not (above[:-2] & above[1:-1]).any()
     assert len(found.learning_rates) == len(found.losses) < 50
     assert len(Task().run(ramp, 50, divergence=1e6).losses) > len(found.losses)
-    assert len(Task().run(ramp, 43, divergence=None).losses) == 43
+    for never in (None, float("inf")):
+        assert len(Task().run(ramp, 43, divergence=never).losses) == 43
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

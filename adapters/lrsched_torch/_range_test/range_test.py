@@ -93,7 +93,8 @@ def range_test(
         accumulate: the number of batches of an update. `step` must divide the loss by it before
             `backward`, and return the loss undivided; the mean of these losses is recorded.
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
-        divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
+        divergence: a multiple of the first loss, above 1; None or infinity never
+            stops for a finite loss.
         keep_ratios: whether param groups with different learning rates keep their ratios under one
             schedule, as in `lambda_lr`; False gives all groups the schedule's value.
         reference_group: the index of the group whose lr is the schedule's value; by default that of
