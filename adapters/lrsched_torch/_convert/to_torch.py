@@ -54,7 +54,7 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     if not schedule.is_resolved:
         schedule(0)  # raises
     if schedule.name == "advance":
-        return _advanced(*schedule.params.values(), optimizer)
+        return _advanced(schedule.params["schedule"], schedule.params["steps"], optimizer)
     starts, parts = zip(*pieces_of(schedule), strict=True)
     for later in parts[1:]:
         if not later.can_follow:
