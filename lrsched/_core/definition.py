@@ -42,7 +42,7 @@ class Definition:
         self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
         self.is_own = str(body.__module__).startswith("lrsched.")
 
-    def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    def bind(self, /, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The hyperparameters of a call of the factory, checked, in the order of the signature.
 
         The check of hyperparameters together is postponed where one of them is a duration, until it

@@ -65,7 +65,7 @@ def _counts(ctx: Any, param: Any, text: str | None) -> list[int] | None:
             wanted = "integers >= 0 separated by commas"
             raise Refused(f"column {column}: --at must be {wanted}, got {item!r}")
         column += len(item) + 1
-    return [int(item) for item in items]
+    return attempt(lambda: [int(item) for item in items])  # Python reads 4300 digits
 
 
 def _output(ctx: Any, param: Any, path: Path | None) -> Path | None:
