@@ -12,6 +12,7 @@ from lrsched._arrays.compiler import TRACING, Expr, TracingError, compiled, defe
 from lrsched._arrays.namespace import (
     MAX_COUNT,
     as_count,
+    as_known,
     as_python,
     as_result,
     is_array,
@@ -56,7 +57,7 @@ class Schedule(Recipe):
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         super().__init__(definition, values)
         register_waiting()
-        self._set("_ready", self._resolved and not self._arrays)
+        self._set("_ready", self._resolved and self._arrays == ())  # as torch.compile reads it
         self._set("_called", False)
         self._set("_compiled", None)
 
@@ -85,8 +86,8 @@ class Schedule(Recipe):
         xp = namespace_of(arrays)
         if xp.__name__ == "jax.numpy":
             register_waiting()
-        count = as_count(xp, count, like=arrays[0])
-        return as_result(xp, self._definition.body(xp, count, *self._values), count)
+        count, values = as_count(xp, count, like=arrays[0]), as_known(xp, self._values)
+        return as_result(xp, self._definition.body(xp, count, *values), count)
 
     def _note_call(self) -> None:
         """Compile the formula at the second call with a number; for one call it does not pay."""
