@@ -50,6 +50,8 @@ class Kind(NamedTuple):
             rates "per step".
         schema: its JSON schema, which holds types, choices and bounds only.
         item_type: int, float or `Schedule`, for one or a sequence of them; else None.
+        per: the duration that a rate belongs to, by name; else "".
+        over: `over(rate, factor)` is that rate for a duration `factor` times as long.
     """
 
     expected: str
@@ -58,6 +60,8 @@ class Kind(NamedTuple):
     unit: str = ""
     schema: Mapping[str, Any] = MappingProxyType({})
     item_type: type | None = None
+    per: str = ""
+    over: Callable[[Any, float], Any] = operator.mul
 
 
 class Refusal:

@@ -22,6 +22,7 @@ from lrsched._arrays.scalars import SCALARS
 from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
 from lrsched._core.definition import REGISTRY, Definition
 from lrsched._core.durations import UNITS, Duration, durations_in, unit_sizes
+from lrsched._core.lengths import Length, with_lengths
 from lrsched._core.pytree import register_schedules, register_waiting, when_jax_is_imported
 from lrsched._core.recipe import Recipe
 
@@ -116,6 +117,7 @@ class Schedule(Recipe):
         also in nested schedules. Units whose argument is not given stay. Where the schedule takes
         an integer, each term is rounded to a whole number of steps, half to even; so
         `run_fraction(0.1)` and `run_fraction(1.0) - run_fraction(0.1)` add up to the run exactly.
+        Where the duration is that of a rate, the rate makes up for the rounding, as in `stretch`.
         The result is checked as if it had been made with these numbers.
 
         Args:
@@ -146,9 +148,13 @@ class Schedule(Recipe):
         sizes = unit_sizes(Refusal("resolve"), given)
 
         def in_steps(kind: Kind, value: Any) -> Any:
-            return (
-                value.resolved(sizes, kind.item_type is int) if type(value) is Duration else value
-            )
+            if type(value) is not Duration:
+                return value
+            exact = value.resolved(sizes, whole=False)
+            if kind.item_type is not int:
+                return exact
+            steps = value.resolved(sizes, whole=True)
+            return steps if type(steps) is Duration else Length(exact, steps)
 
         resolved: Schedule = self.fold(in_steps, _resolved)
         return resolved
@@ -230,7 +236,7 @@ def _resolved(recipe: Recipe, params: dict[str, Any]) -> Any:
     if recipe.is_resolved:
         return recipe
     try:
-        return recipe.replace(**params)
+        return with_lengths(recipe, params)
     except (TypeError, ValueError) as refused:
         error, reason = TypeError if isinstance(refused, TypeError) else ValueError, str(refused)
     was = [f"{name}={x!r}" for name, x in recipe.params.items() if any(durations_in(x))]
