@@ -8,6 +8,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from lrsched._core.checks import Kind, sequence
 from lrsched._core.definition import RECIPES, REGISTRY, Check, Definition, plain_signature
+from lrsched._core.recipe import MAX_DEPTH
 from lrsched._core.schedule import Schedule
 
 P = ParamSpec("P")
@@ -30,7 +31,8 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
     API standard from `xp`, and no branch on a number.
 
     The factory checks hyperparameters by their kinds. Every number must be finite and at most 1e18
-    in magnitude, every number of steps at most 2**31 - 1.
+    in magnitude, every number of steps at most 2**31 - 1, and schedules in schedules are nested 64
+    deep at most.
 
     Args:
         body: the formula.
@@ -95,6 +97,8 @@ def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:
 def _inner(value: Any) -> Any:
     if not isinstance(value, Schedule):
         raise TypeError
+    if value._depth >= MAX_DEPTH:
+        raise ValueError(f"a schedule of less than {MAX_DEPTH} levels of nesting")
     return value
 
 
