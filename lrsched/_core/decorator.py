@@ -6,8 +6,16 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, overload
 
-from lrsched._core.checks import Kind, sequence
-from lrsched._core.definition import RECIPES, REGISTRY, Check, Definition, plain_signature
+from lrsched._core.checks import Kind, Refusal, sequence
+from lrsched._core.definition import (
+    RECIPES,
+    REGISTRY,
+    Check,
+    Definition,
+    checked_arguments,
+    kinds_of,
+    plain_signature,
+)
 from lrsched._core.recipe import MAX_DEPTH
 from lrsched._core.schedule import Schedule
 
@@ -83,9 +91,28 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
 
 
 def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Register a function that composes schedules, so that configs can name it."""
-    RECIPES[function.__name__] = function
-    return function
+    """Register a function that composes schedules, so that configs can name it.
+
+    Its parameters are annotated with their kinds, by which they are checked. What the composition
+    refuses then is refused in the name of the function.
+    """
+    refuse, kinds = Refusal(function.__name__), kinds_of(function)
+    signature = plain_signature(function)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+        compose: Callable[..., Schedule] = function
+        params = checked_arguments(refuse, signature, kinds, args, kwargs)
+        try:
+            return compose(**params)
+        except (TypeError, ValueError) as refused:
+            reason = str(refused).removeprefix(f"{refuse.schedule}: ")
+            error = TypeError if isinstance(refused, TypeError) else ValueError
+        raise error(f"{refuse.schedule}: {reason}")
+
+    checked.__signature__ = signature  # type: ignore[attr-defined]
+    RECIPES[function.__name__] = checked
+    return checked
 
 
 def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:

@@ -48,19 +48,27 @@ class Definition:
         The check of hyperparameters together is postponed where one of them is a duration, until it
         is resolved.
         """
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            names = ", ".join(self.parameters)
-            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
-        bound.apply_defaults()
-        params = {
-            name: self.refuse.check(name, self.kinds[name], value)
-            for name, value in bound.arguments.items()
-        }
+        params = checked_arguments(self.refuse, self.signature, self.kinds, args, kwargs)
         if self.check is not None and not any(durations_in(tuple(params.values()))):
             self.check(self.refuse, params)
         return tuple(params.values())
+
+
+def checked_arguments(
+    refuse: Refusal,
+    signature: inspect.Signature,
+    kinds: Mapping[str, Kind],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> dict[str, Any]:
+    """The arguments of a call by name, defaults included, each converted to its kind."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join(signature.parameters)
+        raise TypeError(f"{refuse.schedule}: {error} (its parameters: {names})") from None
+    bound.apply_defaults()
+    return {name: refuse.check(name, kinds[name], x) for name, x in bound.arguments.items()}
 
 
 def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
