@@ -122,7 +122,12 @@ class Schedule(Recipe):
 
         Args:
             total_steps: the optimizer updates of the whole run, at least 1, for `run_fraction`.
-            steps_per_epoch: the updates of an epoch, for `epochs`; 781.25 will do.
+            steps_per_epoch: the updates of an epoch, for `epochs`: `len(loader)`, which counts a
+                last batch that is short. With gradients accumulated over k batches it is
+                `math.ceil(len(loader) / k)` where an epoch ends with an update (transformers,
+                Lightning, Accelerate), and `len(loader) // k` where the rest is dropped. A number
+                that is not whole is the average of many epochs, as of a loop that carries the rest
+                over to the next epoch.
             batch_size: the examples in one update, for `examples`.
             tokens_per_step: the tokens in one update, for `tokens`.
 

@@ -95,7 +95,7 @@ def _steps(text: str, **settings: Any) -> Callable[[F], F]:
 
 _LENGTHS = {
     "total_steps": "Updates of the run, for run_fraction(...).",
-    "steps_per_epoch": "Updates of an epoch, for epochs(...).",
+    "steps_per_epoch": "Updates of an epoch, len(loader), for epochs(...).",
     "batch_size": "Examples in an update, for examples(...).",
     "tokens_per_step": "Tokens in an update, for tokens(...).",
 }

@@ -170,6 +170,8 @@ class RangeTest:
     def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
         """A triangular schedule between `low` and `high`, with sides of so many epochs.
 
+        `steps_per_epoch` is the number of updates of an epoch, `len(loader)`.
+
         Source: Smith 2015, arXiv:1506.01186, sections 3.2 and 3.3: sides of 2 to 10 epochs.
         """
         length, sides = Refusal("RangeTest.cyclic").checked(

@@ -65,7 +65,7 @@ def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = Fal
 
     Args:
         schedule: the schedule, its durations in epochs.
-        steps_per_epoch: the optimizer updates of an epoch, at least 1.
+        steps_per_epoch: the optimizer updates of an epoch, `len(loader)`, at least 1.
         stepwise: whether the value changes only from epoch to epoch, as with a torch scheduler that
             is stepped once an epoch. Otherwise it changes at every step.
 
