@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, overload
 
@@ -14,6 +15,7 @@ from lrsched._core.definition import (
     Definition,
     checked_arguments,
     kinds_of,
+    plain_annotations,
     plain_signature,
 )
 from lrsched._core.recipe import MAX_DEPTH
@@ -97,12 +99,13 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
     refuses then is refused in the name of the function.
     """
     refuse, kinds = Refusal(function.__name__), kinds_of(function)
-    signature = plain_signature(function)
+    function.__annotations__ = plain_annotations(function)
+    signature = functools.cache(lambda: inspect.signature(function))  # slow to make: not on import
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
         compose: Callable[..., Schedule] = function
-        params = checked_arguments(refuse, signature, kinds, args, kwargs)
+        params = checked_arguments(refuse, signature(), kinds, args, kwargs)
         try:
             return compose(**params)
         except (TypeError, ValueError) as refused:
@@ -110,7 +113,6 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
             error = TypeError if isinstance(refused, TypeError) else ValueError
         raise error(f"{refuse.schedule}: {reason}")
 
-    checked.__signature__ = signature  # type: ignore[attr-defined]
     RECIPES[function.__name__] = checked
     return checked
 

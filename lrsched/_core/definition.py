@@ -73,8 +73,8 @@ def checked_arguments(
 
 def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
     """The kind of each parameter of a function, from its annotation."""
-    hints = _hints(function)
-    names = inspect.signature(function).parameters
+    hints, code = _hints(function), function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return {name: _kind_of(function.__name__, name, hints.get(name)) for name in names}
 
 
@@ -94,6 +94,11 @@ def _kind_of(function: str, parameter: str, hint: Any) -> Kind:
             "(lrsched.Value, lrsched.Steps, ...)"
         )
     return kind
+
+
+def plain_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's annotations without their kinds, for `help`."""
+    return {name: _plain_type(hint) for name, hint in _hints(function).items()}
 
 
 def plain_signature(function: Callable[..., Any]) -> inspect.Signature:

@@ -41,7 +41,8 @@ class Schedule(Recipe):
     schedule is called.
 
     Schedules are immutable. They compare and hash by their recipe, `repr` evaluates back, and they
-    pickle. To JAX they are pytrees whose leaves are the numeric hyperparameters.
+    pickle. To JAX they are pytrees whose leaves are the numeric hyperparameters. They may be nested
+    64 deep; torch.compile needs a higher `sys.setrecursionlimit` from about 10 on.
     """
 
     # `__dict__` is there, and empty: torch's LambdaLR saves the `__dict__` of a callable in its

@@ -1,6 +1,6 @@
 """Changes of the unit of time: stretch a schedule, or turn its epochs into steps."""
 
-from typing import Any
+from typing import Any, cast
 
 from lrsched._core.checks import Kind, Refusal, Whole, integer, number
 from lrsched._core.lengths import Length, with_lengths
@@ -53,8 +53,8 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
         length = value * ratio
         return Length(length, round(length)) if isinstance(value, int) else length
 
-    result: Schedule = schedule.fold(stretched, with_lengths)
-    return result
+    result: Any = schedule.fold(stretched, with_lengths)
+    return cast(Schedule, result)
 
 
 def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:

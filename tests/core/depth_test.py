@@ -67,8 +67,8 @@ CHAINS = {
 
 def python_pickle(schedule: Schedule) -> Any:
     buffer = io.BytesIO()
-    pickle._Pickler(buffer).dump(schedule)  # type: ignore[attr-defined]  # multiprocessing has it
-    return pickle._loads(buffer.getvalue())  # type: ignore[attr-defined]
+    pickle._Pickler(buffer).dump(schedule)  # what cloudpickle and multiprocessing build on
+    return pickle._loads(buffer.getvalue())  # type: ignore[attr-defined]  # not in typeshed
 
 
 OPERATIONS: dict[str, Callable[[Schedule, Schedule], Any]] = {
@@ -160,7 +160,7 @@ def test_a_copy_with_arrays_has_arrays_of_its_own() -> None:
     assert copy.deepcopy(schedule) is schedule
     assert copy.copy(schedule) is schedule
     torch = needs("torch")
-    learned = torch.nn.Parameter(torch.tensor(float(value)))
+    learned = torch.tensor(float(value), requires_grad=True)
     traced = lrsched.warmup(lrsched.constant(learned), 3)
     copied = copy.deepcopy(traced)
     assert copied.params["schedule"].params["value"] is not learned

@@ -91,7 +91,7 @@ def npy(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
     return b"\x93NUMPY" + version + size + text + data
 
 
-def archive(path: Path, compression: int = zipfile.ZIP_DEFLATED, **members: bytes) -> None:
+def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> None:
     """The file of `TEST` with other members in the place of its own."""
     buffer = io.BytesIO()
     TEST.save(path.with_name("whole.npz"))
@@ -143,14 +143,14 @@ MEMBERS = {
 @pytest.mark.parametrize("name", ["learning_rates", "losses", "probe_losses", "metric_0", "facts"])
 def test_a_damaged_array_is_refused_or_read(name: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "test.npz"
-    archive(path, **{name: content})
+    archive(path, {name: content})
     assert_refused_or_whole(path)
 
 
 def test_a_claimed_size_is_not_allocated(tmp_path: Path) -> None:
     """8 TB are too many for any machine, 2 GB for this process."""
     path = tmp_path / "test.npz"
-    archive(path, losses=npy(FLOATS % "(250000000,)"))
+    archive(path, {"losses": npy(FLOATS % "(250000000,)")})
     limits = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, limits[1]))
@@ -166,7 +166,7 @@ def test_other_compressions_are_read_and_their_damage_is_refused(
     compression: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "test.npz"
-    archive(path, compression)
+    archive(path, {}, compression)
     assert RangeTest.load(path).label == "a label"
     written, draw = path.read_bytes(), random.Random(compression)
     for _ in range(100):

@@ -152,9 +152,9 @@ def _cyclic_mode(s: Any) -> tuple[Mode, float]:
         if math.isclose(s.scale_fn(9), rate**9) and s.scale_fn(0) == 1:
             return ("triangular", 1.0) if rate == 1 else ("exp_range", rate)
     else:
-        for mode, factor in (("triangular", 1.0), ("triangular2", 0.5)):
-            if (s.scale_fn(1), s.scale_fn(2)) == (1.0, factor):
-                return mode, 1.0
+        halving: dict[float, Mode] = {1.0: "triangular", 0.5: "triangular2"}
+        if s.scale_fn(1) == 1 and s.scale_fn(2) in halving:
+            return halving[s.scale_fn(2)], 1.0
     return refuse("mode and scale_mode", "those of one mode", (s.mode, s.scale_mode))
 
 
@@ -176,9 +176,9 @@ def one_cycle_schedule(s: Any, initial: float, peak: float, last: float) -> Sche
     total = step_count("total_steps", s.total_steps, 2)
     ends = [phase["end_step"] for phase in s._schedule_phases]
     three, peak_at = len(ends) == 3, ends[0]
-    expected = [peak_at, 2 * peak_at, total - 1] if three else [peak_at, total - 1]
-    if not all(map(math.isclose, ends, expected)):
-        refuse("the ends of the phases", f"{expected}, as total_steps and the first are", ends)
+    right = [peak_at, 2 * peak_at, total - 1] if three else [peak_at, total - 1]
+    if not all(math.isclose(*pair) for pair in zip(ends, right, strict=True)):
+        refuse("the ends of the phases", f"{right}, as total_steps and the first are", ends)
     middle = s._anneal_func(0.0, 1.0, 0.25)  # one of two functions, stored in two ways
     return lrsched.one_cycle(
         peak,
