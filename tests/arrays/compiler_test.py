@@ -12,6 +12,7 @@ import lrsched
 from lrsched import Schedule
 from lrsched._arrays.compiler import TRACING, Expr, compiled, defer
 from lrsched._arrays.scalars import SCALARS
+from lrsched._core.recipe import MAX_DEPTH
 from tests.strategies import BY_NAME, LAST, NAMES, counts
 
 real_counts = st.floats(0, LAST) | st.floats(0, 100)
@@ -140,7 +141,7 @@ def test_an_expression_is_as_deep_as_it_has_to_be() -> None:
 
 def test_schedules_too_deep_to_record_are_run_as_they_are() -> None:
     schedule = lrsched.constant(1.0)
-    for _ in range(300):
+    for _ in range(MAX_DEPTH - 1):
         schedule = lrsched.delay(schedule, 0)
     assert [schedule(count) for count in range(3)] == [1.0] * 3
 
