@@ -15,6 +15,7 @@ from lrsched._arrays.namespace import (
     as_known,
     as_python,
     as_result,
+    in_default_dtypes,
     is_array,
     namespace_of,
 )
@@ -34,9 +35,10 @@ class Schedule(Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
     Called with the number of updates already made, it returns the learning rate of the next one: a
-    float for a Python number, float64 for NumPy, float32 for JAX (float64 under x64), torch's
-    default dtype for tensors. An array of counts gives an array. Negative counts count as 0, and
-    counts above 2**31 - 1 as 2**31 - 1.
+    float for a Python number, float64 for NumPy. For JAX it is float32 (float64 under x64) with the
+    weak type of a Python number, which leaves an update its type. For tensors it is float32, or
+    float64 if torch's default dtype, the count or a hyperparameter is float64. An array of counts
+    gives an array. Negative counts count as 0, and counts above 2**31 - 1 as 2**31 - 1.
 
     Durations may be in other units than steps; `resolve` must turn them into steps before the
     schedule is called.
@@ -89,7 +91,9 @@ class Schedule(Recipe):
         xp = namespace_of(arrays)
         if xp.__name__ == "jax.numpy":
             call_waiting()
-        count, values = as_count(xp, count, like=arrays[0]), as_known(xp, self._values)
+        count = as_count(xp, count, like=arrays[0])
+        values = in_default_dtypes(xp, self._values) if self._arrays else self._values
+        values = as_known(xp, values)
         return as_result(xp, self._definition.body(xp, count, *values), count)
 
     def _note_call(self) -> None:

@@ -48,9 +48,9 @@ def inverse_sqrt(
     >>> [decay(count) for count in (0, 300, 1500)]
     [1.0, 0.5, 0.25]
     """
-    passed = 1.0 * shift + real(xp, count)  # real numbers: the sum may not fit an integer
-    whole = 1.0 * timescale + passed
-    weight = xp.sqrt(1.0 * timescale / whole)
+    passed = real(xp, shift) + real(xp, count)  # the sum may not fit an integer
+    whole = real(xp, timescale) + passed
+    weight = xp.sqrt(real(xp, timescale) / whole)
     return init_value * weight + end_value * (passed / whole / (1.0 + weight))
 
 

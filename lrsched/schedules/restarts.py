@@ -95,6 +95,7 @@ def _geometric_cycle(xp: Namespace, count: Array, first: Array, mult: Array) -> 
     growing = cycle, done, remaining, take(xp, beyond, cycle)
     if not is_array(mult):
         return growing
+    growing = (xp.astype(cycle, count.dtype), *growing[1:])
     return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
 
 

@@ -100,7 +100,7 @@ def test_the_tensors_of_the_optimizer_are_written_in_place() -> None:
     advance(rates, 3)
     assert rates.optimizer.param_groups[0]["lr"] is tensor
     assert float(tensor) == pytest.approx(LINE(3), rel=2**-22)
-    assert last == [torch.tensor(LINE(0))]
+    assert last == [torch.tensor(LINE(0), dtype=torch.float64)]
 
 
 def test_a_list_has_a_schedule_for_each_group_that_share_a_tensor() -> None:
