@@ -144,23 +144,23 @@ def test_one_level_more_is_refused_when_it_is_made(chain: str) -> None:
 
 def test_named_recipes_refuse_it_too() -> None:
     schedule = nested(CHAINS["delay 0"])
-    for make in (
+    makes: list[Callable[[], Schedule]] = [
         lambda: lrsched.with_restarts(schedule, 10, 2),
         lambda: lrsched.scale_for_batch_size(schedule, 2, 1),
         lambda: lrsched.from_epochs(schedule, 10, stepwise=True),
         lambda: lrsched.from_repr(f"delay({schedule!r}, 1)"),
-    ):
+    ]
+    for make in makes:
         with pytest.raises(ValueError, match="of less than 64 levels of nesting"):
             make()
 
 
 def test_a_copy_with_arrays_has_arrays_of_its_own() -> None:
-    value = np.asarray(0.5)
     schedule = lrsched.warmup(lrsched.constant(1.0), 3)
     assert copy.deepcopy(schedule) is schedule
     assert copy.copy(schedule) is schedule
     torch = needs("torch")
-    learned = torch.tensor(float(value), requires_grad=True)
+    learned = torch.tensor(0.5, requires_grad=True)
     traced = lrsched.warmup(lrsched.constant(learned), 3)
     copied = copy.deepcopy(traced)
     assert copied.params["schedule"].params["value"] is not learned

@@ -58,7 +58,7 @@ def damage(state: dict[str, Any], draw: random.Random) -> Any:
     if draw.random() < 0.1:
         return draw.choice([*VALUES, [*state.items()], list(state)])
     for _ in range(draw.choice([1, 1, 2, 5])):
-        key = draw.choice([*state, "last_epoch", "_step_count", 5])
+        key: Any = draw.choice([*state, "last_epoch", "_step_count", 5])
         if draw.random() < 0.4:
             state.pop(key, None)
         else:
