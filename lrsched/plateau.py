@@ -21,7 +21,7 @@ from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_trace
 from lrsched._core.decorator import with_plain_signature
 from lrsched._core.definition import kinds_of
 from lrsched._core.kinds import Rate
-from lrsched._core.pytree import when_jax_is_imported
+from lrsched._core.when_imported import when_imported
 
 Cut = Annotated[Real, number(">= 0", "< 1")]
 Observations = Annotated[Whole, integer(0, "observations")]
@@ -257,6 +257,8 @@ def reduce_on_plateau(
 
 
 KINDS = kinds_of(reduce_on_plateau)
+TRACED = [name for name, kind in KINDS.items() if kind.traced]
+STATIC = [name for name, kind in KINDS.items() if not kind.traced]
 
 
 def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
@@ -291,10 +293,6 @@ def _as_arrays(xp: Namespace, state: PlateauState, like: Any) -> PlateauState:
     return PlateauState(*(xp.asarray(x, dtype=dtype, device=device) for x, dtype in pairs))
 
 
-def _register(tree_util: Any) -> None:
-    traced = [name for name, kind in KINDS.items() if kind.traced]
-    static = [name for name, kind in KINDS.items() if not kind.traced]
-    tree_util.register_dataclass(Plateau, traced, static)
-
-
-when_jax_is_imported(_register)
+when_imported(
+    "jax.tree_util", lambda tree_util: tree_util.register_dataclass(Plateau, TRACED, STATIC)
+)

@@ -57,6 +57,26 @@ def default_dtype(xp: Namespace, kind: str) -> DType:
     return xp.__array_namespace_info__().default_dtypes()[kind]
 
 
+def as_known(xp: Namespace, values: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Hyperparameters as numbers that are constants of the graph, where torch.compile makes one.
+
+    It takes a number that has changed since it last compiled the code as unknown: some operations
+    refuse that, and to the others digits are lost, as it simplifies what is computed.
+    """
+    if (
+        "lrsched._arrays._torch" not in xp.__name__
+        or not sys.modules["torch"].compiler.is_compiling()
+    ):
+        return values
+    return tuple(as_known(xp, value) if type(value) is tuple else _known(value) for value in values)
+
+
+def _known(value: Array) -> Array:
+    if type(value) is int or type(value) is float:
+        (value,) = {1 * value}  # the member of a set must be known
+    return value
+
+
 def as_count(xp: Namespace, count: Array, like: Array) -> Array:
     """`count` as an array of the default integer or real dtype, clipped to 0 and `MAX_COUNT`.
 

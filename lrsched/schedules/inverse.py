@@ -6,7 +6,7 @@ from lrsched._arrays.namespace import real
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Real, number
 from lrsched._core.decorator import schedule
-from lrsched._core.kinds import Flag, Phase, Positive, Rate, Steps, Value
+from lrsched._core.kinds import Flag, Phase, Positive, RatePerDecaySteps, Steps, Value
 from lrsched._numerics.elementary import exponential, fraction, power_of_product
 
 
@@ -59,7 +59,7 @@ def inverse_time(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: Rate,
+    decay_rate: RatePerDecaySteps,
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:
@@ -98,7 +98,7 @@ def natural_exponential_decay(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: Rate,
+    decay_rate: RatePerDecaySteps,
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:

@@ -57,6 +57,17 @@ def test_hyperparameters_trace_with_finite_gradients(name: str) -> None:
     assert traces == len(structures)
 
 
+@pytest.mark.parametrize("init_value", [1e9, 344811.0, 1.0, 1e-18])
+@pytest.mark.parametrize("end_value", [1e9, 1.0, 1e-12, 1e-18])
+def test_gradients_of_a_ramp_over_many_magnitudes_are_finite(
+    init_value: float, end_value: float
+) -> None:
+    """The gradient of a quotient of 0 by 2.9e-18 was 0 times infinity."""
+    for count in (1, 2, 3, 62, 63, 124, 125):
+        slopes = jax.grad(lambda a, b, n=count: lrsched.exponential_ramp(a, b, 125)(n), (0, 1))
+        assert all(map(np.isfinite, slopes(init_value, end_value)))
+
+
 def test_gradients_are_right() -> None:
     """Against central differences in float64, with respect to every real hyperparameter."""
     with jax.enable_x64(True):
