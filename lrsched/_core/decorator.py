@@ -18,7 +18,7 @@ from lrsched._core.definition import (
     plain_annotations,
     plain_signature,
 )
-from lrsched._core.recipe import MAX_DEPTH
+from lrsched._core.recipe import MAX_DEPTH, MAX_PARTS
 from lrsched._core.schedule import Schedule
 
 P = ParamSpec("P")
@@ -41,8 +41,8 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
     API standard from `xp`, and no branch on a number.
 
     The factory checks hyperparameters by their kinds. Every number must be finite and at most 1e18
-    in magnitude, every number of steps at most 2**31 - 1, and schedules in schedules are nested 64
-    deep at most.
+    in magnitude, every number of steps at most 2**31 - 1. Schedules in schedules are nested 64 deep
+    at most, and have 100000 parts at most.
 
     Args:
         body: the formula.
@@ -128,6 +128,8 @@ def _inner(value: Any) -> Any:
         raise TypeError
     if value._depth >= MAX_DEPTH:
         raise ValueError(f"a schedule of less than {MAX_DEPTH} levels of nesting")
+    if value._parts > MAX_PARTS:
+        raise ValueError(f"a schedule of at most {MAX_PARTS} parts")
     return value
 
 

@@ -142,6 +142,17 @@ def test_one_level_more_is_refused_when_it_is_made(chain: str) -> None:
             wrap(schedule)
 
 
+def test_more_parts_than_can_be_written_are_refused() -> None:
+    """Each sum of a schedule with itself has twice as many."""
+    schedule = lrsched.linear(1e-9, 1e-10, 40)
+    for _ in range(15):
+        schedule = schedule + schedule
+    assert lrsched.from_json(schedule.to_json()) == schedule
+    doubled = schedule + schedule
+    with pytest.raises(ValueError, match="add: first must be a schedule of at most 100000 parts"):
+        doubled + doubled
+
+
 def test_named_recipes_refuse_it_too() -> None:
     schedule = nested(CHAINS["delay 0"])
     makes: list[Callable[[], Schedule]] = [
