@@ -152,12 +152,19 @@ def params(backends: Iterable[str]) -> list[Any]:
     return [needing(library_of(name), name, id=name) for name in backends]
 
 
+def jax_x64(enabled: bool = True) -> contextlib.AbstractContextManager[None]:
+    """JAX computes in float64."""
+    jax = needs("jax")
+    enable_x64 = getattr(jax, "enable_x64", None) or needs("jax.experimental").enable_x64
+    return enable_x64(enabled)
+
+
 @contextlib.contextmanager
 def double_precision(backend: str) -> Iterator[None]:
     """The backend computes in float64."""
     library = library_of(backend)
     if library == "jax":
-        with needs("jax").enable_x64(True):
+        with jax_x64():
             yield
     elif library == "torch":
         torch = needs("torch")
