@@ -136,6 +136,8 @@ TOGETHER: dict[str, Callable[..., list[Values]]] = {
     "jax-jit": jax_jit_together,
 }
 
+TORCH_COMPILES = "torch>=2.10"  # torch.compile of a schedule; torch is enough for all else
+
 # TensorFlow has no default of float64 to compare in.
 SINGLE: dict[str, Backend] = {"tensorflow": tensorflow_eager}
 
@@ -149,7 +151,8 @@ def library_of(backend: str) -> str:
 
 def params(backends: Iterable[str]) -> list[Any]:
     """Parameters of a test: the names of backends."""
-    return [needing(library_of(name), name, id=name) for name in backends]
+    libraries = {name: library_of(name) for name in backends} | {"torch-compile": TORCH_COMPILES}
+    return [needing(libraries[name], name, id=name) for name in backends]
 
 
 def jax_x64(enabled: bool = True) -> contextlib.AbstractContextManager[None]:
