@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import re
+import subprocess
 import tomllib
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -13,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "versions"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+
+def call(*command: object) -> None:
+    """Run a command, which must succeed."""
+    subprocess.run([str(part) for part in command], check=True)
 
 
 def name_of(requirement: str) -> str:

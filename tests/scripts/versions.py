@@ -16,7 +16,7 @@ import venv
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.scripts.recorded import EXTRAS, ROOT, facts_code, from_report, name_of
+from tests.scripts.recorded import EXTRAS, ROOT, call, facts_code, from_report, name_of
 
 RUNNER = ("hypothesis", "mpmath", "pytest", "pytest-xdist")
 BACKENDS = (
@@ -65,21 +65,21 @@ SIDES = {
 def make_oldest(python: Path, side: Side) -> None:
     """An environment with the lowest versions of a side, made by uv."""
     dev = {name_of(each): each for each in EXTRAS["dev"]}
-    uv = [sys.executable, "-m", "uv", "--quiet"]
-    subprocess.run(
-        [*uv, "venv", "--clear", "--python", sys.executable, python.parents[1]], check=True
+    call(
+        sys.executable, "-m", "uv", "-q", "venv", "--clear", "-p", sys.executable, python.parents[1]
     )
-    install = [*uv, "pip", "install", "--python", python, "--resolution", "lowest-direct"]
+    install = (sys.executable, "-m", "uv", "-q", "pip", "install", "-p", python)
     project = f".[{','.join(side.extras)}]"
     names = (*RUNNER, *side.for_tests)
-    subprocess.run([*install, "--editable", project, *(dev[name] for name in names)], check=True)
+    needed = [dev[name] for name in names]
+    call(*install, "--resolution", "lowest-direct", "--editable", project, *needed)
 
 
 def make_newest(python: Path) -> None:
     """An environment with the newest versions of everything, made by pip."""
     venv.create(python.parents[1], clear=True, with_pip=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--editable", ".[dev]"], check=True)
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    call(*pip, "--editable", ".[dev]")
 
 
 def run_tests(name: str, python: Path, tests: tuple[str, ...], record: bool) -> int:
@@ -87,7 +87,16 @@ def run_tests(name: str, python: Path, tests: tuple[str, ...], record: bool) -> 
     report = python.parents[1] / "report.xml"
     # Where CI is set, nothing may be skipped.
     variables = {key: value for key, value in os.environ.items() if key != "CI"}
-    pytest = [python, "-m", "pytest", "-q", "-n2", "--dist=worksteal", "-p", "no:cacheprovider"]
+    pytest = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-n2",
+        "--dist=worksteal",
+        "-p",
+        "no:cacheprovider",
+    ]
     # The same examples in every run, and reports of skips in the summary alone.
     options = ["-r", "fE", "--hypothesis-seed=0", f"--junitxml={report}"]
     done = subprocess.run([*pytest, *options, *tests], env={**variables, "OTHER_VERSIONS": "1"})

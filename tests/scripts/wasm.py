@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from tests.scripts.recorded import ROOT, facts_code, from_report
+from tests.scripts.recorded import ROOT, call, facts_code, from_report
 
 FOLDER = ROOT / ".venv-wasm"
 PYODIDE = "314.0.7"  # CPython 3.14.2
@@ -23,12 +23,11 @@ TESTS = tuple(
 def install() -> None:
     """Pyodide by npm, and wheels for it by pip."""
     FOLDER.mkdir(exist_ok=True)
-    npm = ["npm", "install", "--silent", "--no-save", "--prefix", FOLDER]
-    subprocess.run([*npm, f"pyodide@{PYODIDE}"], check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    call("npm", "install", "--silent", "--no-save", "--prefix", FOLDER, f"pyodide@{PYODIDE}")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     # Without plotext: its wheels for this platform are older than the command needs.
-    wheels = ["--target", FOLDER / "packages", "--upgrade", "--only-binary", ":all:", *PLATFORM]
-    subprocess.run([*pip, *wheels, *PACKAGES], check=True)
+    wheels = ("--target", FOLDER / "packages", "--upgrade", "--only-binary", ":all:", *PLATFORM)
+    call(*pip, *wheels, *PACKAGES)
 
 
 def main(*arguments: str) -> None:
@@ -37,7 +36,7 @@ def main(*arguments: str) -> None:
     script = ROOT / "tests" / "scripts" / "wasm.mjs"
     report, facts = FOLDER / "report.xml", FOLDER / "facts.json"
     # V8's stack must hold a recursion of Python's, and the thread that V8 runs in must hold V8's.
-    node = ["node", "--stack-size=60000", script, ROOT, FOLDER, facts_code()]
+    node = ["node", "--stack-size=60000", str(script), str(ROOT), str(FOLDER), facts_code()]
     options = ["-q", "-r", "fE", "-p", "no:cacheprovider", "-p", "tests.scripts.wasm_plugin"]
     # Hypothesis warns that a generator of its own may be collected.
     options += ["-W", "default::hypothesis.errors.HypothesisWarning"]
