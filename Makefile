@@ -31,14 +31,15 @@ extras:
 # WebAssembly (with node and npm). Each makes its environments and records what came out;
 # `make versions` writes docs/versions.md.
 SIDES := core jax keras torch
+RECORD := --record
 oldest: $(VENV)/installed
-	$(RUN) -m tests.scripts.versions oldest --record $(SIDES)
+	$(RUN) -m tests.scripts.versions oldest $(RECORD) $(SIDES)
 
 newest: $(VENV)/installed
-	$(RUN) -m tests.scripts.versions newest --record
+	$(RUN) -m tests.scripts.versions newest $(RECORD)
 
 wasm: $(VENV)/installed
-	$(RUN) -m tests.scripts.wasm --record
+	$(RUN) -m tests.scripts.wasm $(RECORD)
 
 versions: $(VENV)/installed
 	$(RUN) -m docs.versions

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from tests.scripts.recorded import EXTRAS, ROOT, call, facts_code, from_report, name_of
 
+UV = (sys.executable, "-m", "uv", "--quiet")
 RUNNER = ("hypothesis", "mpmath", "pytest", "pytest-xdist")
 BACKENDS = (
     "tests/core/plateau_backends_test.py",
@@ -65,10 +66,8 @@ SIDES = {
 def make_oldest(python: Path, side: Side) -> None:
     """An environment with the lowest versions of a side, made by uv."""
     dev = {name_of(each): each for each in EXTRAS["dev"]}
-    call(
-        sys.executable, "-m", "uv", "-q", "venv", "--clear", "-p", sys.executable, python.parents[1]
-    )
-    install = (sys.executable, "-m", "uv", "-q", "pip", "install", "-p", python)
+    call(*UV, "venv", "--clear", "-p", sys.executable, python.parents[1])
+    install = (*UV, "pip", "install", "-p", python)
     project = f".[{','.join(side.extras)}]"
     names = (*RUNNER, *side.for_tests)
     needed = [dev[name] for name in names]
@@ -76,10 +75,13 @@ def make_oldest(python: Path, side: Side) -> None:
 
 
 def make_newest(python: Path) -> None:
-    """An environment with the newest versions of everything, made by pip."""
+    """An environment with the newest versions of everything.
+
+    pip installs torch, as it may be set up to take a certain build; uv keeps it and adds the rest.
+    """
     venv.create(python.parents[1], clear=True, with_pip=True)
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    call(*pip, "--editable", ".[dev]")
+    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "torch")
+    call(*UV, "pip", "install", "-p", python, "--editable", ".[dev]")
 
 
 def run_tests(name: str, python: Path, tests: tuple[str, ...], record: bool) -> int:
