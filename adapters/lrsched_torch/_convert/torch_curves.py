@@ -197,7 +197,8 @@ def _averaging(s: Any, group: int) -> Curve:
     if steps == 0:
         return _sets(constant(end), s, group)
     base, calls = float(s.base_lrs[group]), s._step_count - 1
-    shape: Literal["cosine", "linear"] = "cosine" if s._anneal_strategy == "cos" else "linear"
+    is_cosine = s.anneal_func.__name__ == "_cosine_anneal"
+    shape: Literal["cosine", "linear"] = "cosine" if is_cosine else "linear"
     return Curve(
         lambda lr: shifted(lrsched.anneal(lr, end, steps, shape), calls - max(s.last_epoch, 0)),
         base,
