@@ -4,7 +4,7 @@ VENV ?= .venv
 QUICK_VENV ?= .venv-quick
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick lint types extras gallery ulp quality bench clean
+.PHONY: demo test quick lint types extras oldest newest wasm versions gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -26,6 +26,23 @@ types: $(VENV)/installed
 
 extras:
 	$(PYTHON) tests/scripts/extras.py
+
+# The tests with the lowest versions that are declared, with the newest, and on a newer CPython in
+# WebAssembly (with node and npm). Each makes its environments and records what came out;
+# `make versions` writes docs/versions.md.
+SIDES := core jax keras torch
+RECORD := --record
+oldest: $(VENV)/installed
+	$(RUN) -m tests.scripts.versions oldest $(RECORD) $(SIDES)
+
+newest: $(VENV)/installed
+	$(RUN) -m tests.scripts.versions newest $(RECORD)
+
+wasm: $(VENV)/installed
+	$(RUN) -m tests.scripts.wasm $(RECORD)
+
+versions: $(VENV)/installed
+	$(RUN) -m docs.versions
 
 gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py
@@ -51,4 +68,4 @@ $(QUICK_VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(QUICK_VENV) demo dist
+	rm -rf $(VENV) .venv-* demo dist

@@ -158,6 +158,8 @@ TOGETHER: dict[str, Callable[..., list[Values]]] = {
     "jax-jit": jax_jit_together,
 }
 
+TORCH_COMPILES = "torch>=2.10"  # torch.compile of a schedule; torch is enough for all else
+
 # TensorFlow has no default of float64 to compare in.
 SINGLE: dict[str, Backend] = {"tensorflow": tensorflow_eager}
 
@@ -171,7 +173,16 @@ def library_of(backend: str) -> str:
 
 def params(backends: Iterable[str]) -> list[Any]:
     """Parameters of a test: the names of backends."""
-    return [needing(library_of(name), name, id=name) for name in backends]
+    libraries = {name: library_of(name) for name in backends} | {"torch-compile": TORCH_COMPILES}
+    return [needing(libraries[name], name, id=name) for name in backends]
+
+
+def jax_x64(enabled: bool = True) -> contextlib.AbstractContextManager[None]:
+    """JAX computes in float64."""
+    jax = needs("jax")
+    enable_x64 = getattr(jax, "enable_x64", None) or needs("jax.experimental").enable_x64
+    context: contextlib.AbstractContextManager[None] = enable_x64(enabled)
+    return context
 
 
 @contextlib.contextmanager
@@ -179,7 +190,7 @@ def double_precision(backend: str) -> Iterator[None]:
     """The backend computes in float64."""
     library = library_of(backend)
     if library == "jax":
-        with needs("jax").enable_x64(True):
+        with jax_x64():
             yield
     elif library == "torch":
         torch = needs("torch")

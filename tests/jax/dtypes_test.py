@@ -25,7 +25,7 @@ from lrsched_jax import (
     scale_by_learning_rate,
     scale_by_plateau_learning_rate,
 )
-from tests.backends import strict_jax
+from tests.backends import jax_x64, strict_jax
 from tests.plateaus import runs
 from tests.strategies import schedules
 
@@ -108,14 +108,14 @@ def check_types(make: Make, schedule: Schedule, dtypes: Sequence[str]) -> None:
 @pytest.mark.parametrize("x64", [False, True])
 @pytest.mark.parametrize("name", EQUAL_LEAVES)
 def test_updates_have_the_type_of_the_parameters(name: str, x64: bool) -> None:
-    with jax.enable_x64(x64):
+    with jax_x64(x64):
         for dtype in FLOATS if x64 else SINGLE:
             check_types(EQUAL_LEAVES[name], WARM, [dtype])
 
 
 @pytest.mark.parametrize("name", EACH_LEAF)
 def test_updates_of_mixed_parameters_have_each_its_own_type(name: str) -> None:
-    with jax.enable_x64(True):
+    with jax_x64(True):
         check_types(EACH_LEAF[name], WARM, FLOATS)
 
 
@@ -129,7 +129,7 @@ def test_updates_of_mixed_parameters_have_each_its_own_type(name: str) -> None:
 def test_no_schedule_changes_the_type_of_an_update(
     schedule: Schedule, name: str, dtypes: list[str], x64: bool
 ) -> None:
-    with jax.enable_x64(x64):
+    with jax_x64(x64):
         check_types(EACH_LEAF[name], schedule, [d for d in dtypes if x64 or d != "float64"])
 
 
@@ -137,7 +137,7 @@ def test_no_schedule_changes_the_type_of_an_update(
 def test_optax_1051_and_1405_apply_if_finite_takes_an_injected_schedule(dtype: str) -> None:
     """The updates were float64 under x64, and float32 for bfloat16 parameters."""
     decay = lrsched.cosine_decay(0.1, 10)
-    with jax.enable_x64(dtype == "float32"):
+    with jax_x64(dtype == "float32"):
         params = jnp.ones(3, dtype)
         for factory in (optax.adam, optax.sgd):
             optimizer = optax.apply_if_finite(inject(factory)(decay), 3)
@@ -159,7 +159,7 @@ def test_optax_injects_a_b2_of_1_into_adam_in_bfloat16() -> None:
 @pytest.mark.parametrize("x64", [False, True])
 def test_a_state_never_changes_its_types(x64: bool) -> None:
     """Nor gets a weak type, for which a compiled step would be compiled again."""
-    with jax.enable_x64(x64):
+    with jax_x64(x64):
         for make in (inject(optax.adam), optax.adam, scale_by_learning_rate):
             optimizer, params = make(WARM), jnp.ones(3, jnp.bfloat16)
             before = state = optimizer.init(params)
@@ -177,7 +177,7 @@ def test_the_rate_is_never_rounded_below_float32(
     rate: float, gradient: float, dtype: str, flip_sign: bool
 ) -> None:
     """The update is the product in float32, rounded once to its type."""
-    with jax.enable_x64(dtype == "float64"):
+    with jax_x64(dtype == "float64"):
         update = jnp.asarray(gradient, dtype)
         wide = np.float64 if dtype == "float64" else np.float32
         product = wide(rate) * wide(update) * (-1 if flip_sign else 1)
@@ -206,7 +206,7 @@ def test_an_injected_rate_of_float32_keeps_its_digits() -> None:
 
 def test_the_values_have_all_digits_of_the_default_type() -> None:
     for x64, dtype in ((False, jnp.float32), (True, jnp.float64)):
-        with jax.enable_x64(x64):
+        with jax_x64(x64):
             for count in (jnp.int32(3), jnp.arange(4), jnp.float32(2.5), jnp.bfloat16(2.0)):
                 for value in (WARM(count), jax.jit(WARM)(count), lrsched.constant(0.1)(count)):
                     assert (value.dtype, value.weak_type) == (dtype, True)
@@ -264,7 +264,7 @@ def test_what_is_no_learning_rate_is_refused(rate: Any, error: Any, got: str) ->
 @pytest.mark.parametrize("make", [optax.sgd, inject(optax.sgd), scale_by_learning_rate])
 def test_jax_7208_and_7368_a_step_is_made_in_jaxs_strict_modes(make: Make, x64: bool) -> None:
     nested = lrsched.join([WARM, lrsched.multi_step_decay(0.1, 0.5, [2, 4])], [5])
-    with jax.enable_x64(x64), strict_jax():
+    with jax_x64(x64), strict_jax():
 
         @jax.jit
         def step(schedule: Schedule, params: Any) -> Any:
@@ -286,7 +286,7 @@ def test_a_plateau_decides_in_at_least_float32(
 ) -> None:
     """In JAX's default type, also where a metric or a hyperparameter is narrower."""
     plateau, metrics = run
-    with jax.enable_x64(x64):
+    with jax_x64(x64):
         wide = jnp.result_type(float)
         rate = jnp.asarray(plateau.decay_rate, of_rate)
         narrow, exact = (

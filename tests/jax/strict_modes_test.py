@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsched import Schedule
-from tests.backends import strict_jax
+from tests.backends import jax_x64, strict_jax
 from tests.strategies import BY_NAME, NAMES, schedules
 
 struct: Any = jax.ShapeDtypeStruct
@@ -62,7 +62,7 @@ def test_jax_7208_and_7368_every_schedule_is_accepted(name: str) -> None:
     @given(BY_NAME[name], st.sampled_from(COUNTS), st.sampled_from([jnp.float32, jnp.float16]))
     def accepted(schedule: Schedule, count: Any, real: Any) -> None:
         for x64 in (False, True):
-            with jax.enable_x64(x64):
+            with jax_x64(x64):
                 check(schedule, count, real)
 
     accepted()
@@ -75,5 +75,5 @@ def test_jax_7208_and_7368_every_schedule_is_accepted(name: str) -> None:
 def test_nested_schedules_are_accepted(
     schedule: Schedule, count: Any, real: Any, x64: bool
 ) -> None:
-    with jax.enable_x64(x64):
+    with jax_x64(x64):
         check(schedule, count, real)

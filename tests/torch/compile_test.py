@@ -1,8 +1,9 @@
 """Schedules compiled by torch.compile."""
 
+from tests.backends import TORCH_COMPILES, Values
 from tests.optional import needs
 
-needs("torch")
+needs("torch", TORCH_COMPILES)
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,6 @@ import torch
 
 import lrsched
 from lrsched import Schedule
-from tests.backends import Values
 from tests.ulp import telling_counts, worst
 
 
