@@ -2,9 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 QUICK_VENV ?= .venv-quick
+MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick lint types extras gallery ulp quality bench clean
+.PHONY: demo test quick lint types extras mutants gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -26,6 +27,11 @@ types: $(VENV)/installed
 
 extras:
 	$(PYTHON) tests/scripts/extras.py
+
+# Changes the sources one place at a time, SAMPLE times in each room, and shows what no test notices.
+SAMPLE ?= 40
+mutants: $(VENV)/installed $(MUTANTS_VENV)/installed
+	$(RUN) tests/scripts/mutants.py $(MUTANTS_VENV)/bin/python --sample $(SAMPLE)
 
 gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py
@@ -50,5 +56,10 @@ $(QUICK_VENV)/installed: pyproject.toml constraints.txt
 		array-api-strict hypothesis jsonschema mpmath omegaconf pytest pytest-xdist
 	touch $@
 
+$(MUTANTS_VENV)/installed:
+	$(PYTHON) -m venv $(MUTANTS_VENV)
+	$(MUTANTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(QUICK_VENV) demo dist
+	rm -rf $(VENV) $(QUICK_VENV) $(MUTANTS_VENV) demo dist
