@@ -5,7 +5,7 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick lint types extras mutants gallery ulp quality bench clean
+.PHONY: demo test quick lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -32,6 +32,23 @@ extras:
 SAMPLE ?= 40
 mutants: $(VENV)/installed $(MUTANTS_VENV)/installed
 	$(RUN) tests/scripts/mutants.py $(MUTANTS_VENV)/bin/python --sample $(SAMPLE)
+
+# The tests with the lowest versions that are declared, with the newest, and on a newer CPython in
+# WebAssembly (with node and npm). Each makes its environments and records what came out;
+# `make versions` writes docs/versions.md.
+SIDES := core jax keras torch
+RECORD := --record
+oldest: $(VENV)/installed
+	$(RUN) -m tests.scripts.versions oldest $(RECORD) $(SIDES)
+
+newest: $(VENV)/installed
+	$(RUN) -m tests.scripts.versions newest $(RECORD)
+
+wasm: $(VENV)/installed
+	$(RUN) -m tests.scripts.wasm $(RECORD)
+
+versions: $(VENV)/installed
+	$(RUN) -m docs.versions
 
 gallery: $(VENV)/installed
 	$(RUN) docs/gallery.py
@@ -62,4 +79,4 @@ $(MUTANTS_VENV)/installed:
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(QUICK_VENV) $(MUTANTS_VENV) demo dist
+	rm -rf $(VENV) .venv-* demo dist

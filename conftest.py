@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lrsched._core.definition import REGISTRY
+from tests.processes import ALLOWED
 
 settings.register_profile(
     "lrsched",
@@ -29,6 +30,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("lrsched")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but for deprecations of other versions than the pinned ones."""
+    for allowed in ALLOWED:
+        config.addinivalue_line("filterwarnings", allowed)
 
 
 @pytest.fixture(autouse=True)

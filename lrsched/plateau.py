@@ -8,7 +8,13 @@ import math
 import numbers
 from typing import Annotated, Any, Literal, NamedTuple
 
-from lrsched._arrays.namespace import default_dtype, device_of, is_array, namespace_of
+from lrsched._arrays.namespace import (
+    default_dtype,
+    device_of,
+    in_default_dtypes,
+    is_array,
+    namespace_of,
+)
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
 from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
@@ -97,8 +103,9 @@ class Plateau:
 
         On Python numbers the state is Python numbers, and the learning rate equals torch's to the
         last bit. If the state or the metric has an array, the result is arrays: float64 for NumPy,
-        float32 for JAX (float64 under x64), torch's default dtype for tensors, on the metric's
-        device and detached from autograd.
+        float32 for JAX (float64 under x64), and for tensors float32, or float64 if one of them or
+        torch's default dtype is float64. They are on the metric's device and detached from
+        autograd. A metric in a narrower type is compared as what it holds.
 
         In float64 all libraries give the same numbers. In float32 the rule is applied to rounded
         numbers: a metric within rounding of the threshold (5e-7 of the numbers involved), or a
@@ -129,7 +136,8 @@ class Plateau:
                 metric = metric.detach()
         dtype = default_dtype(xp, "real floating")
         metric = xp.asarray(metric, dtype=dtype, device=device_of(arrays[0]))
-        return _observe(xp, _as_arrays(xp, state, arrays[0]), metric, self)
+        plateau = Plateau(*in_default_dtypes(xp, tuple(self.params.values())))
+        return _observe(xp, _as_arrays(xp, state, arrays[0]), metric, plateau)
 
     @property
     def params(self) -> dict[str, Any]:

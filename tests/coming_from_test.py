@@ -38,6 +38,7 @@ from pytorch_optimizer.base.scheduler import BaseLinearWarmupScheduler
 
 import lrsched
 from lrsched import Plateau, Schedule
+from tests.backends import jax_x64
 from tests.formulas import (
     axlearn,
     big_vision,
@@ -193,7 +194,7 @@ def there(row: Row, names: Names, counts: Sequence[int]) -> list[float]:
     """The rates of the other library at these counts."""
     assert row.theirs is not None
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=names["lr"])
-    with jax.enable_x64(True):
+    with jax_x64():
         made = eval(row.theirs, NAMES[row.library] | names | {"optimizer": optimizer})
         if row.library == "Composer":
             return [names["lr"] * made(count, names["total"]) for count in counts]

@@ -3,13 +3,19 @@
 import importlib
 import importlib.util
 import os
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 
 def is_installed(library: str) -> bool:
-    return importlib.util.find_spec(library) is not None
+    """Whether a library is there, in a version that a requirement such as "optax>=0.2.5" allows."""
+    required = Requirement(library)
+    return importlib.util.find_spec(required.name) is not None and (
+        not required.specifier or version(required.name) in required.specifier
+    )
 
 
 def needs(module: str, library: str | None = None) -> Any:

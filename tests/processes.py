@@ -10,10 +10,23 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "tests" / "scripts"
 FOLDERS = os.pathsep.join([str(ROOT), str(ROOT / "adapters")])
 
+# What is a warning where the versions are not those of constraints.txt, and elsewhere an error.
+DEPRECATIONS = [
+    *(":DeprecationWarning", ":PendingDeprecationWarning", ":FutureWarning"),
+    "The epoch parameter in `scheduler.step():UserWarning",  # torch's SequentialLR, before 2.7
+]
+ALLOWED = [f"default:{each}" for each in DEPRECATIONS if os.environ.get("OTHER_VERSIONS")]
+
+
+def python_command(*arguments: object, warnings: str = "error") -> list[str]:
+    """The command that starts this Python, by default with warnings as errors."""
+    options = [f"-W{each}" for each in [warnings, *ALLOWED]]
+    return [sys.executable, *options, *map(str, arguments)]
+
 
 def run_python(code: str) -> str:
     """What a program prints that has no warnings and raises no error."""
-    command = [sys.executable, "-W", "error", "-c", code]
+    command = python_command("-c", code)
     # With bytecode kept, as in any installation: compiling the source takes as long again.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
@@ -23,7 +36,7 @@ def start(
     script: str, *arguments: object, warnings: str = "error", **environment: str
 ) -> "subprocess.Popen[str]":
     """Start a script of `tests/scripts/`."""
-    command = [sys.executable, "-W", warnings, str(SCRIPTS / script), *map(str, arguments)]
+    command = python_command(SCRIPTS / script, *arguments, warnings=warnings)
     variables = {**os.environ, "PYTHONPATH": FOLDERS, **environment}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=variables, **pipes)

@@ -8,9 +8,10 @@ from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import DictKey, keystr, tree_leaves_with_path
+from jax.tree_util import DictKey, GetAttrKey, keystr, tree_leaves_with_path
 
 from lrsched._core import Refusal, is_traced
+from lrsched_jax._model import is_instance
 from lrsched_jax._types import OptState, ScheduleFunction
 
 Node = tuple[tuple[Any, ...], Any]  # a path in the state, and the node there
@@ -72,14 +73,15 @@ def current_lr(
     >>> optimizer = optax.chain(optax.clip(1.0), optax.adam(schedule))
     >>> state = optimizer.init(jnp.zeros(2))
     >>> _, state = optimizer.update(jnp.ones(2), state)
-    >>> current_lr(state, schedule)
-    Array(0.375, dtype=float32)
+    >>> print(current_lr(state, schedule))
+    0.375
     >>> optimizer = optax.multi_transform(
     ...     {"body": optax.sgd(schedule), "head": optax.sgd(2 * schedule)}, ("body", "head")
     ... )
     >>> state = optimizer.init((jnp.zeros(2), jnp.zeros(2)))
-    >>> current_lr(state, {"body": schedule, "head": 2 * schedule})
-    {'body': Array(0.5, dtype=float32), 'head': Array(1., dtype=float32)}
+    >>> rates = current_lr(state, {"body": schedule, "head": 2 * schedule})
+    >>> print(rates["body"], rates["head"])
+    0.5 1.0
     """
     nodes = list(_nodes(opt_state, COUNTING))
     if not isinstance(schedule, Mapping):
@@ -135,7 +137,7 @@ def current_hyperparameters(opt_state: OptState, **schedules: ScheduleFunction) 
     states: dict[str, Any] = {}
     shared = Counter(name for _, node in nodes for name in node.hyperparams)
     for path, node in nodes:
-        prefix = f"{keystr(path, simple=True, separator='/')}/" if path else ""
+        prefix = "".join(f"{_name(key)}/" for key in path)
         for name, stored in node.hyperparams.items():
             key = name if shared[name] == 1 else f"{prefix}{name}"
             values[key] = _array_in(stored)
@@ -163,6 +165,16 @@ def _nodes(tree: Any, names: set[str], path: tuple[Any, ...] = ()) -> Iterator[N
     for below, node in tree_leaves_with_path(tree, is_leaf=is_nested):
         if is_nested(node):
             yield from _nodes(node, names, (*path, *below))
+        elif is_instance(node, "flax.nnx", "Optimizer"):  # no pytree before Flax 0.11
+            yield from _nodes(node.opt_state, names, (*path, *below, GetAttrKey("opt_state")))
+
+
+def _name(key: Any) -> str:
+    """The key of a path in the form of `keystr(path, simple=True)`, which is new in JAX 0.5.1."""
+    for attribute in ("key", "name", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
 
 
 def _below(nodes: list[Node], label: Hashable) -> list[Node]:
@@ -200,4 +212,4 @@ def _rate(
 def _array_in(value: Any) -> Any:
     """The array itself, or the one in a variable of Flax NNX."""
     (leaf,) = jax.tree.leaves(value)
-    return leaf
+    return leaf.value if is_instance(leaf, "flax.nnx", "Variable") else leaf

@@ -109,11 +109,11 @@ def model_of(
     """Split a pytree, an NNX module or a Linen `TrainState` into parameters and state."""
     graph = None
     has_state = state is not None
-    if _is_instance(params, "flax.nnx", "Module"):
+    if is_instance(params, "flax.nnx", "Module"):
         if has_state:
             refuse("model_state", "None with an NNX module, which holds its own", state)
         graph, params, state = _split(_copied_module(params))
-    elif _is_instance(params, "flax.training.train_state", "TrainState"):
+    elif is_instance(params, "flax.training.train_state", "TrainState"):
         if not has_state and getattr(params, "batch_stats", None) is not None:
             has_state, state = True, params.batch_stats
         params = params.params
@@ -146,10 +146,12 @@ def _with_new_variables(tree: Any) -> Any:
 
 def is_initialiser(params: Any) -> bool:
     """Whether `params` is a function that makes them, and not a callable module or pytree."""
+    if is_instance(params, "flax.nnx", "Module"):  # no pytree before Flax 0.11
+        return False
     return callable(params) and jax.tree_util.all_leaves([params])
 
 
-def _is_instance(value: Any, module: str, name: str) -> bool:
+def is_instance(value: Any, module: str, name: str) -> bool:
     """`isinstance` without importing the module: if nobody has, the answer is False."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(value, getattr(loaded, name))

@@ -44,22 +44,13 @@ class Definition:
         self.static = tuple(name for name, kind in self.kinds.items() if not kind.traced)
         self.is_own = str(body.__module__).startswith("lrsched.")
 
-    def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    def bind(self, /, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The hyperparameters of a call of the factory, checked, in the order of the signature.
 
         The check of hyperparameters together is postponed where one of them is a duration, until it
         is resolved.
         """
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            names = ", ".join(self.parameters)
-            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
-        bound.apply_defaults()
-        params = {
-            name: self.refuse.check(name, self.kinds[name], value)
-            for name, value in bound.arguments.items()
-        }
+        params = checked_arguments(self.refuse, self.signature, self.kinds, args, kwargs)
         if self.check is not None and not any(durations_in(tuple(params.values()))):
             self.check(self.refuse, params)
         return tuple(params.values())
@@ -76,10 +67,27 @@ class Definition:
         return tuple(params[x] for x in self.parameters)
 
 
+def checked_arguments(
+    refuse: Refusal,
+    signature: inspect.Signature,
+    kinds: Mapping[str, Kind],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> dict[str, Any]:
+    """The arguments of a call by name, defaults included, each converted to its kind."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join(signature.parameters)
+        raise TypeError(f"{refuse.schedule}: {error} (its parameters: {names})") from None
+    bound.apply_defaults()
+    return {name: refuse.check(name, kinds[name], x) for name, x in bound.arguments.items()}
+
+
 def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
     """The kind of each parameter of a function, from its annotation."""
-    hints = _hints(function)
-    names = inspect.signature(function).parameters
+    hints, code = _hints(function), function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return {name: _kind_of(function.__name__, name, hints.get(name)) for name in names}
 
 
@@ -99,6 +107,11 @@ def _kind_of(function: str, parameter: str, hint: Any) -> Kind:
             "(lrsched.Value, lrsched.Steps, ...)"
         )
     return kind
+
+
+def plain_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's annotations without their kinds, for `help`."""
+    return {name: _plain_type(hint) for name, hint in _hints(function).items()}
 
 
 def plain_signature(function: Callable[..., Any]) -> inspect.Signature:

@@ -12,17 +12,14 @@ needs("plotext")
 
 import pytest
 from click.shell_completion import ShellComplete
-from click.testing import CliRunner, Result
 
 import lrsched
 from lrsched._core.definition import REGISTRY
 from lrsched.cli.commands import cli
+from tests.cli.invoke import run
+from tests.processes import python_command
 
 RECIPE = "warmup(cosine_decay(0.1, 900), warmup_steps=100)"
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, arguments)
 
 
 def test_list_names_every_schedule() -> None:
@@ -193,7 +190,7 @@ def test_names_are_completed() -> None:
 
 
 def test_as_a_module() -> None:
-    command = [sys.executable, "-W", "error", "-m", "lrsched.cli"]
+    command = python_command("-m", "lrsched.cli")
     done = subprocess.run(
         [*command, "values", RECIPE, "--at", "0,50,100"], capture_output=True, text=True, check=True
     )

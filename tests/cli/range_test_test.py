@@ -8,10 +8,10 @@ from tests.optional import needing, needs
 needs("click")
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from lrsched.cli.commands import cli
 from lrsched.range_test import RangeTest
+from tests.cli import invoke
 
 SETUPS = """
 import numpy as np
@@ -87,7 +87,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["range-test", *arguments, "--quiet"])
+    return invoke.run("range-test", *arguments, "--quiet")
 
 
 @pytest.mark.parametrize("name", ["torch_step", "torch_model", "jax_loss"])

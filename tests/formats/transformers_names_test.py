@@ -102,7 +102,7 @@ by_name: Any = lrsched.from_name
         (
             lambda: by_name("linear", 0.1),
             TypeError,
-            r"linear: missing a required argument: 'num_training_steps' \(its parameters: num_t",
+            r"linear: missing a required (keyword-only )?argument: 'num_training_steps' \(its par",
         ),
         (
             lambda: by_name("linear", 0.1, num_training_steps=10, power=2),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.optional import needs
+from tests.optional import needing, needs
 
 needs("jax")
 needs("optax")
@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched_jax import current_hyperparameters, current_lr
+from tests.jax.nets import nnx_update
 
 ONE = jnp.float32(1.0)
 COSINE = lrsched.warmup(lrsched.cosine_decay(0.3, 9), 4)
@@ -150,7 +151,10 @@ def test_lookahead(reset: bool) -> None:
     assert current_lr(state, CLR) == at(CLR, 2 if reset else 10)
 
 
-@pytest.mark.parametrize("name", ["prodigy", "dadapt_adamw", "madgrad", "momo", "momo_adam"])
+@pytest.mark.parametrize(
+    "name",
+    ["prodigy", "dadapt_adamw", "momo", "momo_adam", needing("optax>=0.2.7", "madgrad")],
+)
 def test_optimizers_of_contrib_that_count_themselves(name: str) -> None:
     """They call the schedule with the count that was found."""
     called: list[int] = []
@@ -159,7 +163,7 @@ def test_optimizers_of_contrib_that_count_themselves(name: str) -> None:
         called.append(int(count))
         return CLR(count)
 
-    optimizer = getattr(optax.contrib, name)(schedule)
+    optimizer = optax.with_extra_args_support(getattr(optax.contrib, name)(schedule))
     params = jnp.ones(3)
     state = optimizer.init(params)
     for step in range(4):
@@ -232,7 +236,7 @@ def test_counts_that_differ_are_refused_and_nan_where_they_are_traced() -> None:
 def test_a_batch_of_states() -> None:
     optimizer = optax.adam(CLR)
     states = jax.vmap(optimizer.init)(jnp.ones(3))
-    states = optax.tree.set(states, count=jnp.arange(3))
+    states = optax.tree_utils.tree_set(states, count=jnp.arange(3))
     np.testing.assert_array_equal(current_lr(states, CLR), CLR(jnp.arange(3)))
 
 
@@ -244,7 +248,7 @@ def test_what_holds_a_state() -> None:
         before = np.array(model.kernel[...])
         found = current_lr(optimizer, {"a": CLR, "b": COSINE})
         inside = nnx.jit(lambda o: current_lr(o, {"a": CLR, "b": COSINE}))(optimizer)
-        optimizer.update(model, gradient)
+        nnx_update(optimizer, model, gradient)
         np.testing.assert_allclose(before - model.kernel[...], found["a"], rtol=1e-5)
         np.testing.assert_allclose(inside["a"], found["a"], rtol=2e-7)
         assert found["b"] == at(COSINE, step)
@@ -257,7 +261,10 @@ def test_what_holds_a_state() -> None:
 
 def two_nnx() -> Any:
     def label(params: Any) -> Any:
-        return jax.tree.map_with_path(lambda path, x: "a" if "kernel" in str(path) else "b", params)
+        def place(path: Any, x: Any) -> str:
+            return "a" if "kernel" in str(path) else "b"
+
+        return jax.tree_util.tree_map_with_path(place, params)
 
     return optax.multi_transform({"a": optax.sgd(CLR), "b": optax.sgd(COSINE)}, label)
 
@@ -386,7 +393,7 @@ def test_hyperparameters_of_an_nnx_optimizer() -> None:
     model = nnx.Linear(1, 1, rngs=nnx.Rngs(0))
     inject = optax.inject_hyperparams(optax.sgd)(CLR, momentum=0.9)
     optimizer = nnx.Optimizer(model, inject, wrt=nnx.Param)
-    optimizer.update(model, jax.tree.map(jnp.ones_like, nnx.state(model, nnx.Param)))
+    nnx_update(optimizer, model, jax.tree.map(jnp.ones_like, nnx.state(model, nnx.Param)))
     found = current_hyperparameters(optimizer, learning_rate=CLR)
     assert found == {"learning_rate": at(CLR, 1), "momentum": np.float32(0.9)}
 

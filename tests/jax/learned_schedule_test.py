@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.backends import jax_x64
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "learned_schedule.py"
 
 
@@ -34,7 +36,7 @@ def test_the_gradient_through_the_training_is_that_of_finite_differences(
 ) -> None:
     example = imported()
     monkeypatch.setattr(example, "STEPS", 30)
-    with jax.enable_x64(True):
+    with jax_x64():
         train, held_out, _ = example.digits()
 
         @jax.jit

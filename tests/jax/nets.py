@@ -73,5 +73,17 @@ class Net(nnx.Module):
         return self.second(x)
 
 
+def dropouts(state: Any) -> Any:
+    """How often a `Net` drew random numbers; Flax before 0.11 counts those of its weights too."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    (count,) = [leaf for path, leaf in leaves if "count" in jax.tree_util.keystr(path)]
+    return count
+
+
+def nnx_update(optimizer: Any, model: Any, gradient: Any) -> None:
+    """`optimizer.update`, which takes no model before Flax 0.11."""
+    optimizer.update(*([] if hasattr(optimizer, "model") else [model]), gradient)
+
+
 def nnx_loss(model: Any, batch: Any) -> Any:
     return cross_entropy(model(batch[0]), batch[1])

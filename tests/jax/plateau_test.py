@@ -16,6 +16,7 @@ from hypothesis import given, settings
 
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched_jax._plateau import scale_by_plateau_learning_rate
+from tests.backends import jax_x64
 from tests.plateaus import (
     METRICS,
     PLATEAU,
@@ -115,7 +116,7 @@ def applied(plateau: Plateau, metrics: jax.Array) -> Any:
 def test_optax_applies_torchs_learning_rates(run: tuple[Plateau, list[float]]) -> None:
     plateau, metrics = run
     expected = [lr for (lr,) in rates_of(torchs(plateau), metrics)]
-    with jax.enable_x64(True):
+    with jax_x64():
         updates = applied(plateau, jnp.asarray(metrics))
     assert updates["a"].dtype == jnp.float32
     assert updates["b"][0].dtype == jnp.bfloat16

@@ -25,6 +25,7 @@ from lrsched_jax import range_test
 from lrsched_jax._cache import training_of
 from lrsched_jax._model import Loss
 from lrsched_jax._range_test import REFUSE
+from tests.backends import jax_x64
 
 RANDOM = np.random.default_rng(0)
 TEACHER = RANDOM.normal(size=(8, 3))
@@ -89,7 +90,7 @@ def test_the_rates_recorded_are_those_used(compiled: bool, x64: bool, steps: int
 
         return optax.sgd(watched)
 
-    with jax.enable_x64(x64):
+    with jax_x64(x64):
         ramp = lrsched.exponential_ramp(1e-7, 10.0, max(steps - 1, 1))
         options = {"optimizer": spied, "schedule": ramp, "steps": steps, "compiled": compiled}
         test = run(jnp.zeros(()), np.ones(3), loss_fn=follow, **options)
@@ -313,7 +314,7 @@ def test_losses_of_half_precision_are_recorded_as_floats() -> None:
 
 
 def test_in_double_precision() -> None:
-    with jax.enable_x64(True):
+    with jax_x64():
         test = run(jax.tree.map(lambda leaf: leaf.astype(float), PARAMS), look_every=7)
     single = run()
     calm = int(np.argmin(single.losses))

@@ -23,6 +23,7 @@ from flax.training.train_state import TrainState
 
 import lrsched
 from lrsched_jax import current_lr
+from tests.jax.nets import nnx_update
 
 SAVED = 7  # updates before the checkpoint
 STEPS = 15
@@ -69,7 +70,7 @@ class Nnx:
 
     def update(self, batch: Any) -> None:
         gradient = nnx.grad(lambda model: loss(model(batch), batch))(self.model)
-        self.state.update(self.model, gradient)
+        nnx_update(self.state, self.model, gradient)
 
     def weights(self) -> Any:
         return nnx.state(self.model)

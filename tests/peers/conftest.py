@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.optional import needs
+from tests.backends import jax_x64
 
 
 @pytest.fixture
 def float64_in_jax() -> Iterator[None]:
     """JAX computes in float64."""
-    with needs("jax").enable_x64(True):
+    with jax_x64():
         yield

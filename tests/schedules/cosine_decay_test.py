@@ -4,7 +4,7 @@ import pytest
 
 import lrsched
 from tests import backends
-from tests.backends import BACKENDS
+from tests.backends import BACKENDS, jax_x64
 from tests.curves import ULPS_8, error_in_float32, values
 from tests.optional import needs
 from tests.stepping import stepped
@@ -32,10 +32,9 @@ def test_keras_21772_alpha_is_a_ratio() -> None:
 
 def test_keras_cosine_is_float32_under_x64() -> None:
     """`keras.ops.cos` gives float32 for float64 on JAX, unless x64 is on at its import."""
-    jax = needs("jax")
     jnp = needs("jax.numpy")
     keras = needs("keras")
-    with jax.enable_x64(True):
+    with jax_x64():
         count = jnp.asarray(5)
         theirs = float(keras.optimizers.schedules.CosineDecay(1.0, 10)(count))
         assert 1e-8 < abs(theirs - 0.5) < 1e-7

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
+from tests.backends import jax_x64
 from tests.optional import needs
 
 peaks = st.floats(1e-6, 10.0)
@@ -77,8 +78,14 @@ recipes: Any = lrsched
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: recipes.warmup_stable_decay(1, 5, -1, 5), "cooldown: begin must be an integer"),
-        (lambda: recipes.warmup_stable_decay(1, 5, 5, 5, shape="x"), "cooldown: shape must be"),
+        (
+            lambda: recipes.warmup_stable_decay(1, 5, -1, 5),
+            "decay: stable_steps must",
+        ),
+        (
+            lambda: recipes.warmup_stable_decay(1, 5, 5, 5, shape="x"),
+            "stable_decay: shape must",
+        ),
         (lambda: recipes.tri_stage(1, 5, 5, 5, end_scale=0), "tri_stage: end_scale must be a num"),
         (lambda: recipes.slanted_triangular(1, 5, 1.5), "slanted_triangular: cut_fraction must"),
         (lambda: recipes.noam(0, 5), r"noam: model_size must be an integer >= 1 \(units\), got 0"),
@@ -96,10 +103,9 @@ def test_bad_input_is_refused(make: Any, text: str) -> None:
 
 @given(peaks, st.integers(2, 500), st.floats(0, 0.99), counts)
 def test_warmup_cosine_is_optax_s(peak: float, total: int, share: float, t: int) -> None:
-    jax = needs("jax")
     optax = needs("optax")
     up = int(total * share)
-    with jax.enable_x64(True):
+    with jax_x64():
         theirs = optax.warmup_cosine_decay_schedule(0.0, peak, up, total, peak / 10)(t)
     recipe = lrsched.warmup_cosine(peak, total, up, peak / 10)
     assert recipe(t) == pytest.approx(float(theirs), rel=1e-10)
@@ -140,7 +146,6 @@ def test_with_restarts(peak: float, first: int, cycles: int, growth: float, shri
 
 
 def test_with_restarts_is_optax_s_sgdr() -> None:
-    jax = needs("jax")
     optax = needs("optax")
     lengths, tops = [10, 15, 22, 34], [1.0, 0.5, 0.25, 0.125]
     cycles = [
@@ -153,7 +158,7 @@ def test_with_restarts_is_optax_s_sgdr() -> None:
         }
         for length, top in zip(lengths, tops, strict=True)
     ]
-    with jax.enable_x64(True):
+    with jax_x64():
         theirs = optax.sgdr_schedule(cycles)
         recipe = lrsched.with_restarts(lrsched.cosine_decay(1.0, 10), 10, 4, 1.5, 0.5, 4)
         for count in range(sum(lengths) + 4 * 4 + 5):

@@ -55,11 +55,9 @@ def update(params: Any, state: Any, batch: Any) -> Any:
 def train(folder: Path, log: TextIO, steps: int, every: int) -> None:
     options = ocp.CheckpointManagerOptions(max_to_keep=2)
     with ocp.CheckpointManager(folder / "checkpoints", options=options) as manager:
-        first = manager.latest_step() or 0
+        first, now = manager.latest_step() or 0, begin()
         if first:
-            now = manager.restore(first, args=ocp.args.StandardRestore(jax.eval_shape(begin)))
-        else:
-            now = begin()
+            now = manager.restore(first, args=ocp.args.StandardRestore(now))
         for step in range(first, steps):
             batch = np.random.default_rng(step).normal(size=(8, 3)).astype(np.float32)
             now, numbers = update(*now, batch)

@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import lrsched
 import lrsched_jax
 
-MESH = jax.make_mesh((4, 2), ("data", "model"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+MESH = Mesh(np.reshape(jax.devices(), (4, 2)), ("data", "model"))
 RAMP = lrsched.exponential_ramp(1e-4, 0.3, 29)
 
 

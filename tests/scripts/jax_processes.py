@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import lrsched
 import lrsched_jax
@@ -31,7 +31,7 @@ def main(number: int, port: str) -> None:
     configure: Any = jax.config.update
     configure("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(f"localhost:{port}", num_processes=2, process_id=number)
-    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    mesh = Mesh(jax.devices(), ("data",))
     spec: Any = PartitionSpec
     split = NamedSharding(mesh, spec("data"))
     random = np.random.default_rng(0)

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 import lrsched
 from lrsched.range_test import RangeTest, Suggestion
 from lrsched_torch import range_test
 from lrsched_torch._range_test import runner as _runner
+from tests.scripts.fsdp2 import fully_shard
 
 RAMP = lrsched.exponential_ramp(1e-3, 100.0, 49)
 

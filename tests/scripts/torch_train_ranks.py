@@ -16,11 +16,11 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
-from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 import lrsched
 from lrsched_torch import lambda_lr
+from tests.scripts.fsdp2 import fully_shard
 
 RECIPE = lrsched.warmup(lrsched.cosine_decay(0.1, 10), 3)
 UPDATES = 12

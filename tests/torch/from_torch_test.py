@@ -98,7 +98,7 @@ def test_goes_on_from_a_changed_lr(lrs: list[float], make: Make, before: int, ed
 def test_nested_ones_go_on_as_torch_does(lrs: list[float], make: Make, before: int) -> None:
     """Wherever there is an equal schedule, torch's own quirks in nesting included."""
     scheduler = stepped(make, before, *lrs)
-    with refusing("is no product", "begins at its count 0"):
+    with refusing("is no product", "begins at its count 0", "the lr must be"):
         from_torch(scheduler)
     check(scheduler, lost=1e-10)
 

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau, SequentialL
 
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched_torch._schedulers.plateau import PlateauLR
+from tests.backends import TORCH_COMPILES
 from tests.plateaus import (
     LENGTH,
     METRICS,
@@ -62,6 +63,7 @@ def test_a_decrease_must_be_larger_than_eps() -> None:
 
 
 def test_torch_compile_takes_an_update_whole() -> None:
+    needs("torch", TORCH_COMPILES)
     torch.compiler.reset()
     update = torch.compile(PLATEAU.update, fullgraph=True, backend="eager")
     state = PLATEAU.init(torch.tensor(0.0))

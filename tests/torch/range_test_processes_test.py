@@ -16,6 +16,7 @@ from tests.processes import outputs, start
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What two processes of one distributed run found, each in its own file."""
+    needs("torch", "torch>=2.6")  # for FSDP2 on a CPU
     out = tmp_path_factory.mktemp("ranks")
     outputs(*(start("torch_ranks.py", out, rank, warnings="default") for rank in range(2)))
     return [torch.load(out / f"{rank}.pt", weights_only=True) for rank in range(2)]

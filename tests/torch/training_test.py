@@ -252,6 +252,7 @@ def test_torchs_scheduler_can_cycle_the_momentum_beside_it() -> None:
 @pytest.fixture(scope="module")
 def ranks() -> list[Any]:
     """What each process found, by case."""
+    needs("torch", "torch>=2.6")  # for FSDP2 on a CPU
     with tempfile.TemporaryDirectory() as folder:
         outputs(*(start("torch_train_ranks.py", folder, rank) for rank in range(2)))
         return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(2)]

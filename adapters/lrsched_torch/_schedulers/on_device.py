@@ -33,10 +33,13 @@ def on_device(
     """Compute learning rates on the device, for compiled training steps and CUDA graphs.
 
     After construction and after every `step()`, each param group's lr, which must be a tensor,
-    holds `schedule(n)` in the precision of torch's default dtype, where n is the number of `step()`
-    calls. The step count is a tensor on the same device, so `step()` neither waits for the device
-    nor reads from it. It can be part of a function that `torch.compile(fullgraph=True)` compiles
-    once, and of a CUDA graph, which makes one step at each replay.
+    holds `schedule(n)`, where n is the number of `step()` calls. It is computed in float32, or in
+    float64 if a group's lr or torch's default dtype is float64, and then rounded to the dtype of
+    the group's lr: a bfloat16 or float16 tensor holds the rounded rate.
+
+    The step count is a tensor on the same device, so `step()` neither waits for the device nor
+    reads from it. It can be part of a function that `torch.compile(fullgraph=True)` compiles once,
+    and of a CUDA graph, which makes one step at each replay.
 
     torch's `optimizer.step` breaks a compiled graph on purpose. To have it in the graph, call
     `type(optimizer).step.__wrapped__.__wrapped__(optimizer)` under `torch.no_grad()`.
@@ -197,7 +200,11 @@ class DeviceLR:
             check_one_for_each(refuse, "schedule", self.schedules, groups)
         self._groups.include()
         for group in groups:  # a checkpoint may hold a float, or a tensor on the host
-            group["lr"] = torch.as_tensor(group["lr"], device=self.count.device)
+            lr = group["lr"]
+            if not isinstance(lr, torch.Tensor):
+                dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+                lr = torch.tensor(lr, dtype=dtype)
+            group["lr"] = lr.to(self.count.device)
         self._ratios = self._groups.ratios
 
     def _recipe(self) -> list[str]:
@@ -205,9 +212,12 @@ class DeviceLR:
 
     @torch.no_grad()
     def _write(self) -> None:
-        values = [schedule(self.count) for schedule in self.schedules]
+        groups = self.optimizer.param_groups
+        # At a float64 count a schedule computes in float64.
+        double = any(group["lr"].dtype == torch.float64 for group in groups)
+        count = self.count.double() if double else self.count
+        values = [schedule(count) for schedule in self.schedules]
         if self._is_one:
             values = values * len(self._ratios)
-        groups = self.optimizer.param_groups
         for group, value, ratio in zip(groups, values, self._ratios, strict=True):
             group["lr"].copy_(value if ratio == 1.0 else value * ratio)
