@@ -196,6 +196,23 @@ def test_arrays_that_do_not_fit_are_refused(rates: Any, found: Any, message: str
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("rates", "found"),
+    [
+        ([0.0, 0.1], [[1.0, 0.5]] * 2),
+        ([0.1, np.inf], [[1.0, 0.5]] * 2),
+        ([0.1], [[1.0, 0.5]] * 2),
+        ([[0.1, 0.2]], [[1.0, 0.5]]),
+        ([0.1, 0.2], [1.0, 0.5]),
+        ([0.1, 0.2], [[[[1.0]]]] * 2),
+        ([0.1, 0.2], [[], []]),
+    ],
+)
+def test_a_probe_that_cannot_be_read_is_refused(rates: Any, found: Any) -> None:
+    with pytest.raises(ValueError, match="RangeTest: probe must be rates above 0, and losses for"):
+        RangeTest(np.ones(1), np.ones(1), probe=Probe(np.array(rates), np.array(found)))
+
+
 def test_the_schedules_that_follow() -> None:
     low, suggested, high = VALLEY.suggest()
     assert low < suggested < high
