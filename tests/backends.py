@@ -180,8 +180,8 @@ def params(backends: Iterable[str]) -> list[Any]:
 def jax_x64(enabled: bool = True) -> contextlib.AbstractContextManager[None]:
     """JAX computes in float64."""
     jax = needs("jax")
-    enable_x64 = getattr(jax, "enable_x64", None) or needs("jax.experimental").enable_x64
-    context: contextlib.AbstractContextManager[None] = enable_x64(enabled)
+    namespace = jax if hasattr(jax, "enable_x64") else needs("jax.experimental")  # before 0.8
+    context: contextlib.AbstractContextManager[None] = namespace.enable_x64(enabled)
     return context
 
 
