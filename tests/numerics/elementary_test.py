@@ -18,6 +18,7 @@ from mpmath import mp, mpf
 from lrsched._arrays.scalars import SCALARS
 from lrsched._numerics import elementary
 from lrsched._numerics.double_float import SATURATION
+from tests.backends import jax_x64
 from tests.strategies import LAST
 
 mp.prec = 200
@@ -125,10 +126,10 @@ def test_growth_saturates(rate: float) -> None:
         assert elementary.geometric(SCALARS, 1.0, rate, n) == pytest.approx(2.0**64, rel=1e-13)
         single = elementary.geometric(jnp, 1.0, rate, jnp.int32(n))
         assert single == pytest.approx(2.0**64, rel=1e-6)
-        with jax.enable_x64(True):
+        with jax_x64():
             array = elementary.geometric(jnp, 1.0, jnp.float64(rate), jnp.int64(n))
         assert array == pytest.approx(2.0**64, rel=1e-13)
-    with jax.enable_x64(True):
+    with jax_x64():
         shrunk = elementary.geometric(jnp, 1.0, jnp.float64(1 / rate), jnp.int64(9))
     assert shrunk == pytest.approx(rate**-9, rel=1e-13)
 
