@@ -2,9 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 QUICK_VENV ?= .venv-quick
+MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick lint types extras oldest newest wasm versions gallery ulp quality bench clean
+.PHONY: demo test quick lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -26,6 +27,11 @@ types: $(VENV)/installed
 
 extras:
 	$(PYTHON) tests/scripts/extras.py
+
+# Changes the sources one place at a time, SAMPLE times in each room, and shows what no test notices.
+SAMPLE ?= 40
+mutants: $(VENV)/installed $(MUTANTS_VENV)/installed
+	$(RUN) tests/scripts/mutants.py $(MUTANTS_VENV)/bin/python --sample $(SAMPLE)
 
 # The tests with the lowest versions that are declared, with the newest, and on a newer CPython in
 # WebAssembly (with node and npm). Each makes its environments and records what came out;
@@ -65,6 +71,11 @@ $(QUICK_VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(QUICK_VENV)
 	$(QUICK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cli]' \
 		array-api-strict hypothesis jsonschema mpmath omegaconf pytest pytest-xdist
+	touch $@
+
+$(MUTANTS_VENV)/installed:
+	$(PYTHON) -m venv $(MUTANTS_VENV)
+	$(MUTANTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
 	touch $@
 
 clean:

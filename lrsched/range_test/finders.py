@@ -29,11 +29,11 @@ def running_average(losses: Array, kept: float, start: float) -> Array:
     return values
 
 
-def cut_where_above(smooth: Array, times: float, first: int = 1) -> int:
+def cut_where_above(smooth: Array, times: float) -> int:
     """The number of updates until the average is above `times` its lowest value so far."""
     least = np.minimum.accumulate(smooth)
-    above = np.flatnonzero(smooth[first:] > times * least[first:])
-    return int(above[0]) + first + 1 if len(above) else len(smooth)
+    above = np.flatnonzero(smooth[1:] > times * least[1:])
+    return int(above[0]) + 2 if len(above) else len(smooth)
 
 
 def require_losses(losses: Array, least: int) -> None:
@@ -93,7 +93,7 @@ def lightning(rates: Array, losses: Array) -> float:
 def _fastai(rates: Array, losses: Array) -> tuple[Array, Array]:
     """The part of the curve that fastai's four rules read."""
     smooth = running_average(losses, 0.98, 0.0) / (1.0 - 0.98 ** np.arange(1, len(losses) + 1))
-    kept = slice(len(losses) // 10, max(0, cut_where_above(smooth, 4.0, first=0) - 5))
+    kept = slice(len(losses) // 10, max(0, cut_where_above(smooth, 4.0) - 5))
     require_losses(smooth[kept], 2)
     return rates[kept], smooth[kept]
 

@@ -1,5 +1,6 @@
 """Repeats of the JAX range test, and the probe that may follow."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +54,23 @@ def test_every_way_to_run_repeats_gives_the_same(vmap: bool) -> None:
         np.testing.assert_array_equal(rows, loop.metrics[f"kept_{repeat}"])
     counts = [test.metrics[f"kept_{repeat}"][0, 1] for repeat in range(3)]
     assert len(set(counts)) > 1  # of other keys
+
+
+def test_vmapped_repeats_run_as_one_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Except where their batches are of unequal numbers."""
+    module, alone = sys.modules["lrsched_jax._runs"], []
+    original = module.run_compiled
+
+    def noted(*arguments: Any) -> Any:
+        alone.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(module, "run_compiled", noted)
+    options = {"repeats": 2, "compiled": True, "vmap": True, "steps": 6}
+    run(loss_fn, initialise, BATCHES, **options)
+    assert not alone
+    run(loss_fn, initialise, order, **options)
+    assert len(alone) == 2
 
 
 def test_a_repeat_has_its_own_parameters_and_batches() -> None:

@@ -150,6 +150,7 @@ rare = st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 @given(st.lists(numbers | rare, min_size=12, max_size=12), st.sampled_from([None, 4.0, 3.3]))
 @example([1.0, 5.0, 2.0, 5.0, 5.0, *[1.0] * 7], 4.0)
 @example([1.0, 4.0, 4.0, *[1.0] * 9], 4.0)
+@example([0.5, 2.5, 2.5, *[1.0] * 9], 4.0)
 @example([1.5, *[float(np.float32(1.5 * 3.3))] * 11], 3.3)
 @settings(max_examples=40)
 def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: float | None) -> None:
@@ -162,6 +163,19 @@ def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: flo
         test = run(jnp.zeros(()), losses, **common, **options)
         assert (test.losses.tolist(), test.stopped) == (recorder.losses, recorder.stopped)
         assert len(test.learning_rates) == len(test.losses)
+
+
+def test_only_the_loss_decides_when_a_test_stops() -> None:
+    """Neither a recorded number that is small at first, nor one that grows."""
+    batches = [(np.float32(1.0), np.float32(number)) for number in [1e-3] + [1e9] * 11]
+
+    def measured(level: Any, batch: Any) -> Any:
+        return follow(level, batch[0]), {"number": batch[1]}
+
+    for compiled in (False, True):
+        options = {"loss_fn": measured, "has_aux": True, "steps": 12, "compiled": compiled}
+        test = run(jnp.zeros(()), batches, **options)
+        assert (test.losses.tolist(), test.stopped) == ([1.0] * 12, "finished")
 
 
 def test_the_first_loss_may_be_the_last() -> None:

@@ -169,3 +169,26 @@ def test_too_short_a_curve_is_refused(name: str) -> None:
     rates, losses = np.geomspace(1e-3, 1.0, 6), np.array([6.0, 7.0, 8.0, 9.0, 10.0, 11.0])
     with pytest.raises(NoSuggestion, match=r"needs \d+ losses after its library's cuts, got \d"):
         FINDERS[name](rates, losses)
+
+
+@pytest.mark.parametrize(
+    ("name", "updates", "needed", "kept"),
+    [
+        ("torch-lr-finder", 16, 2, 1),
+        ("lightning", 12, 2, 1),
+        ("valley", 6, 2, 1),
+        ("minimum", 6, 2, 1),
+        ("steep", 6, 2, 1),
+        ("slide", 22, 16, 15),
+        ("ignite", 2, 3, 2),
+    ],
+)
+def test_how_many_losses_a_rule_needs(name: str, updates: int, needed: int, kept: int) -> None:
+    """Of a curve that only falls: one loss more than it refuses is enough."""
+
+    def found(updates: int) -> float:
+        return FINDERS[name](np.geomspace(1e-3, 1.0, updates), np.geomspace(2.0, 1.0, updates))
+
+    with pytest.raises(NoSuggestion, match=f"needs {needed} losses .*, got {kept}:"):
+        found(updates)
+    assert 1e-4 <= found(updates + 1) <= 1.0

@@ -1,6 +1,7 @@
 """The same network, weights and batches in JAX and in torch: the same curve, the same reading."""
 
 import functools
+import inspect
 import itertools
 from typing import Any
 
@@ -23,6 +24,7 @@ import lrsched
 import lrsched_jax
 import lrsched_torch
 from lrsched.range_test import RangeTest
+from lrsched.range_test.recorder import default_ramp
 
 RAMP = lrsched.exponential_ramp(1e-5, 10.0, 199)
 SIZES = (64, 48, 10)
@@ -104,3 +106,29 @@ def test_the_frameworks_agree(name: str) -> None:
     np.testing.assert_allclose(second.suggest()[:2], (low, suggested), rtol=0.02)
     np.testing.assert_allclose(second.suggest().high, high, rtol=0.1)  # at the edge of that
     assert first.losses.min() < 0.3 < 2.0 < first.losses[0]  # it has trained
+
+
+def test_the_defaults_are_those_of_every_framework() -> None:
+    defaults: dict[str, Any] = {
+        "steps": 200,
+        "every": 10,
+        "look_every": 10,
+        "divergence": 4.0,
+        "repeats": 1,
+        "accumulate": 1,
+        "refine": False,
+        "probe_steps": 40,
+        "probe_repeats": 2,
+        "progress": True,
+    }
+    for function in (
+        lrsched_jax.range_test,
+        lrsched_jax.sweep,
+        lrsched_torch.range_test,
+        lrsched_torch.range_test_model,
+    ):
+        found = inspect.signature(function).parameters
+        expected = {name: value for name, value in defaults.items() if name in found}
+        assert {name: found[name].default for name in expected} == expected
+    assert default_ramp(200) == lrsched.exponential_ramp(1e-7, 10.0, 199)
+    assert default_ramp(1) == lrsched.exponential_ramp(1e-7, 10.0, 1)

@@ -31,6 +31,11 @@ def descent(rates: Array, sharpest: float = 1.0, steps: int = STEPS) -> Array:
     return np.asarray(losses[:, None, :])
 
 
+def ending(*ends: float) -> Array:
+    """Trainings from a loss of 1 to these, of (rates, 1, 3)."""
+    return np.array([[[1.0, 1.0, end]] for end in ends])
+
+
 def driven(start: float, sharpest: float = 1.0) -> tuple[Array, Array]:
     """All rounds from a sweep's suggestion."""
     rates = probe_rates(Suggestion(0.0, start, 0.0), STEPS)
@@ -86,11 +91,49 @@ def test_a_best_rate_at_the_end_is_taken_as_it_is() -> None:
     assert read_probe(rates, descent(rates)).high == pytest.approx(0.1)
 
 
+def test_a_best_rate_between_two_others_moves_towards_the_better_one() -> None:
+    """At most half-way, and less far if the other is hardly better."""
+    rates = 10.0 ** np.array([-1.0, -0.5, 0.0])
+    moved = [
+        float(np.log10(read_probe(rates, ending(left, 0.1, right)).high))
+        for left, right in ((0.3, 0.2), (0.2, 0.3), (0.3, 0.3), (0.9, 0.1))
+    ]
+    assert -0.5 < moved[0] < -0.25
+    assert moved[1] == pytest.approx(-1.0 - moved[0])
+    assert moved[2] == pytest.approx(-0.5)
+    assert moved[3] == pytest.approx(-0.25)
+
+
 def test_the_low_of_the_sweep_is_kept() -> None:
     rates, losses = driven(1.0)
     assert read_probe(rates, losses, Suggestion(0.01, 1.0, 2.0)).low == 0.01
     pick = read_probe(rates, losses).suggested
     assert read_probe(rates, losses, Suggestion(50.0, 60.0, 70.0)).low == pick
+
+
+@pytest.mark.parametrize(
+    ("decades", "ends", "expected"),
+    [
+        ([-1.0, -0.5, 0.0], [0.1, 0.2, 0.3], [-1.5, -2.0]),  # half a decade and a whole one lower
+        ([-1.0, -0.5, 0.0], [0.3, 0.2, 0.1], [0.5, 1.0]),
+        ([0.0, -1.0, -0.5], [0.1, 0.3, 0.2], [0.5, 1.0]),  # in any order
+        ([-1.0, -0.5, 0.0], [1.0, 1.0, 1.0], [-1.5, -2.0]),  # none fell
+        ([-1.0, -0.5, 0.0], [0.2, 0.1, 0.2], [-0.75, -0.25]),
+        ([-0.5, -0.25, 0.25], [0.2, 0.1, 0.2], [0.0]),
+        ([-0.5, -0.25, 0.0], [0.2, 0.1, 0.2], []),
+    ],
+)
+def test_the_rates_that_follow(
+    decades: list[float], ends: list[float], expected: list[float]
+) -> None:
+    found = further_rates(10.0 ** np.array(decades), ending(*ends))
+    np.testing.assert_allclose(np.log10(found), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("tried", [MAX_RATES - 1, MAX_RATES])
+def test_the_search_stays_within_the_number_of_rates(tried: int) -> None:
+    found = further_rates(10.0 ** np.arange(tried), ending(*np.linspace(0.1, 0.9, tried)))
+    np.testing.assert_allclose(np.log10(found), [-0.5][: MAX_RATES - tried])
 
 
 def test_the_search_ends() -> None:

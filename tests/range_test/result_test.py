@@ -11,11 +11,12 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import lrsched
 from lrsched.range_test import NoSuggestion, Probe, RangeTest, Recorder
+from lrsched.range_test.plot import limit_losses
 from tests.optional import needs
 from tests.strategies import schedules
 
@@ -176,7 +177,7 @@ def test_the_median_ends_where_half_of_the_repeats_have_stopped() -> None:
     rows = np.array([[1.0, 2.0, nan, nan], [3.0, 4.0, 5.0, nan], [5.0, 6.0, 9.0, 7.0]])
     test = RangeTest(np.arange(1.0, 5.0), rows, ("nonfinite", "nonfinite", "finished"))
     assert same(test.median, [3.0, 4.0, 9.0, nan])
-    assert test.repeats == 3
+    assert (test.repeats, VALLEY.repeats) == (3, 1)
     assert same(VALLEY.median, VALLEY.losses)
 
 
@@ -193,6 +194,23 @@ def test_arrays_that_do_not_fit_are_refused(rates: Any, found: Any, message: str
     with pytest.raises(ValueError, match="RangeTest") as refused:
         RangeTest(rates, found)
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("rates", "found"),
+    [
+        ([0.0, 0.1], [[1.0, 0.5]] * 2),
+        ([0.1, np.inf], [[1.0, 0.5]] * 2),
+        ([0.1], [[1.0, 0.5]] * 2),
+        ([[0.1, 0.2]], [[1.0, 0.5]]),
+        ([0.1, 0.2], [1.0, 0.5]),
+        ([0.1, 0.2], [[[[1.0]]]] * 2),
+        ([0.1, 0.2], [[], []]),
+    ],
+)
+def test_a_probe_that_cannot_be_read_is_refused(rates: Any, found: Any) -> None:
+    with pytest.raises(ValueError, match="RangeTest: probe must be rates above 0, and losses for"):
+        RangeTest(np.ones(1), np.ones(1), probe=Probe(np.array(rates), np.array(found)))
 
 
 def test_the_schedules_that_follow() -> None:
@@ -272,6 +290,7 @@ def test_a_notebook_shows_an_svg() -> None:
 
 
 @given(st.lists(st.floats(0.1, 50.0) | st.just(float("nan")), min_size=1, max_size=30))
+@example([0.5, 2.5, 2.5])  # a first loss below 1 has multiples too
 def test_the_recorder_stops_by_its_rule(found: list[float]) -> None:
     recorder = Recorder(divergence=4.0)
     taken = []
@@ -304,3 +323,36 @@ def test_divergence_can_be_left_out_and_needs_a_positive_first_loss() -> None:
     ):
         assert all(map(recorder.record, values))
         assert recorder.stopped == "finished"
+
+
+@pytest.mark.parametrize(
+    ("low", "start", "high", "scale", "limits"),
+    [
+        (1.0, 3.0, 100.0, "linear", (0.9, 6.0)),  # 1.5 falls above the first loss
+        (1.0, 3.0, 6.0, "linear", None),
+        (-1.0, 1000.0, 1001.0, "linear", None),  # no logarithm
+        (0.13, 100.0, 1e9, "log", (0.1, 780.0)),
+        (0.13, 100.0, 200.0, "log", (0.1, 260.0)),
+        (2.0, 2.0, 2.0, "linear", (1.0, 3.0)),
+    ],
+)
+def test_a_figure_shows_the_losses_of_training(
+    low: float, start: float, high: float, scale: str, limits: tuple[float, float] | None
+) -> None:
+    pyplot = needs("matplotlib.pyplot")
+    axes = pyplot.figure().add_subplot()
+    limit_losses(axes, low, start, high)
+    assert axes.get_yscale() == scale
+    assert axes.get_ylim() == pytest.approx((0.0, 1.0) if limits is None else limits)
+    pyplot.close("all")
+
+
+def test_the_band_is_that_of_the_repeats_that_still_run() -> None:
+    pyplot = needs("matplotlib.pyplot")
+    nan = np.nan
+    rows = np.array([[1.0, 2.0, nan, nan], [3.0, 4.0, 5.0, nan], [5.0, 1.0, 9.0, nan]])
+    axes = RangeTest(np.arange(1.0, 5.0), rows, ("nonfinite",) * 3).plot()
+    (band,) = axes.collections
+    points = {tuple(point) for point in band.get_paths()[0].vertices.tolist()}
+    assert points == {(1.0, 1.0), (1.0, 5.0), (2.0, 1.0), (2.0, 4.0), (3.0, 5.0), (3.0, 9.0)}
+    pyplot.close("all")

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrsched.range_test.finders import FINDERS
-from lrsched.range_test.suggest import NoSuggestion, Suggestion, smoothed, suggest
+from lrsched.range_test.suggest import (
+    NoSuggestion,
+    Suggestion,
+    extend_past_stop,
+    smoothed,
+    suggest,
+)
+from lrsched.range_test.valley import valley as valley_of
 
 Array = npt.NDArray[np.float64]
 
@@ -45,6 +52,16 @@ def test_rates_in_another_unit_give_suggestions_in_it(unit: float) -> None:
     losses = valley(sweep(), 0.02)
     expected = [unit * rate for rate in suggest(sweep(), losses)]
     assert suggest(unit * sweep(), losses) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("steps", [60, 200, 400, 2000])
+def test_the_rates_are_those_of_the_fall_times_the_root_of_the_density(steps: int) -> None:
+    """A decade of 64 updates leaves them unchanged; none is above that of the lowest point."""
+    rates, root = sweep(steps), ((steps - 1) / 8 / 64) ** 0.5
+    fall = valley_of(rates, valley(rates))
+    lowest = float(10.0 ** fall.log_rates[fall.lowest])
+    expected = [min(lowest, root * rate) for rate in (fall.rate(0.1), fall.rate(0.9), lowest)]
+    assert suggest(rates, valley(rates)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("steps", [50, 100, 400, 800])
@@ -210,3 +227,32 @@ def test_smoothed_lies_among_the_losses_where_they_fall_and_where_they_rise() ->
 @pytest.mark.parametrize("losses", [np.ones(200), 1.0 + sweep(), np.full(200, np.nan)])
 def test_smoothed_refuses_nothing(losses: Array) -> None:
     assert smoothed(sweep(), losses).shape == (200,)
+
+
+def test_a_test_that_nan_ended_is_continued_by_half_a_decade_of_missing_losses() -> None:
+    rates, losses = 10.0 ** np.linspace(-3.0, -2.0, 11), np.arange(22.0).reshape(2, 11)
+    for rows in (losses, losses[0]):
+        longer, missing = extend_past_stop(rates, rows, ("finished", "nonfinite"))
+        np.testing.assert_allclose(longer, 10.0 ** np.linspace(-3.0, -1.5, 16))
+        np.testing.assert_array_equal(missing[..., :11], rows)
+        assert missing.shape == (*rows.shape[:-1], 16)
+        assert np.isnan(missing[..., 11:]).all()
+    longer, _ = extend_past_stop(rates[:2], losses[0, :2], "nonfinite")
+    np.testing.assert_allclose(longer, 10.0 ** np.linspace(-3.0, -2.7, 4))  # twice as long at most
+
+
+@pytest.mark.parametrize(
+    ("rates", "stopped"),
+    [
+        ([0.1, 0.2, 0.3], "diverged"),
+        ([0.1, 0.2, 0.3], ("finished", "exhausted")),
+        ([0.1], "nonfinite"),
+        ([], "nonfinite"),
+        ([0.0, 0.1], "nonfinite"),
+        ([0.2, 0.2], "nonfinite"),
+        ([0.3, 0.2], "nonfinite"),
+    ],
+)
+def test_other_tests_are_not_continued(rates: list[float], stopped: str) -> None:
+    given = np.array(rates), np.ones(len(rates))
+    assert extend_past_stop(*given, stopped) == given

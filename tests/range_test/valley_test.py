@@ -1,0 +1,204 @@
+"""What the parts of the default rule compute, on values that are known."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrsched.range_test import valley as rule
+from lrsched.range_test.valley import NoSuggestion, SmoothCurve, Valley, Windows
+
+Array = npt.NDArray[np.float64]
+
+positions = st.lists(st.floats(0.0, 3.0), min_size=1, max_size=140).map(sorted).map(np.array)
+
+
+@given(positions, st.floats(0.01, 1.0))
+def test_a_window_has_half_a_width_and_2_to_50_values_on_either_side(
+    x: Array, width: float
+) -> None:
+    found = rule.windows(x, width)
+    for place, (first, last) in enumerate(zip(*found, strict=True)):
+        before = sum(x[:place] >= x[place] - width / 2.0)
+        after = sum(x[place + 1 :] <= x[place] + width / 2.0)
+        assert first == max(place - min(max(before, 2), 50), 0)
+        assert last == place + 1 + min(max(after, 2), 50)
+
+
+@given(
+    st.lists(st.floats(-10.0, 10.0), min_size=1, max_size=30).map(np.array),
+    st.sampled_from([0.0, 0.5, 0.8, 1.0]),
+)
+def test_a_quantile_is_that_of_the_values_in_the_window(values: Array, part: float) -> None:
+    around = rule.windows(np.arange(len(values)) / 10.0, 0.7)
+    expected = [np.quantile(values[first:last], part) for first, last in zip(*around, strict=True)]
+    np.testing.assert_allclose(rule.quantiles(values, around, part), expected, atol=1e-12)
+
+
+def test_a_quantile_leaves_out_what_the_windows_have_beyond_the_values() -> None:
+    around = Windows(np.array([0, 0, 0, 1]), np.array([3, 4, 4, 4]))
+    np.testing.assert_array_equal(rule.quantiles(np.array([1.0, 5.0]), around, 1.0), [5.0, 5.0])
+
+
+def test_a_local_line_is_the_weighted_least_squares_fit() -> None:
+    generator = np.random.default_rng(0)
+    x, y = np.sort(generator.uniform(0.0, 2.0, 50)), generator.normal(size=50)
+    at = np.linspace(-0.2, 2.2, 9)
+    found = rule.local_lines(x, y, at, 0.3)
+    for place, value in zip(at, found, strict=True):
+        roots = np.exp(-0.25 * ((x - place) / 0.3) ** 2)  # of the weights, as polyfit takes them
+        assert value == pytest.approx(np.polyval(np.polyfit(x, y, 1, w=roots), place))
+
+
+def test_losses_are_scaled_by_the_fall() -> None:
+    losses = np.array([5.0, 4.0, 3.0, 1.0, 7.0, 100.0])  # a fall from 5 to 3
+    expected = np.log([1.1, 0.6, 0.1, 0.1, 2.1, 2.1])
+    np.testing.assert_allclose(rule.scaled(losses, 5.0, 2.0), expected)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (1.9, 30),  # less above the first ones than the fall is deep
+        (2.1, 19),  # from where a fifth of the losses around are: 2 of 5
+        (np.inf, 20),
+    ],
+)
+def test_losses_diverge_by_more_than_their_fall(after: float, expected: int) -> None:
+    losses = np.repeat([1.0, 0.0, after], 10)
+    around = rule.windows(np.arange(30.0), 1.0)
+    assert rule.divergence(losses, 10, 1.0, around) == expected
+
+
+def test_the_fall_is_measured_in_standard_errors() -> None:
+    """For normal noise of a known deviation; a median is 1.25 times as uncertain as a mean."""
+    generator, x = np.random.default_rng(0), np.linspace(-4.0, 0.0, 20_001)
+    losses = np.where(x < -1.0, 3.0, 1.0) + 0.2 * generator.normal(size=len(x))
+    before, bottom = 5000, 2 * 1500 + 1  # losses within 0.3 decades of the lowest point
+    drop, noise, errors = rule.significance(x, losses, before, -0.5)
+    assert drop == pytest.approx(2.0, abs=0.02)
+    assert noise == pytest.approx(0.2, rel=0.03)
+    error = math.sqrt(math.pi / 2) * 0.2 * math.sqrt(1 / before + 1 / bottom)
+    assert errors == pytest.approx(2.0 / error, rel=0.03)
+
+
+def test_noise_is_read_up_to_the_lowest_point_and_at_least_before_the_fall() -> None:
+    x = np.linspace(0.0, 3.0, 31)
+    calm, wild = np.resize([1.0, 1.2], 31), np.resize([0.0, 50.0], 31)
+    *_, expected, _ = rule.significance(x, np.where(x <= 1.0, calm, 1.0), 5, 1.0)
+    assert rule.significance(x, np.where(x <= 1.0, calm, wild), 5, 1.0)[1] == expected > 0.0
+    assert rule.significance(x, np.where(x < 2.05, calm, wild), 21, 1.0)[1] == expected
+
+
+def test_a_fall_without_noise_or_without_losses_at_its_end() -> None:
+    x, losses = np.linspace(0.0, 3.0, 31), np.repeat([2.0, 1.0], [15, 16])
+    assert rule.significance(x, losses, 10, 2.5) == (1.0, 0.0, np.inf)
+    assert rule.significance(x, losses, 10, 3.5) == (0.0, 0.0, 0.0)
+
+
+SEEN = Valley(
+    np.arange(6.0), np.array([0.0, 0.5, 0.2, 0.6, 1.0, 0.0]), 4, np.linspace(0.0, 5.0, 101)
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "log_rate"),
+    [
+        (0.1, 0.2),
+        (0.3, 2.25),  # it is below once more after the first time
+        (0.9, 3.75),
+        (1.0, 4.0),
+        (0.0, 0.0),  # never below: from the first rate on
+    ],
+)
+def test_the_rate_at_which_a_part_of_the_fall_is_made(part: float, log_rate: float) -> None:
+    assert SEEN.rate(part) == pytest.approx(10.0**log_rate)
+
+
+@pytest.mark.parametrize(
+    ("updates", "log_rate", "expected"),
+    [
+        (np.linspace(0.0, 5.0, 101), 3.0, 20.0),
+        (np.linspace(0.0, 5.0, 101), 0.5, 20.0),  # the first decade
+        (np.append(np.linspace(0.0, 2.0, 21), np.linspace(2.05, 4.0, 40)), 2.0, 10.0),
+        (np.append(np.linspace(0.0, 2.0, 21), np.linspace(2.05, 4.0, 40)), 2.5, 15.0),
+        (np.append(np.linspace(0.0, 2.0, 21), np.linspace(2.05, 4.0, 40)), 3.5, 20.0),
+        (np.linspace(0.0, 0.5, 6), 0.5, 10.0),  # less than a decade in all
+    ],
+)
+def test_the_density_is_that_of_the_decade_below(
+    updates: Array, log_rate: float, expected: float
+) -> None:
+    assert SEEN._replace(updates=updates).density(10.0**log_rate) == pytest.approx(expected)
+
+
+def step(fall: float, rise: float, last: float = 4.0) -> tuple[Array, Array]:
+    """Losses of 1 to the rate at `fall`, then of 0, and from that at `rise` on of 9; logarithms."""
+    x = np.linspace(0.0, last, round(50 * last) + 1)
+    return 10.0**x, np.where(x < fall, 1.0, np.where(x < rise, 0.0, 9.0))
+
+
+@pytest.mark.parametrize(("updates", "width"), [(401, 0.3), (21, 4 * 0.2)])
+def test_the_smooth_curve_is_made_of_lines_over_decades_or_few_updates(
+    updates: int, width: float
+) -> None:
+    x = np.linspace(0.0, 4.0, updates)
+    losses = 3.0 - np.clip(x - 1.5, 0.0, 1.0)  # medians change nothing
+    found = rule.curve(10.0**x, losses)
+    np.testing.assert_allclose(found.log_rates, np.linspace(0.0, 4.0, 201), atol=1e-12)
+    expected = rule.local_lines(x, rule.scaled(losses, 3.0, 1.0), found.log_rates, width)
+    np.testing.assert_allclose(found.height, expected, atol=2e-3)
+    assert found.baseline == max(5, sum(x < 0.8))
+    assert found.diverged == updates
+
+
+def test_the_smooth_curve_stays_up_after_the_divergence() -> None:
+    rates, losses = step(2.01, 3.01)
+    found = rule.curve(rates, losses)
+    assert abs(found.diverged - np.argmax(losses == 9.0)) <= 5
+    after = found.log_rates > 3.01 + 0.6
+    np.testing.assert_allclose(found.height[after], np.log(2.1), atol=0.05)
+
+
+def test_a_valley_reaches_its_lowest_point_with_1() -> None:
+    found = rule.valley(*step(2.01, 3.01))
+    assert found.fall[found.lowest] == 1.0
+    assert 2.0 < found.log_rates[found.lowest] < 3.0
+    assert found.fall[: found.lowest].max() < 1.0
+    assert abs(found.fall[found.log_rates < 0.8]).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("lowest", "significance", "reason"),
+    [
+        (0.31, (1.0, 0.1, 4.1), None),
+        (3.84, (1.0, 0.1, 4.1), None),
+        (0.29, (1.0, 0.1, 4.1), "nowhere lower than at the first rates"),
+        (3.86, (1.0, 0.1, 4.1), "still falls at the last rates, to 1e"),
+        (2.0, (1.0, 0.1, 3.9), "by 1, which its noise of 0.1 in each update could do alone"),
+        (2.0, (0.0, 0.0, 4.1), "nowhere lower than at the first rates"),
+        (2.0, (0.1, 0.0, np.inf), None),
+    ],
+)
+def test_the_bounds_of_what_is_refused(
+    lowest: float,
+    significance: tuple[float, float, float],
+    reason: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Less than 0.3 decades after the first rate, than 0.15 before the last, than 4 errors."""
+    at = np.linspace(0.0, 4.0, 401)
+    smooth = SmoothCurve(at, abs(at - lowest), baseline=10, diverged=401)
+    monkeypatch.setattr(rule, "curve", lambda rates, losses: smooth)
+    monkeypatch.setattr(rule, "significance", lambda *arguments: significance)
+    if reason is None:
+        found = rule.valley(10.0**at, np.zeros(401))
+        assert at[found.lowest] == pytest.approx(lowest)
+        assert found.fall[9] < 0.5
+        assert found.fall[found.lowest] == 1.0
+    else:
+        with pytest.raises(NoSuggestion, match=reason):
+            rule.valley(10.0**at, np.zeros(401))
