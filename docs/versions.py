@@ -48,7 +48,7 @@ def versions_of(runs: list[Run], kind: str) -> dict[str, str]:
 
 def page(runs: list[Run]) -> str:
     """The page for these runs."""
-    oldest, each, newest = versions_of(runs, "oldest"), pinned(), versions_of(runs, "newest")
+    columns = (versions_of(runs, "oldest"), pinned(), versions_of(runs, "newest"))
     sides = {"always": requirements()}
     sides |= {f"`{extra}`": requirements(extra) for extra in EXTRAS if extra not in ("all", "dev")}
     rows: dict[str, list[str]] = {}
@@ -58,7 +58,7 @@ def page(runs: list[Run]) -> str:
                 rows.setdefault(name, []).append(side)
     text = HEAD + DEPENDENCIES
     for name, of in rows.items():
-        cells = [name, ", ".join(of), oldest[name], each[name], newest[name]]
+        cells = [name, ", ".join(of), *(known.get(name, "") for known in columns)]
         text += f"| {' | '.join(cells)} |\n"
     text += RUNS
     for run in runs:
