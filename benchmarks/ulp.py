@@ -1,8 +1,8 @@
 """Errors in float32.
 
 The largest difference of each schedule's values from the exact ones, in units of the last place, on
-[a page of its own](../docs/numbers.md), which says how it is found; beside it optax's, and that of
-the published formula in NumPy's float32. At most 8 is required, and 4 the aim.
+[a page of its own](../docs/numbers.md#errors-in-float32), which says how it is found; beside it
+optax's, and that of the published formula in NumPy's float32. At most 8 is required, and 4 the aim.
 """
 
 import sys
@@ -26,6 +26,7 @@ from tests.strategies import BY_NAME
 from tests.ulp import error_of, telling_counts
 
 PAGE = Path(__file__).parents[1] / "docs" / "numbers.md"
+HEADING = "## Errors in float32"
 Found = tuple[float, int, Schedule]
 
 
@@ -40,7 +41,8 @@ def fill(section: Section) -> None:
         against = f"optax {shown(optax)}, formula {shown(formula)}"
         section.add(Row(f"`{name}`", against, round(ours, 2), goal=8.0, unit="ulp"))
         print(f"    {where}", file=sys.stderr, flush=True)
-    PAGE.write_text(page(rows), encoding="utf-8")
+    above = PAGE.read_text(encoding="utf-8").partition(HEADING)[0]
+    PAGE.write_text(above + page(rows), encoding="utf-8")
 
 
 def row(drawn: Sequence[Schedule], counts: int, start: int) -> tuple[Any, ...]:
@@ -86,14 +88,14 @@ def shown(error: float | None) -> str:
 
 
 def page(rows: Sequence[tuple[Any, ...]]) -> str:
-    """The table as a page."""
+    """The table as the last part of the page."""
     over = [f"`{row[0]}` ({row[1]:.2f})" for row in rows if row[1] > 4]
-    return f"""# Errors in float32
+    return f"""{HEADING}
 
 How far each schedule's float32 value is from the exact one at worst, in units of the last place
 (ulp), compiled by JAX for the CPU; beside it the same recipe in optax, compiled in the same way,
 and the published formula as it stands, in NumPy's float32. 0.5 is the rounding of a hyperparameter
-itself. `make ulp` makes this page: it draws {SCHEDULES} sets of hyperparameters for each
+itself. `make ulp` makes this part: it draws {SCHEDULES} sets of hyperparameters for each
 schedule, and for each of them about {6 * COUNTS} counts from 0 to 2³¹ - 1, above all near
 its boundaries. The exact values are mpmath's.
 

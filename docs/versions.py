@@ -27,8 +27,6 @@ NOTES = """
 
 - `torch.compile` of a schedule needs torch 2.10. With earlier versions a schedule computes in eager
   mode, and so do all schedulers and range tests.
-- optax before 0.2.8 rounds a rate that `inject_hyperparams` holds to the type of the parameters,
-  unless it gets `hyperparam_dtype=jnp.float32`.
 - No NumPy is to be had for the CPython 3.14 of `make wasm`, so the core is tested there with plain
   numbers only.
 """

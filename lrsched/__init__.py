@@ -8,6 +8,7 @@ from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched._set_module import set_module
 from lrsched.diff import Diff, diff
+from lrsched.formats import flax_state, jax_export
 from lrsched.formats.config import from_config
 from lrsched.formats.parse import from_repr
 from lrsched.formats.serialize import from_dict, from_json, json_schema
@@ -143,6 +144,8 @@ __all__ = [
 
 set_module(__name__, __all__, globals())
 _old_paths.install()
+jax_export.register()
+flax_state.register()
 
 
 def __dir__() -> list[str]:

@@ -8,14 +8,20 @@ import math
 import numbers
 from typing import Annotated, Any, Literal, NamedTuple
 
-from lrsched._arrays.namespace import default_dtype, device_of, is_array, namespace_of
+from lrsched._arrays.namespace import (
+    default_dtype,
+    device_of,
+    in_default_dtypes,
+    is_array,
+    namespace_of,
+)
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
 from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
 from lrsched._core.decorator import with_plain_signature
 from lrsched._core.definition import kinds_of
 from lrsched._core.kinds import Rate
-from lrsched._core.pytree import when_jax_is_imported
+from lrsched._core.when_imported import when_imported
 
 Cut = Annotated[Real, number(">= 0", "< 1")]
 Observations = Annotated[Whole, integer(0, "observations")]
@@ -97,8 +103,9 @@ class Plateau:
 
         On Python numbers the state is Python numbers, and the learning rate equals torch's to the
         last bit. If the state or the metric has an array, the result is arrays: float64 for NumPy,
-        float32 for JAX (float64 under x64), torch's default dtype for tensors, on the metric's
-        device and detached from autograd.
+        float32 for JAX (float64 under x64), and for tensors float32, or float64 if one of them or
+        torch's default dtype is float64. They are on the metric's device and detached from
+        autograd. A metric in a narrower type is compared as what it holds.
 
         In float64 all libraries give the same numbers. In float32 the rule is applied to rounded
         numbers: a metric within rounding of the threshold (5e-7 of the numbers involved), or a
@@ -129,7 +136,8 @@ class Plateau:
                 metric = metric.detach()
         dtype = default_dtype(xp, "real floating")
         metric = xp.asarray(metric, dtype=dtype, device=device_of(arrays[0]))
-        return _observe(xp, _as_arrays(xp, state, arrays[0]), metric, self)
+        plateau = Plateau(*in_default_dtypes(xp, tuple(self.params.values())))
+        return _observe(xp, _as_arrays(xp, state, arrays[0]), metric, plateau)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -249,6 +257,8 @@ def reduce_on_plateau(
 
 
 KINDS = kinds_of(reduce_on_plateau)
+TRACED = [name for name, kind in KINDS.items() if kind.traced]
+STATIC = [name for name, kind in KINDS.items() if not kind.traced]
 
 
 def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
@@ -283,10 +293,6 @@ def _as_arrays(xp: Namespace, state: PlateauState, like: Any) -> PlateauState:
     return PlateauState(*(xp.asarray(x, dtype=dtype, device=device) for x, dtype in pairs))
 
 
-def _register(tree_util: Any) -> None:
-    traced = [name for name, kind in KINDS.items() if kind.traced]
-    static = [name for name, kind in KINDS.items() if not kind.traced]
-    tree_util.register_dataclass(Plateau, traced, static)
-
-
-when_jax_is_imported(_register)
+when_imported(
+    "jax.tree_util", lambda tree_util: tree_util.register_dataclass(Plateau, TRACED, STATIC)
+)

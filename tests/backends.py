@@ -38,10 +38,16 @@ def strict(schedule: Schedule, counts: Sequence[int]) -> Values:
     return np.asarray(values)
 
 
+def torch_dtype() -> Any:
+    """The type of values from counts that are integers: torch's default one, or float32."""
+    torch = needs("torch")
+    return torch.promote_types(torch.get_default_dtype(), torch.float32)
+
+
 def torch_eager(schedule: Schedule, counts: Sequence[int]) -> Values:
     torch = needs("torch")
     values = schedule(torch.asarray(list(counts)))
-    assert values.dtype == torch.get_default_dtype()
+    assert values.dtype == torch_dtype()
     return np.asarray(values, np.float64)
 
 
@@ -73,6 +79,17 @@ def tensorflow_eager(schedule: Schedule, counts: Sequence[int]) -> Values:
     return np.asarray(values, np.float64)
 
 
+@contextlib.contextmanager
+def strict_jax() -> Iterator[None]:
+    """JAX combines neither two types nor two ranks unless it is asked to.
+
+    All backends of JAX run so: what these modes accept has the same values without them.
+    """
+    jax = needs("jax")
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
 def _jax_counts(counts: Sequence[int]) -> Any:
     jnp = needs("jax.numpy")
     return jnp.asarray(counts, jnp.int32)
@@ -81,18 +98,21 @@ def _jax_counts(counts: Sequence[int]) -> Any:
 def _checked(values: Any) -> Values:
     jnp = needs("jax.numpy")
     assert values.dtype == jnp.asarray(0.0).dtype
-    assert not values.weak_type
+    assert values.weak_type  # of a Python number: it leaves updates their type
     return np.asarray(values, np.float64)
 
 
+@strict_jax()
 def jax_eager(schedule: Schedule, counts: Sequence[int]) -> Values:
     return _checked(schedule(_jax_counts(counts)))
 
 
+@strict_jax()
 def jax_jit(schedule: Schedule, counts: Sequence[int]) -> Values:
     return _checked(needs("jax").jit(schedule)(_jax_counts(counts)))
 
 
+@strict_jax()
 def jax_jit_together(
     schedules: Sequence[Schedule], counts: Sequence[Sequence[int]]
 ) -> list[Values]:
@@ -104,6 +124,7 @@ def jax_jit_together(
     return [_checked(x) for x in needs("jax").jit(curves)(*map(_jax_counts, counts))]
 
 
+@strict_jax()
 def jax_vmap(schedule: Schedule, counts: Sequence[int]) -> Values:
     return _checked(needs("jax").vmap(schedule)(_jax_counts(counts)))
 
@@ -113,6 +134,7 @@ def _apply() -> Any:
     return needs("jax").jit(lambda schedule, count: schedule(count))
 
 
+@strict_jax()
 def jax_traced(schedule: Schedule, counts: Sequence[int]) -> Values:
     """With every numeric hyperparameter traced."""
     return _checked(_apply()(schedule, _jax_counts(counts)))
@@ -158,8 +180,9 @@ def params(backends: Iterable[str]) -> list[Any]:
 def jax_x64(enabled: bool = True) -> contextlib.AbstractContextManager[None]:
     """JAX computes in float64."""
     jax = needs("jax")
-    enable_x64 = getattr(jax, "enable_x64", None) or needs("jax.experimental").enable_x64
-    return enable_x64(enabled)
+    namespace = jax if hasattr(jax, "enable_x64") else needs("jax.experimental")  # before 0.8
+    context: contextlib.AbstractContextManager[None] = namespace.enable_x64(enabled)
+    return context
 
 
 @contextlib.contextmanager

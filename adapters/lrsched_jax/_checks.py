@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
@@ -29,6 +30,15 @@ def check_functions(refuse: Refusal, loss_fn: Any, optimizer: Any) -> None:
         )
     if not callable(optimizer):
         refuse("optimizer", expected, optimizer, TypeError)
+    try:
+        inspect.signature(optimizer).bind("schedule")
+    except ValueError:  # a function of C, without a signature
+        return
+    except TypeError as error:
+        reason = f"a function of a schedule alone, such as a functools.partial ({error})"
+    else:
+        return
+    refuse("optimizer", reason, optimizer, TypeError)
 
 
 def check_repeats(refuse: Refusal, repeats: int, params: Any, batches: Any) -> None:

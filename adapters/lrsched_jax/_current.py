@@ -73,14 +73,15 @@ def current_lr(
     >>> optimizer = optax.chain(optax.clip(1.0), optax.adam(schedule))
     >>> state = optimizer.init(jnp.zeros(2))
     >>> _, state = optimizer.update(jnp.ones(2), state)
-    >>> current_lr(state, schedule)
-    Array(0.375, dtype=float32)
+    >>> print(current_lr(state, schedule))
+    0.375
     >>> optimizer = optax.multi_transform(
     ...     {"body": optax.sgd(schedule), "head": optax.sgd(2 * schedule)}, ("body", "head")
     ... )
     >>> state = optimizer.init((jnp.zeros(2), jnp.zeros(2)))
-    >>> current_lr(state, {"body": schedule, "head": 2 * schedule})
-    {'body': Array(0.5, dtype=float32), 'head': Array(1., dtype=float32)}
+    >>> rates = current_lr(state, {"body": schedule, "head": 2 * schedule})
+    >>> print(rates["body"], rates["head"])
+    0.5 1.0
     """
     nodes = list(_nodes(opt_state, COUNTING))
     if not isinstance(schedule, Mapping):

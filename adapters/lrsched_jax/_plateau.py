@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 
 from lrsched import Plateau, PlateauState
 from lrsched._core import Refusal
+from lrsched_jax._scale import scaled
 from lrsched_jax._types import PyTree
 
 
@@ -23,7 +23,8 @@ def scale_by_plateau_learning_rate(
     and observes it before it scales: a metric that exhausts the patience already lowers the update
     with which it was passed. With `value=None` nothing is observed and the learning rate stays the
     same, for metrics that are not computed at every update. The state is a `PlateauState` of arrays
-    without weak types; its `value` is the learning rate of the last update.
+    without weak types; its `value` is the learning rate of the last update. Updates keep their
+    types, and the rate is never rounded below float32, as in `scale_by_learning_rate`.
 
     Args:
         plateau: an `lrsched.reduce_on_plateau(...)`; its hyperparameters may be traced.
@@ -65,7 +66,6 @@ def scale_by_plateau_learning_rate(
         del params, extra_args
         if value is not None:
             state = plateau.update(state, value)
-        rate = sign * state.value
-        return jax.tree.map(lambda update: rate.astype(update.dtype) * update, updates), state
+        return scaled(sign * state.value, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -96,7 +96,8 @@ def range_test(
         metrics: a function of the parameters (and the model state), or of the module, that returns
             numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
         every: the number of updates between two calls of `metrics`.
-        divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
+        divergence: a multiple of the first loss, above 1; None or infinity never
+            stops for a finite loss.
         look_every: the losses are read after this many updates, or earlier if updates are slow.
             Updates after the stop are dropped.
         compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
@@ -171,6 +172,7 @@ def range_test(
     starts = (start_of(repeat, model) for repeat, model in enumerate(models))
     first = next(starts)
     plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
+    plan.outline(first)  # the faults of the user's functions appear before anything runs
     with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
         bar.begin(f"{label} range test", steps * repeats)
         shown = dataclasses.replace(plan, advance=bar.advance)

@@ -13,6 +13,7 @@ from lrsched import constant
 from lrsched._core import Refusal
 from lrsched.range_test.recorder import is_high
 from lrsched_jax._model import Loss
+from lrsched_jax._number_only import refuse_number_only
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
 
@@ -77,13 +78,19 @@ class Training:
             key = jax.random.fold_in(key, carry.count)
         calculate = jax.value_and_grad(self.loss.__call__, has_aux=True)
         (loss, (state, numbers)), gradient = calculate(carry.params, carry.model_state, batch, key)
+
+        def value_fn(params: PyTree, obj_fn: Any = None) -> Any:
+            del obj_fn  # optax's line searches refuse arguments that this would not take
+            return self.loss(params, carry.model_state, batch, key)[0]
+
         updates, optimizer_state = self._transformation(rate).update(
             gradient,
             carry.optimizer_state,
             carry.params,
             value=loss,
             grad=gradient,
-            value_fn=lambda params: self.loss(params, carry.model_state, batch, key)[0],
+            value_fn=value_fn,
+            obj_fn=value_fn,  # Sophia's name for it
         )
         params = optax.apply_updates(carry.params, updates)
         numbers = {name: jax.lax.stop_gradient(number) for name, number in numbers.items()}
@@ -106,12 +113,16 @@ class Training:
 
         Errors in the user's functions appear here.
         """
-        leaves, structure = jax.tree.flatten((params, state, rate, key, batch))
+        arguments = (params, state, rate, key, batch)
+        leaves, structure = jax.tree.flatten(arguments)
         types = (structure, *map(_type, leaves))
         if types not in self.outlines:
-            carry = jax.eval_shape(self._init, params, state, rate)
-            result = jax.eval_shape(self.one, carry, rate, key, batch)
-            after, _, numbers = result
+            try:
+                carry = jax.eval_shape(self._init, params, state, rate)
+                after, _, numbers = jax.eval_shape(self.one, carry, rate, key, batch)
+            except Exception:
+                refuse_number_only(self, *arguments)
+                raise
             self.outlines[types] = Outline(after, list(numbers))
         return self.outlines[types]
 

@@ -20,6 +20,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
 
     `optimizer.learning_rate` is `schedule(optimizer.iterations)`, the learning rate of the next
     update, in float32. The backend computes it: JAX, torch, TensorFlow (compiled or not) or NumPy.
+    Keras casts it to the type of each variable.
     A `.keras` file holds the recipe; import `lrsched_keras` before `keras.saving.load_model`.
 
     With `gradient_accumulation_steps`, Keras calls learning-rate schedules with the number of

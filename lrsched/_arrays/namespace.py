@@ -25,14 +25,12 @@ def _is_tensor(library: str, x: object) -> bool:
     return tensor is not None and isinstance(x, tensor)
 
 
-def namespace_of(arrays: Iterable[Array]) -> Namespace:
+def namespace_of(arrays: Sequence[Array]) -> Namespace:
     """The namespace of the first array that is not NumPy's, or NumPy's."""
     numpy = None
     for array in arrays:
         if _is_tensor("torch", array):
-            from lrsched._arrays import _torch
-
-            return _torch
+            return _torch_namespace(arrays)
         if _is_tensor("tensorflow", array):
             from lrsched._arrays import _tensorflow
 
@@ -44,9 +42,39 @@ def namespace_of(arrays: Iterable[Array]) -> Namespace:
     return numpy
 
 
+def _torch_namespace(arrays: Iterable[Array]) -> Namespace:
+    """The namespace that computes in float64 if a tensor or torch's default dtype has it."""
+    import torch
+
+    from lrsched._arrays import _torch, _torch_double
+
+    dtypes = [x.dtype for x in arrays if isinstance(x, torch.Tensor)]
+    return _torch_double if torch.float64 in (*dtypes, torch.get_default_dtype()) else _torch
+
+
 def default_dtype(xp: Namespace, kind: str) -> DType:
     """The namespace's default dtype of a kind, "real floating" or "integral"."""
     return xp.__array_namespace_info__().default_dtypes()[kind]
+
+
+def as_known(xp: Namespace, values: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Hyperparameters as numbers that are constants of the graph, where torch.compile makes one.
+
+    It takes a number that has changed since it last compiled the code as unknown: some operations
+    refuse that, and to the others digits are lost, as it simplifies what is computed.
+    """
+    if (
+        "lrsched._arrays._torch" not in xp.__name__
+        or not sys.modules["torch"].compiler.is_compiling()
+    ):
+        return values
+    return tuple(as_known(xp, value) if type(value) is tuple else _known(value) for value in values)
+
+
+def _known(value: Array) -> Array:
+    if type(value) is int or type(value) is float:
+        (value,) = {1 * value}  # the member of a set must be known
+    return value
 
 
 def as_count(xp: Namespace, count: Array, like: Array) -> Array:
@@ -79,12 +107,47 @@ def as_python(count: object) -> int | float:
 
 
 def as_result(xp: Namespace, value: Array, count: Array) -> Array:
-    """`value` in the default real dtype (strong, in JAX), with the shape of `count`."""
+    """`value` in the default real dtype, with a weak type in JAX, and with the shape of `count`."""
     dtype = default_dtype(xp, "real floating")
     if not is_array(value):
-        return xp.full(count.shape, value, dtype=dtype, device=device_of(count))
-    value = xp.astype(value, dtype, copy=False)
+        value = xp.full(count.shape, value, dtype=dtype, device=device_of(count))
+    if xp.__name__ == "jax.numpy":
+        value = _as_python_number(real(xp, value))
+    else:
+        value = xp.astype(value, dtype, copy=False)
     return value if value.ndim >= count.ndim else xp.broadcast_to(value, count.shape)
+
+
+def _as_python_number(x: Array) -> Array:
+    """An array of JAX with a weak type, which it may have already."""
+    if getattr(x, "weak_type", False):
+        return x
+    from lrsched._arrays import _jax
+
+    return _jax.as_python_number(x)
+
+
+def in_default_dtypes(xp: Namespace, values: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The values with their arrays, also those in tuples, in the default dtype of their kind.
+
+    Formulas then compute in it. In JAX the arrays get weak types, as traced Python numbers have, so
+    that strict promotion of types lets them meet any count.
+    """
+    return tuple(
+        in_default_dtypes(xp, value) if type(value) is tuple else _in_default_dtype(xp, value)
+        for value in values
+    )
+
+
+def _in_default_dtype(xp: Namespace, value: Array) -> Array:
+    if not is_array(value):
+        return value
+    if xp.__name__ == "jax.numpy":
+        return _as_python_number(value)
+    for kind in ("real floating", "integral"):
+        if xp.isdtype(value.dtype, kind):
+            return xp.astype(value, default_dtype(xp, kind), copy=False)
+    return value
 
 
 def real(xp: Namespace, x: Array) -> Array:

@@ -50,6 +50,8 @@ class Kind(NamedTuple):
             rates "per step".
         schema: its JSON schema, which holds types, choices and bounds only.
         item_type: int, float or `Schedule`, for one or a sequence of them; else None.
+        per: the duration that a rate belongs to, by name; else "".
+        over: `over(rate, factor)` is that rate for a duration `factor` times as long.
     """
 
     expected: str
@@ -58,6 +60,8 @@ class Kind(NamedTuple):
     unit: str = ""
     schema: Mapping[str, Any] = MappingProxyType({})
     item_type: type | None = None
+    per: str = ""
+    over: Callable[[Any, float], Any] = operator.mul
 
 
 class Refusal:
@@ -69,7 +73,7 @@ class Refusal:
     def __call__(
         self, parameter: str, expected: str, got: object, error: type[Exception] = ValueError
     ) -> NoReturn:
-        raise error(f"{self.schedule}: {parameter} must be {expected}, got {_shown(got)}")
+        raise error(f"{self.schedule}: {parameter} must be {expected}, got {shown(got)}")
 
     def check(self, parameter: str, kind: Kind, value: Any) -> Any:
         """Convert a value to its kind, or refuse it."""
@@ -87,22 +91,29 @@ class Refusal:
     def unresolved(self, parameter: str, value: object, arguments: str) -> NoReturn:
         """Refuse to compute with a duration that `resolve` must turn into steps first."""
         raise ValueError(
-            f"{self.schedule}: {parameter} is {_shown(value)}; "
+            f"{self.schedule}: {parameter} is {shown(value)}; "
             f"resolve it with schedule.resolve({arguments})"
         )
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value as refusals show it: its `repr`, cut off at 80 characters."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of more than 4300 digits, a deep list
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def is_traced(value: Any) -> bool:
     """Whether a number has no known value: a JAX tracer, or a torch tensor that needs gradients."""
-    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
-    if jax is not None and isinstance(value, jax.core.Tracer):
+    if not hasattr(value, "dtype"):
+        return False
+    # Another thread may be importing these libraries: a part of them may not be there yet.
+    if isinstance(value, getattr(sys.modules.get("jax.core"), "Tracer", ())):
         return True
-    return torch is not None and isinstance(value, torch.Tensor) and bool(value.requires_grad)
+    is_tensor = isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ()))
+    return is_tensor and bool(value.requires_grad)
 
 
 def _number(value: Any, integer: bool) -> Any:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, overload
 
-from lrsched._core.checks import Kind, sequence
-from lrsched._core.definition import RECIPES, REGISTRY, Check, Definition, plain_signature
+from lrsched._core.checks import Kind, Refusal, sequence
+from lrsched._core.definition import (
+    RECIPES,
+    REGISTRY,
+    Check,
+    Definition,
+    checked_arguments,
+    kinds_of,
+    plain_annotations,
+    plain_signature,
+)
+from lrsched._core.recipe import MAX_DEPTH, MAX_PARTS
 from lrsched._core.schedule import Schedule
 
 P = ParamSpec("P")
@@ -30,7 +41,8 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
     API standard from `xp`, and no branch on a number.
 
     The factory checks hyperparameters by their kinds. Every number must be finite and at most 1e18
-    in magnitude, every number of steps at most 2**31 - 1.
+    in magnitude, every number of steps at most 2**31 - 1. Schedules in schedules are nested 64 deep
+    at most, and have 100000 parts at most.
 
     Args:
         body: the formula.
@@ -81,9 +93,28 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
 
 
 def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Register a function that composes schedules, so that configs can name it."""
-    RECIPES[function.__name__] = function
-    return function
+    """Register a function that composes schedules, so that configs can name it.
+
+    Its parameters are annotated with their kinds, by which they are checked. What the composition
+    refuses then is refused in the name of the function.
+    """
+    refuse, kinds = Refusal(function.__name__), kinds_of(function)
+    function.__annotations__ = plain_annotations(function)
+    signature = functools.cache(lambda: inspect.signature(function))  # slow to make: not on import
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+        compose: Callable[..., Schedule] = function
+        params = checked_arguments(refuse, signature(), kinds, args, kwargs)
+        try:
+            return compose(**params)
+        except (TypeError, ValueError) as refused:
+            reason = str(refused).removeprefix(f"{refuse.schedule}: ")
+            error = TypeError if isinstance(refused, TypeError) else ValueError
+        raise error(f"{refuse.schedule}: {reason}")
+
+    RECIPES[function.__name__] = checked
+    return checked
 
 
 def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:
@@ -95,6 +126,10 @@ def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:
 def _inner(value: Any) -> Any:
     if not isinstance(value, Schedule):
         raise TypeError
+    if value._depth >= MAX_DEPTH:
+        raise ValueError(f"a schedule of less than {MAX_DEPTH} levels of nesting")
+    if value._parts > MAX_PARTS:
+        raise ValueError(f"a schedule of at most {MAX_PARTS} parts")
     return value
 
 

@@ -23,7 +23,8 @@ class Definition:
     signature: inspect.Signature
     parameters: tuple[str, ...]
     kinds: dict[str, Kind]
-    traced: frozenset[str]  # the parameters that JAX may trace
+    traced: tuple[str, ...]  # the parameters that JAX may trace
+    static: tuple[str, ...]  # the others
     is_own: bool  # whether the formula is the library's: others may branch, and are not compiled
     factory: Callable[..., Any]  # set by `@schedule`: makes a schedule of this definition
 
@@ -39,34 +40,54 @@ class Definition:
         self.parameters = tuple(each.name for each in parameters)
         self.kinds = {name: _kind_of(self.name, name, hints.get(name)) for name in self.parameters}
         self.signature = _plain(parameters, hints, result)
-        self.traced = frozenset(name for name, kind in self.kinds.items() if kind.traced)
+        self.traced = tuple(name for name, kind in self.kinds.items() if kind.traced)
+        self.static = tuple(name for name, kind in self.kinds.items() if not kind.traced)
         self.is_own = str(body.__module__).startswith("lrsched.")
 
-    def bind(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    def bind(self, /, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The hyperparameters of a call of the factory, checked, in the order of the signature.
 
         The check of hyperparameters together is postponed where one of them is a duration, until it
         is resolved.
         """
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            names = ", ".join(self.parameters)
-            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
-        bound.apply_defaults()
-        params = {
-            name: self.refuse.check(name, self.kinds[name], value)
-            for name, value in bound.arguments.items()
-        }
+        params = checked_arguments(self.refuse, self.signature, self.kinds, args, kwargs)
         if self.check is not None and not any(durations_in(tuple(params.values()))):
             self.check(self.refuse, params)
         return tuple(params.values())
 
+    def split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The values that JAX may trace, and the static ones."""
+        params = dict(zip(self.parameters, values, strict=True))
+        return tuple(params[x] for x in self.traced), tuple(params[x] for x in self.static)
+
+    def merge(self, traced: Iterable[Any], static: Iterable[Any]) -> tuple[Any, ...]:
+        """The values of a split, in the order of the parameters again."""
+        params = dict(zip(self.traced, traced, strict=True))
+        params |= zip(self.static, static, strict=True)
+        return tuple(params[x] for x in self.parameters)
+
+
+def checked_arguments(
+    refuse: Refusal,
+    signature: inspect.Signature,
+    kinds: Mapping[str, Kind],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> dict[str, Any]:
+    """The arguments of a call by name, defaults included, each converted to its kind."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join(signature.parameters)
+        raise TypeError(f"{refuse.schedule}: {error} (its parameters: {names})") from None
+    bound.apply_defaults()
+    return {name: refuse.check(name, kinds[name], x) for name, x in bound.arguments.items()}
+
 
 def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
     """The kind of each parameter of a function, from its annotation."""
-    hints = _hints(function)
-    names = inspect.signature(function).parameters
+    hints, code = _hints(function), function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return {name: _kind_of(function.__name__, name, hints.get(name)) for name in names}
 
 
@@ -86,6 +107,11 @@ def _kind_of(function: str, parameter: str, hint: Any) -> Kind:
             "(lrsched.Value, lrsched.Steps, ...)"
         )
     return kind
+
+
+def plain_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's annotations without their kinds, for `help`."""
+    return {name: _plain_type(hint) for name, hint in _hints(function).items()}
 
 
 def plain_signature(function: Callable[..., Any]) -> inspect.Signature:

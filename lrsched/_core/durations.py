@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from lrsched._core.checks import Kind, Refusal, amount, integer, is_traced, number
-from lrsched._core.pytree import when_jax_is_imported
+from lrsched._core.when_imported import when_imported
 
 
 class Unit(NamedTuple):
@@ -147,7 +147,7 @@ def run_fraction(fraction: SupportsFloat) -> Duration:
 def epochs(number: SupportsFloat) -> Duration:
     """A number of epochs: `number * steps_per_epoch` steps; rounding and sums as in `run_fraction`.
 
-    `schedule.resolve(steps_per_epoch=...)` turns it into steps.
+    `schedule.resolve(steps_per_epoch=len(loader))` turns it into steps.
 
     Args:
         number: the number of epochs, 0 or more; it need not be whole.
@@ -160,8 +160,8 @@ def epochs(number: SupportsFloat) -> Duration:
     whose plain integers are epochs.
 
     >>> from lrsched import step_decay
-    >>> step_decay(0.1, 0.1, epochs(30)).resolve(steps_per_epoch=781.25)
-    step_decay(init_value=0.1, decay_rate=0.1, step_size=23438)
+    >>> step_decay(0.1, 0.1, epochs(30)).resolve(steps_per_epoch=782)
+    step_decay(init_value=0.1, decay_rate=0.1, step_size=23460)
     """
     return _amount_of("epochs", "number", number)
 
@@ -254,4 +254,4 @@ def _amount_of(unit: str, parameter: str, value: Any) -> Duration:
     return Duration(((Refusal(UNITS[unit].factory).check(parameter, kind, value), unit),))
 
 
-when_jax_is_imported(lambda tree_util: tree_util.register_static(Duration))
+when_imported("jax.tree_util", lambda tree_util: tree_util.register_static(Duration))

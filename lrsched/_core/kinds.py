@@ -1,5 +1,7 @@
 """The kinds of hyperparameter: each as a `Kind`, and as the annotation of a parameter."""
 
+import math
+import operator
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -21,11 +23,20 @@ def or_duration(kind: Kind) -> Kind:
     return kind._replace(convert=convert, schema=schema)
 
 
+def _power(rate: Any, factor: float) -> Any:
+    try:
+        return rate**factor
+    except OverflowError:
+        return math.inf
+
+
 SMALLEST_POSITIVE = ">= 1e-18"
 VALUE = number()
 POSITIVE = number(SMALLEST_POSITIVE)
 RATE = number(">= 0")
 RATE_PER_STEP = number(">= 0", unit="per step")
+FACTOR_PER_DECAY_STEPS = RATE._replace(per="decay_steps", over=_power)
+RATE_PER_DECAY_STEPS = RATE._replace(per="decay_steps", over=operator.mul)
 POWER = number("> 0")
 FRACTION = number(">= 0", "<= 1")
 STEPS = or_duration(integer(1, "steps"))
@@ -41,6 +52,8 @@ Value = Annotated[Real, VALUE]
 Positive = Annotated[Real, POSITIVE]
 Rate = Annotated[Real, RATE]
 RatePerStep = Annotated[Real, RATE_PER_STEP]
+FactorPerDecaySteps = Annotated[Real, FACTOR_PER_DECAY_STEPS]
+RatePerDecaySteps = Annotated[Real, RATE_PER_DECAY_STEPS]
 RealSteps = Annotated[Real, REAL_STEPS]
 Power = Annotated[Real, POWER]
 Fraction = Annotated[Real, FRACTION]
@@ -48,6 +61,8 @@ Values = Annotated[Sequence[Real], VALUES]
 Steps = Annotated[Whole, STEPS]
 Phase = Annotated[Whole, PHASE]
 OptionalPhase = Annotated[Whole | None, optional(PHASE)]
+StepNumber = Annotated[Whole, integer(1, "steps")]  # no duration: it is computed with at once
+PhaseNumber = Annotated[Whole, integer(0, "steps")]
 Multiple = Annotated[Whole, integer(1, "times")]
 Boundaries = Annotated[Sequence[Whole], BOUNDARIES]
 Milestones = Annotated[Sequence[Whole], MILESTONES]

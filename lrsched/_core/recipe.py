@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import copyreg
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar, cast
@@ -15,6 +16,13 @@ T = TypeVar("T")
 
 VERSION = 1  # of the format that `to_dict` writes
 
+# Each operation takes up to 9 frames of Python's stack for each level, of which there are 1000 by
+# default: a recipe of so many levels leaves 400 to the caller.
+MAX_DEPTH = 64
+
+# A schedule that is added to itself 60 times has 2**60 parts. So many are written in a second.
+MAX_PARTS = 100_000
+
 
 class Recipe:
     """A definition with the values of its hyperparameters.
@@ -22,22 +30,26 @@ class Recipe:
     Recipes compare and hash by these, `repr` evaluates back, and they pickle.
     """
 
-    __slots__ = ("_arrays", "_definition", "_resolved", "_values")
+    __slots__ = ("_arrays", "_definition", "_depth", "_parts", "_resolved", "_values")
 
     _definition: Definition
     _values: tuple[Any, ...]
     _arrays: tuple[Any, ...]  # the arrays among the hyperparameters, also of nested recipes
+    _depth: int  # the levels of nesting: 1 without nested recipes
+    _parts: int  # the recipes in this one, itself included; shared ones count each time
     _resolved: bool
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         # Never validates: JAX puts tracers, placeholders and batches here.
         arrays: list[Any] = []
-        resolved = True
+        resolved, inside, parts = True, 0, 1
         for value in values:
             for member in value if type(value) is tuple else (value,):
                 if isinstance(member, Recipe):
                     arrays += member._arrays
                     resolved = resolved and member._resolved
+                    inside = max(inside, member._depth)
+                    parts += member._parts
                 elif type(member) is Duration:
                     resolved = False
                 elif is_array(member):
@@ -45,6 +57,8 @@ class Recipe:
         self._set("_definition", definition)
         self._set("_values", values)
         self._set("_arrays", tuple(arrays))
+        self._set("_depth", inside + 1)
+        self._set("_parts", parts)
         self._set("_resolved", resolved)
 
     def _set(self, attribute: str, value: object) -> None:
@@ -158,6 +172,14 @@ class Recipe:
         # Only public names stand in a pickle: those of the type and of the factory.
         make = copyreg.__newobj__  # type: ignore[attr-defined]  # not in typeshed
         return make, (type(self),), (self._definition.factory, self._values)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if self.is_plain:
+            return self
+        return type(self)(self._definition, copy.deepcopy(self._values, memo))
 
     def __setstate__(self, state: tuple[Any, tuple[Any, ...]]) -> None:
         factory, values = state

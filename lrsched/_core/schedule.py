@@ -12,8 +12,10 @@ from lrsched._arrays.compiler import TRACING, Expr, TracingError, compiled, defe
 from lrsched._arrays.namespace import (
     MAX_COUNT,
     as_count,
+    as_known,
     as_python,
     as_result,
+    in_default_dtypes,
     is_array,
     namespace_of,
 )
@@ -21,8 +23,10 @@ from lrsched._arrays.scalars import SCALARS
 from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
 from lrsched._core.definition import REGISTRY, Definition
 from lrsched._core.durations import UNITS, Duration, durations_in, unit_sizes
-from lrsched._core.pytree import register_schedules, register_waiting, when_jax_is_imported
+from lrsched._core.lengths import Length, with_lengths
+from lrsched._core.pytree import register_schedules
 from lrsched._core.recipe import Recipe
+from lrsched._core.when_imported import call_waiting, when_imported
 
 POINTS = 400  # of a drawn curve; more than a screen resolves
 
@@ -31,15 +35,17 @@ class Schedule(Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
     Called with the number of updates already made, it returns the learning rate of the next one: a
-    float for a Python number, float64 for NumPy, float32 for JAX (float64 under x64), torch's
-    default dtype for tensors. An array of counts gives an array. Negative counts count as 0, and
-    counts above 2**31 - 1 as 2**31 - 1.
+    float for a Python number, float64 for NumPy. For JAX it is float32 (float64 under x64) with the
+    weak type of a Python number, which leaves an update its type. For tensors it is float32, or
+    float64 if torch's default dtype, the count or a hyperparameter is float64. An array of counts
+    gives an array. Negative counts count as 0, and counts above 2**31 - 1 as 2**31 - 1.
 
     Durations may be in other units than steps; `resolve` must turn them into steps before the
     schedule is called.
 
     Schedules are immutable. They compare and hash by their recipe, `repr` evaluates back, and they
-    pickle. To JAX they are pytrees whose leaves are the numeric hyperparameters.
+    pickle. To JAX they are pytrees whose leaves are the numeric hyperparameters. They may be nested
+    64 deep; torch.compile needs a higher `sys.setrecursionlimit` from about 10 on.
     """
 
     # `__dict__` is there, and empty: torch's LambdaLR saves the `__dict__` of a callable in its
@@ -55,8 +61,8 @@ class Schedule(Recipe):
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         super().__init__(definition, values)
-        register_waiting()
-        self._set("_ready", self._resolved and not self._arrays)
+        call_waiting()
+        self._set("_ready", self._resolved and self._arrays == ())  # as torch.compile reads it
         self._set("_called", False)
         self._set("_compiled", None)
 
@@ -84,9 +90,11 @@ class Schedule(Recipe):
             return self(as_python(count))
         xp = namespace_of(arrays)
         if xp.__name__ == "jax.numpy":
-            register_waiting()
+            call_waiting()
         count = as_count(xp, count, like=arrays[0])
-        return as_result(xp, self._definition.body(xp, count, *self._values), count)
+        values = in_default_dtypes(xp, self._values) if self._arrays else self._values
+        values = as_known(xp, values)
+        return as_result(xp, self._definition.body(xp, count, *values), count)
 
     def _note_call(self) -> None:
         """Compile the formula at the second call with a number; for one call it does not pay."""
@@ -115,11 +123,17 @@ class Schedule(Recipe):
         also in nested schedules. Units whose argument is not given stay. Where the schedule takes
         an integer, each term is rounded to a whole number of steps, half to even; so
         `run_fraction(0.1)` and `run_fraction(1.0) - run_fraction(0.1)` add up to the run exactly.
+        Where the duration is that of a rate, the rate makes up for the rounding, as in `stretch`.
         The result is checked as if it had been made with these numbers.
 
         Args:
             total_steps: the optimizer updates of the whole run, at least 1, for `run_fraction`.
-            steps_per_epoch: the updates of an epoch, for `epochs`; 781.25 will do.
+            steps_per_epoch: the updates of an epoch, for `epochs`: `len(loader)`, which counts a
+                last batch that is short. With gradients accumulated over k batches it is
+                `math.ceil(len(loader) / k)` where an epoch ends with an update (transformers,
+                Lightning, Accelerate), and `len(loader) // k` where the rest is dropped. A number
+                that is not whole is the average of many epochs, as of a loop that carries the rest
+                over to the next epoch.
             batch_size: the examples in one update, for `examples`.
             tokens_per_step: the tokens in one update, for `tokens`.
 
@@ -145,9 +159,13 @@ class Schedule(Recipe):
         sizes = unit_sizes(Refusal("resolve"), given)
 
         def in_steps(kind: Kind, value: Any) -> Any:
-            return (
-                value.resolved(sizes, kind.item_type is int) if type(value) is Duration else value
-            )
+            if type(value) is not Duration:
+                return value
+            exact = value.resolved(sizes, whole=False)
+            if kind.item_type is not int:
+                return exact
+            steps = value.resolved(sizes, whole=True)
+            return steps if type(steps) is Duration else Length(exact, steps)
 
         resolved: Schedule = self.fold(in_steps, _resolved)
         return resolved
@@ -229,7 +247,7 @@ def _resolved(recipe: Recipe, params: dict[str, Any]) -> Any:
     if recipe.is_resolved:
         return recipe
     try:
-        return recipe.replace(**params)
+        return with_lengths(recipe, params)
     except (TypeError, ValueError) as refused:
         error, reason = TypeError if isinstance(refused, TypeError) else ValueError, str(refused)
     was = [f"{name}={x!r}" for name, x in recipe.params.items() if any(durations_in(x))]
@@ -245,4 +263,4 @@ def _refuse_unresolved(schedule: Schedule) -> NoReturn:
     recipe._definition.refuse.unresolved(parameter, value, ", ".join(arguments))
 
 
-when_jax_is_imported(functools.partial(register_schedules, Schedule))
+when_imported("jax.tree_util", functools.partial(register_schedules, Schedule))

@@ -139,7 +139,9 @@ def log2(xp: Namespace, x: Pair) -> Pair:
         xp, [math.log2(j / 64) for j in range(least, most + 1)], nearest - least
     )
     c = nearest / 64.0
-    r, r_low = ratio(xp, (m - c, m * (low / high)), c)
+    # JAX divides the gradient of 0 / high by high**2, which overflows.
+    m_low = 0.0 if _is_zero(low) else m * (low / high)
+    r, r_low = ratio(xp, (m - c, m_low), c)
     # log1p(r) is r (1 + s). The first term of s left out, r**6 / 7, is below 2**-41, and s itself
     # is rounded at 2**-31: r s is then off by 2**-37 at most.
     s = r * (-1 / 2 + r * (1 / 3 + r * (-1 / 4 + r * (1 / 5 - r / 6))))

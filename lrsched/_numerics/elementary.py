@@ -34,7 +34,7 @@ def phase_progress(xp: Namespace, count: Array, steps: Array) -> tuple[Array, Ar
     A phase of 0 steps is one of length 1 that is done.
     """
     if is_array(steps) or steps == 0:
-        empty = 1 * (steps == 0)
+        empty = xp.where(steps == 0, 1, 0 * steps) if is_array(steps) else 1
         count, steps = xp.maximum(count, empty), steps + empty
     return *progress(xp, count, steps), steps
 

@@ -18,7 +18,11 @@ def segment_index(xp: Namespace, count: Array, boundaries: Sequence[Array]) -> A
     if xp.__name__ == "numpy" and not any(map(is_array, boundaries)):
         # All comparisons of a long curve would fill the memory.
         return xp.searchsorted(xp.asarray(boundaries, count.dtype), count, side="right")
-    reached = xp.expand_dims(count, axis=-1) >= table(xp, boundaries, count.dtype, like=count)
+    moments = table(xp, boundaries, count.dtype, like=count)
+    # JAX may be told to raise where an array is given new axes without being asked.
+    new_axes = (1,) * (count.ndim + 1 - moments.ndim)
+    moments = xp.reshape(moments, (*new_axes, *moments.shape))
+    reached = xp.expand_dims(count, axis=-1) >= moments
     return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
-from lrsched._arrays.namespace import is_array
+from lrsched._arrays.namespace import is_array, real
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import choice
@@ -64,7 +64,7 @@ def piecewise_interpolate(
     for begin, end, first, second in reversed(
         list(zip(edges, edges[1:], values, values[1:], strict=False))
     ):
-        length = end - begin
+        length = real(xp, end) - real(xp, begin)
         nonempty = length > 0
         until_end = -steps_since(xp, count, end)
         inside = (until_end >= 0) & nonempty

@@ -65,7 +65,7 @@ def _counts(ctx: Any, param: Any, text: str | None) -> list[int] | None:
             wanted = "integers >= 0 separated by commas"
             raise Refused(f"column {column}: --at must be {wanted}, got {item!r}")
         column += len(item) + 1
-    return [int(item) for item in items]
+    return attempt(lambda: [int(item) for item in items])  # Python reads 4300 digits
 
 
 def _output(ctx: Any, param: Any, path: Path | None) -> Path | None:
@@ -95,7 +95,7 @@ def _steps(text: str, **settings: Any) -> Callable[[F], F]:
 
 _LENGTHS = {
     "total_steps": "Updates of the run, for run_fraction(...).",
-    "steps_per_epoch": "Updates of an epoch, for epochs(...).",
+    "steps_per_epoch": "Updates of an epoch, len(loader), for epochs(...).",
     "batch_size": "Examples in an update, for examples(...).",
     "tokens_per_step": "Tokens in an update, for tokens(...).",
 }

@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from lrsched._core.checks import Refusal
+from lrsched._core.checks import Refusal, shown
 from lrsched._core.schedule import Schedule
 from lrsched.formats.parse import read
 from lrsched.formats.serialize import from_dict
@@ -187,7 +187,7 @@ def _entries(config: Mapping[Any, Any], path: str, prefix: str = "") -> dict[str
             value = _get(_join_path(path, key), functools.partial(operator.getitem, config, key))
             entries[key.removeprefix(prefix)] = value
         elif not prefix:
-            _fail(path, f"keys must be strings, got {key!r:.80}", TypeError)
+            _fail(path, f"keys must be strings, got {shown(key)}", TypeError)
     return entries
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
@@ -84,7 +85,9 @@ class _Reader:
 
     def read(self, expected: type) -> Any:
         try:
-            tree = ast.parse(self.source, mode="eval")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's, of style such as "1if"
+                tree = ast.parse(self.source, mode="eval")
         except SyntaxError as error:
             line = min(error.lineno or 1, len(self.lines))
             self.refuse(line, (error.offset or 1) - 1, f"the recipe must be a call: {error.msg}")

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._core.checks import Refusal, amount
+from lrsched._core.checks import Refusal, amount, shown
 from lrsched._core.definition import REGISTRY, Definition
 from lrsched._core.durations import UNITS, Duration
 from lrsched._core.recipe import VERSION
 from lrsched._core.schedule import Schedule
 
 _amount = amount()
+_refuse = Refusal("from_dict")
 
 
 def from_dict(data: Mapping[str, Any]) -> Schedule:
@@ -30,13 +31,17 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
     constant(value=0.1)
     """
     if not isinstance(data, Mapping):
-        raise TypeError(f"from_dict: the recipe must be a mapping, got {data!r:.80}")
+        _refuse("the recipe", "a mapping", data, TypeError)
     version = data.get("lrsched")
     if version != VERSION or isinstance(version, bool):
         raise ValueError(
-            f'from_dict: the recipe must have "lrsched": {VERSION} (its format), got {version!r}'
+            f'from_dict: the recipe must have "lrsched": {VERSION} (its format), '
+            f"got {shown(version)}"
         )
-    return _schedule({key: value for key, value in data.items() if key != "lrsched"})
+    try:
+        return _schedule({key: value for key, value in data.items() if key != "lrsched"})
+    except RecursionError:
+        raise ValueError("from_dict: the recipe must not be nested this deeply") from None
 
 
 def from_json(text: str | bytes) -> Schedule:
@@ -57,12 +62,22 @@ def from_json(text: str | bytes) -> Schedule:
     if not isinstance(text, (str, bytes)):
         Refusal("from_json")("text", "a string", text, TypeError)
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_object)
     except ValueError as error:
         raise ValueError(f"from_json: the recipe must be JSON: {error}") from None
     except RecursionError:
         raise ValueError("from_json: the recipe must not be nested this deeply") from None
     return from_dict(data)
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that occurs twice, `json` would drop the first value."""
+    found: dict[str, Any] = {}
+    for key, value in members:
+        if key in found:
+            raise ValueError(f"the key {shown(key)} occurs twice")
+        found[key] = value
+    return found
 
 
 def json_schema() -> dict[str, Any]:
@@ -131,43 +146,50 @@ def _schema_of_durations() -> dict[str, Any]:
     }
 
 
-def _decode(value: Any) -> Any:
+def decode(value: Any) -> Any:
+    """A value of plain data: a schedule, a duration, a tuple, or the value itself."""
     if isinstance(value, Mapping):
         return _duration(value["duration"]) if value.keys() == {"duration"} else _schedule(value)
     if isinstance(value, (list, tuple)):
-        return tuple(_decode(item) for item in value)
+        return tuple(decode(item) for item in value)
     return value
 
 
 def _schedule(data: Mapping[str, Any]) -> Schedule:
+    definition, params = definition_and_params("from_dict", data)
+    schedule: Schedule = definition.factory(**params)
+    return schedule
+
+
+def definition_and_params(
+    caller: str, data: Mapping[str, Any]
+) -> tuple[Definition, dict[str, Any]]:
+    """The definition and the hyperparameters of a recipe; its errors begin with `caller`."""
     unknown = data.keys() - {"schedule", "params"}
     name, params = data.get("schedule"), data.get("params", {})
     if unknown or not isinstance(name, str) or not isinstance(params, Mapping):
         raise ValueError(
-            'from_dict: a schedule must be {"schedule": name, "params": {...}}, '
-            f"got {dict(data)!r:.80}"
+            f'{caller}: a schedule must be {{"schedule": name, "params": {{...}}}}, '
+            f"got {shown(dict(data))}"
         )
     definition = REGISTRY.get(name)
     if definition is None:
         known = ", ".join(sorted(REGISTRY))
-        raise ValueError(f"from_dict: schedule must be one of {known}, got {name!r}")
-    schedule: Schedule = definition.factory(
-        **{str(key): _decode(param) for key, param in params.items()}
-    )
-    return schedule
+        hint = "your own is one when the module that defines it is imported"
+        raise ValueError(f"{caller}: schedule must be one of {known} ({hint}), got {name!r}")
+    return definition, {str(key): decode(param) for key, param in params.items()}
 
 
 def _duration(data: Any) -> Duration:
     """The duration of a term {unit: amount}, or of a list of terms, which may include steps."""
-    refuse = Refusal("from_dict")
     terms: list[tuple[Any, str]] = []
     steps = 0
     for term in data if isinstance(data, (list, tuple)) else [data]:
         unit, size = next(iter(term.items())) if _is_term(term) else (None, None)
         if unit == "steps":
-            steps += refuse.check("steps", _amount, size)
+            steps += _refuse.check("steps", _amount, size)
         elif unit in UNITS:
-            terms.append((refuse.check(unit, _amount, size), unit))
+            terms.append((_refuse.check(unit, _amount, size), unit))
         else:
             terms = []
             break
@@ -176,7 +198,7 @@ def _duration(data: Any) -> Duration:
         expected = (
             f'{{"run": 0.1}} or the like (of {units}), or a list of such and of {{"steps": 5}}'
         )
-        refuse("duration", expected, data)
+        _refuse("duration", expected, data)
     return Duration(tuple(terms), steps or 0)
 
 

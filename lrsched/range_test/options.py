@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lrsched._core.checks import FLAG, Refusal, choice, integer, number, optional
 
 _updates, _runs = integer(1, "updates"), integer(1, "runs")
+_multiple = optional(number("> 1"))
+# Infinity never stops for a finite loss, and neither does None.
+_divergence = _multiple._replace(
+    convert=lambda value: None if value == math.inf else _multiple.convert(value)
+)
 
 OPTIONS = {
     "steps": _updates,
     "accumulate": integer(1, "batches"),
     "compiled": FLAG,
-    "divergence": optional(number("> 1")),
+    "divergence": _divergence,
     "every": _updates,
-    "keep_ratios": FLAG,
     "look_every": _updates,
     "memory": choice("device", "cpu", "disk"),
     "probe_repeats": _runs,

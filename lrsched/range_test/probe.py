@@ -36,6 +36,13 @@ class Probe:
     learning_rates: Array
     losses: Array
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are rates above 0, and losses for each of them."""
+        rates, losses = self.learning_rates, self.losses
+        fits = rates.ndim == 1 and losses.ndim in (2, 3) and len(rates) == len(losses)
+        return fits and losses.size > 0 and bool(np.all((rates > 0) & np.isfinite(rates)))
+
 
 def search(
     suggestion: Suggestion,

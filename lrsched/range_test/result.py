@@ -7,12 +7,12 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._core.checks import Refusal, Whole, integer, number
+from lrsched._core.checks import Refusal, Whole, choice, integer, number
 from lrsched._core.schedule import Schedule
 from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _range_files
@@ -35,6 +35,7 @@ __all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
 
 Array = npt.NDArray[np.float64]
 VERSION = 1  # of the format of files
+_REASON = choice(*get_args(Stopped))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,10 @@ class RangeTest:
             refuse("learning_rates", "a sequence of finite numbers", self.learning_rates)
         if losses.ndim not in (1, 2) or losses.shape[-1] != len(rates):
             refuse("losses", f"{len(rates)} numbers, or rows of as many", self.losses)
+        for reason in self.stopped if isinstance(self.stopped, tuple) else [self.stopped]:
+            refuse.check("stopped", _REASON, reason)
+        if self.probe is not None and not self.probe.is_whole:
+            refuse("probe", "rates above 0, and losses for each", self.probe)
         object.__setattr__(self, "learning_rates", rates)
         object.__setattr__(self, "losses", losses)
 
@@ -164,6 +169,8 @@ class RangeTest:
 
     def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
         """A triangular schedule between `low` and `high`, with sides of so many epochs.
+
+        `steps_per_epoch` is the number of updates of an epoch, `len(loader)`.
 
         Source: Smith 2015, arXiv:1506.01186, sections 3.2 and 3.3: sides of 2 to 10 epochs.
         """

@@ -23,7 +23,7 @@ def piecewise_schedules(
     xp: Namespace, count: Array, boundaries: Sequence[Array], schedules: Sequence[Schedule]
 ) -> Array:
     """`piecewise` for schedules, evaluating as few of them as the array library allows."""
-    if is_scalar(xp) or any(getattr(each, "ndim", 0) for each in boundaries):
+    if is_scalar(xp) or any(is_array(each) and each.ndim for each in boundaries):
         return piecewise(xp, count, boundaries, schedules)
     if count.ndim == 0 and (groups := group_by_structure(schedules)):
         return grouped_piecewise(xp, count, boundaries, schedules, groups)

@@ -1,19 +1,22 @@
 """Learning rates for another batch size."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from lrsched._core.checks import Refusal, Whole, choice, integer
-from lrsched._core.decorator import recipe
+from lrsched._core.checks import Whole, choice, integer
+from lrsched._core.decorator import Inner, recipe
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.combine import scale
+
+_BatchSize = Annotated[Whole, integer(1, "examples")]
+_Rule = Annotated[Literal["linear", "sqrt"], choice("linear", "sqrt")]
 
 
 @recipe
 def scale_for_batch_size(
-    schedule: Schedule,
-    batch_size: Whole,
-    reference_batch_size: Whole,
-    rule: Literal["linear", "sqrt"] = "linear",
+    schedule: Inner,
+    batch_size: _BatchSize,
+    reference_batch_size: _BatchSize,
+    rule: _Rule = "linear",
 ) -> Schedule:
     """A schedule that was tuned at one batch size, scaled for another.
 
@@ -41,11 +44,5 @@ def scale_for_batch_size(
     >>> scale_for_batch_size(constant(0.1), 1024, 256)
     scale(schedule=constant(value=0.1), factor=4.0)
     """
-    examples = integer(1, "examples")
-    size, reference = Refusal("scale_for_batch_size").checked(
-        batch_size=(examples, batch_size),
-        reference_batch_size=(examples, reference_batch_size),
-    )
-    Refusal("scale_for_batch_size").check("rule", choice("linear", "sqrt"), rule)
-    factor = size / reference
+    factor = batch_size / reference_batch_size
     return scale(schedule, factor if rule == "linear" else factor**0.5)

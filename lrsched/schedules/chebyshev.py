@@ -60,14 +60,14 @@ def fractal_chebyshev(
     [11.607, 1.038, 2.914, 1.415, 11.607]
     """
     position = whole(xp, count)
-    twice = 2 * _fractal_order(position - position // steps * steps, steps) + 1
+    twice = 2 * _fractal_order(xp, position - position // steps * steps, steps) + 1
     rest = 2 * steps - twice
     high = half_cosine(xp, rest, twice, 2 * steps)
     low = half_cosine(xp, twice, rest, 2 * steps)
     return 1.0 / (high / peak_value + low / lowest_value)
 
 
-def _fractal_order(position: Array, steps: Array) -> Array:
+def _fractal_order(xp: Namespace, position: Array, steps: Array) -> Array:
     """The entry of the fractal order at a position.
 
     A set bit of the position mirrors the entry, k -> size - 1 - k, which inverts its low bits.
@@ -76,6 +76,6 @@ def _fractal_order(position: Array, steps: Array) -> Array:
     entry = 0 * position
     for level in range(bits):
         size = steps // 2**level  # no shift: TensorFlow's tensors have none
-        mirror = size - 1 if bits < _BITS else (size - 1) * (size > 0)
+        mirror = xp.maximum(size - 1, 0) if is_array(steps) else size - 1
         entry = entry ^ (position // 2**level % 2 * mirror)
     return entry

@@ -131,8 +131,9 @@ def then_scale(xp: Namespace, count: Array, schedule: Inner, begin: Phase, facto
     >>> [round(recipe(count), 6) for count in (0, 50, 55, 60)]
     [1.0, 0.5, 0.25, 0.0]
     """
-    value = schedule(xp.minimum(count, begin)) * factor(xp.maximum(count - begin, 0))
-    return xp.clip(xp.where(count < begin, schedule(count), value), -MAX_PRODUCT, MAX_PRODUCT)
+    reached = schedule(xp.minimum(count, begin))
+    following = reached * factor(xp.maximum(count - begin, 0))
+    return xp.clip(xp.where(count < begin, reached, following), -MAX_PRODUCT, MAX_PRODUCT)
 
 
 @schedule

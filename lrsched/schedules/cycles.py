@@ -208,7 +208,7 @@ def one_cycle(
     [0.04, 1.0, 4e-06, 4e-06]
     """
     last = total_steps - 1
-    top = up_fraction * total_steps - 1.0
+    top = up_fraction * real(xp, total_steps) - 1.0
     initial = peak_value / div_factor
     final = initial / final_div_factor
     values: tuple[Array, ...] = (initial, peak_value, final)

@@ -7,7 +7,16 @@ from lrsched._arrays.scalars import SCALARS, is_scalar
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Refusal
 from lrsched._core.decorator import schedule
-from lrsched._core.kinds import Boundaries, Flag, Milestones, Rate, Steps, Value, Values
+from lrsched._core.kinds import (
+    Boundaries,
+    FactorPerDecaySteps,
+    Flag,
+    Milestones,
+    Rate,
+    Steps,
+    Value,
+    Values,
+)
 from lrsched._numerics.elementary import geometric, progress
 from lrsched._numerics.pieces import segment_index
 from lrsched._numerics.shapes import interpolate
@@ -18,7 +27,7 @@ def exponential_decay(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: Rate,
+    decay_rate: FactorPerDecaySteps,
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:

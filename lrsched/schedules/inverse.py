@@ -6,7 +6,7 @@ from lrsched._arrays.namespace import real
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Real, number
 from lrsched._core.decorator import schedule
-from lrsched._core.kinds import Flag, Phase, Positive, Rate, Steps, Value
+from lrsched._core.kinds import Flag, Phase, Positive, RatePerDecaySteps, Steps, Value
 from lrsched._numerics.elementary import exponential, fraction, power_of_product
 
 
@@ -48,9 +48,9 @@ def inverse_sqrt(
     >>> [decay(count) for count in (0, 300, 1500)]
     [1.0, 0.5, 0.25]
     """
-    passed = 1.0 * shift + real(xp, count)  # real numbers: the sum may not fit an integer
-    whole = 1.0 * timescale + passed
-    weight = xp.sqrt(1.0 * timescale / whole)
+    passed = real(xp, shift) + real(xp, count)  # the sum may not fit an integer
+    whole = real(xp, timescale) + passed
+    weight = xp.sqrt(real(xp, timescale) / whole)
     return init_value * weight + end_value * (passed / whole / (1.0 + weight))
 
 
@@ -59,7 +59,7 @@ def inverse_time(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: Rate,
+    decay_rate: RatePerDecaySteps,
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:
@@ -98,7 +98,7 @@ def natural_exponential_decay(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: Rate,
+    decay_rate: RatePerDecaySteps,
     decay_steps: Steps = 1,
     staircase: Flag = False,
 ) -> Array:

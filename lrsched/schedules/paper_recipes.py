@@ -1,26 +1,29 @@
 """Recipes of papers whose shape is known by a name, composed of the schedules in this package."""
 
-from lrsched._core.checks import Refusal, Whole, integer, number
+from typing import Annotated
+
+from lrsched._core.checks import Real, Whole, integer, number
 from lrsched._core.decorator import recipe
-from lrsched._core.kinds import PHASE, POSITIVE, VALUE
+from lrsched._core.kinds import Phase, Positive, Power, Rate, StepNumber, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.inverse import inverse_sqrt
 from lrsched.schedules.ramp import constant, exponential_ramp, linear
 
-_fraction = number("> 0", "< 1")
-_factor = number("> 0", "<= 1")
-_ratio = number(">= 1")
+_Cut = Annotated[Real, number("> 0", "< 1")]
+_EndScale = Annotated[Real, number("> 0", "<= 1")]
+_Ratio = Annotated[Real, number(">= 1")]
+_Width = Annotated[Whole, integer(1, "units")]
 
 
 @recipe
 def tri_stage(
-    peak_value: float,
-    warmup_steps: Whole,
-    hold_steps: Whole,
-    decay_steps: Whole,
-    init_scale: float = 0.01,
-    end_scale: float = 0.01,
+    peak_value: Positive,
+    warmup_steps: Phase,
+    hold_steps: Phase,
+    decay_steps: Steps,
+    init_scale: Rate = 0.01,
+    end_scale: _EndScale = 0.01,
 ) -> Schedule:
     """Up along a line, level, and down exponentially, held at the end.
 
@@ -54,20 +57,14 @@ def tri_stage(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 30, 40)]
     [0.01, 1.0, 1.0, 0.1, 0.01]
     """
-    peak, first, last, hold = Refusal("tri_stage").checked(
-        peak_value=(POSITIVE, peak_value),
-        init_scale=(number(">= 0"), init_scale),
-        end_scale=(_factor, end_scale),
-        hold_steps=(PHASE, hold_steps),
-    )
-    decay = exponential_ramp(peak, last * peak, decay_steps)
-    stable = join([constant(peak), decay], [hold]) if hold else decay
-    return warmup(stable, warmup_steps, first * peak)
+    decay = exponential_ramp(peak_value, end_scale * peak_value, decay_steps)
+    stable = join([constant(peak_value), decay], [hold_steps]) if hold_steps else decay
+    return warmup(stable, warmup_steps, init_scale * peak_value)
 
 
 @recipe
 def slanted_triangular(
-    peak_value: float, total_steps: Whole, cut_fraction: float = 0.1, ratio: float = 32.0
+    peak_value: Value, total_steps: StepNumber, cut_fraction: _Cut = 0.1, ratio: _Ratio = 32.0
 ) -> Schedule:
     """Up quickly and down slowly along two lines, held at the end.
 
@@ -100,18 +97,12 @@ def slanted_triangular(
     >>> [recipe(count) for count in (0, 10, 55, 100)]
     [0.03125, 1.0, 0.515625, 0.03125]
     """
-    peak, total, cut, divisor = Refusal("slanted_triangular").checked(
-        peak_value=(VALUE, peak_value),
-        total_steps=(integer(1, "steps"), total_steps),
-        cut_fraction=(_fraction, cut_fraction),
-        ratio=(_ratio, ratio),
-    )
-    up, edge = int(total * cut), peak / divisor
-    return warmup(linear(peak, edge, max(int(total) - up, 1)), up, edge)
+    cut, edge = int(total_steps * cut_fraction), peak_value / ratio
+    return warmup(linear(peak_value, edge, max(int(total_steps) - cut, 1)), cut, edge)
 
 
 @recipe
-def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedule:
+def noam(model_size: _Width, warmup_steps: StepNumber, factor: Power = 1.0) -> Schedule:
     """Up along a line, then down with the inverse square root of the step: the Transformer's.
 
         value(t) = factor * model_size ** -0.5 * min(n ** -0.5, n * warmup_steps ** -1.5)
@@ -135,10 +126,6 @@ def noam(model_size: Whole, warmup_steps: Whole, factor: float = 1.0) -> Schedul
     >>> f"{recipe(0):.4g} {recipe(3999):.4g} {recipe(15999):.4g}"
     '1.747e-07 0.0006988 0.0003494'
     """
-    size, steps, scaled = Refusal("noam").checked(
-        model_size=(integer(1, "units"), model_size),
-        warmup_steps=(integer(1, "steps"), warmup_steps),
-        factor=(number("> 0"), factor),
-    )
-    peak = scaled * size**-0.5 * steps**-0.5
-    return warmup(inverse_sqrt(peak, int(steps)), int(steps) - 1, peak / steps)
+    size, steps = int(model_size), int(warmup_steps)
+    peak = factor * size**-0.5 * steps**-0.5
+    return warmup(inverse_sqrt(peak, steps), steps - 1, peak / steps)

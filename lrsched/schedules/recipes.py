@@ -5,12 +5,12 @@ Each function returns a composition; its `repr` and its JSON show the parts.
 
 from typing import Any
 
-from lrsched._core.checks import Refusal, Whole, integer
+from lrsched._core.checks import Refusal
 from lrsched._core.decorator import recipe
 from lrsched._core.durations import durations_in
-from lrsched._core.kinds import PHASE, STEPS, VALUE
+from lrsched._core.kinds import Phase, PhaseNumber, Positive, StepNumber, Steps, Value
 from lrsched._core.schedule import Schedule
-from lrsched._numerics.shapes import ShapeName
+from lrsched._numerics.shapes import Shape
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import cosine_decay, piecewise_constant
 from lrsched.schedules.ramp import constant, exponential_ramp
@@ -25,11 +25,11 @@ def _refuse_long_warmup(refuse: Refusal, warmup_steps: Any, total_steps: Any) ->
 
 @recipe
 def warmup_cosine(
-    peak_value: float,
-    total_steps: Whole,
-    warmup_steps: Whole,
-    end_value: float = 0.0,
-    init_value: float = 0.0,
+    peak_value: Value,
+    total_steps: Steps,
+    warmup_steps: Phase,
+    end_value: Value = 0.0,
+    init_value: Value = 0.0,
 ) -> Schedule:
     """Up along a line, then down along half a cosine over the rest of the run, held at the end.
 
@@ -59,23 +59,20 @@ def warmup_cosine(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    refuse = Refusal("warmup_cosine")
-    total, before = refuse.checked(
-        total_steps=(STEPS, total_steps), warmup_steps=(PHASE, warmup_steps)
-    )
-    _refuse_long_warmup(refuse, before, total)
-    return warmup(cosine_decay(peak_value, total - before, end_value), before, init_value)
+    _refuse_long_warmup(Refusal("warmup_cosine"), warmup_steps, total_steps)
+    decay = cosine_decay(peak_value, total_steps - warmup_steps, end_value)
+    return warmup(decay, warmup_steps, init_value)
 
 
 @recipe
 def warmup_stable_decay(
-    peak_value: float,
-    warmup_steps: Whole,
-    stable_steps: Whole,
-    decay_steps: Whole,
-    end_value: float = 0.0,
-    init_value: float = 0.0,
-    shape: ShapeName = "linear",
+    peak_value: Value,
+    warmup_steps: Phase,
+    stable_steps: Phase,
+    decay_steps: Steps,
+    end_value: Value = 0.0,
+    init_value: Value = 0.0,
+    shape: Shape = "linear",
 ) -> Schedule:
     """Up, level, and down at the end: WSD, the trapezoid, the knee.
 
@@ -125,7 +122,9 @@ def warmup_stable_decay(
 
 
 @recipe
-def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) -> Schedule:
+def deepseek(
+    peak_value: Value, total_steps: StepNumber, warmup_steps: PhaseNumber = 2000
+) -> Schedule:
     """Up along a line, then level, lower from 80 % of the run, and lower still from 90 %.
 
         value(t) = peak_value * t / W      for t < W
@@ -154,29 +153,24 @@ def deepseek(peak_value: float, total_steps: Whole, warmup_steps: Whole = 2000) 
     [0.0, 0.5, 1.0, 1.0, 0.316, 0.1]
     """
     refuse = Refusal("deepseek")
-    peak, total, before = refuse.checked(
-        peak_value=(VALUE, peak_value),
-        total_steps=(integer(1, "steps"), total_steps),
-        warmup_steps=(integer(0, "steps"), warmup_steps),
-    )
-    _refuse_long_warmup(refuse, before, total)
-    levels = [peak * factor for factor in (1.0, 0.316, 0.1)]
-    boundaries = [round(share * total) - before for share in (0.8, 0.9)]
+    _refuse_long_warmup(refuse, warmup_steps, total_steps)
+    levels = [peak_value * factor for factor in (1.0, 0.316, 0.1)]
+    boundaries = [round(share * total_steps) - warmup_steps for share in (0.8, 0.9)]
     if boundaries[0] < 1:
         refuse("warmup_steps", "below 80 % of total_steps", warmup_steps)
-    return warmup(piecewise_constant(levels, boundaries), before)
+    return warmup(piecewise_constant(levels, boundaries), warmup_steps)
 
 
 @recipe
 def infinite(
-    peak_value: float,
-    warmup_steps: Whole,
-    cosine_steps: Whole,
-    hold_value: float,
-    hold_steps: Whole,
-    decay_steps: Whole,
-    end_value: float,
-    init_value: float = 0.0,
+    peak_value: Value,
+    warmup_steps: Phase,
+    cosine_steps: Steps,
+    hold_value: Positive,
+    hold_steps: Phase,
+    decay_steps: Steps,
+    end_value: Positive,
+    init_value: Value = 0.0,
 ) -> Schedule:
     """Up, down along a cosine to a level that can be held forever, then down to an end value.
 
@@ -212,9 +206,6 @@ def infinite(
     >>> [round(recipe(count), 6) for count in (0, 10, 50, 149, 160, 170)]
     [0.0, 1.0, 0.1, 0.1, 0.01, 0.001]
     """
-    cosine, hold = Refusal("infinite").checked(
-        cosine_steps=(STEPS, cosine_steps), hold_steps=(PHASE, hold_steps)
-    )
-    down = cosine_decay(peak_value, cosine, hold_value)
+    down = cosine_decay(peak_value, cosine_steps, hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)
-    return warmup(join([down, end], [cosine + hold]), warmup_steps, init_value)
+    return warmup(join([down, end], [cosine_steps + hold_steps]), warmup_steps, init_value)

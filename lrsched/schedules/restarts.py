@@ -1,13 +1,14 @@
 """Warm restarts: half cosines without an end, and any schedule repeated a number of times."""
 
 import functools
+from typing import Annotated
 
 from lrsched._arrays.namespace import MAX_COUNT, is_array, real, take
 from lrsched._arrays.scalars import SCALARS, is_scalar
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Refusal, Whole, integer, number
-from lrsched._core.decorator import recipe, schedule
-from lrsched._core.kinds import Multiple, Rate, Steps, Value
+from lrsched._core.checks import Refusal, Whole, integer
+from lrsched._core.decorator import Inner, recipe, schedule
+from lrsched._core.kinds import Multiple, PhaseNumber, Power, Rate, StepNumber, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.elementary import geometric, is_literal
 from lrsched._numerics.pieces import segment_index
@@ -94,6 +95,7 @@ def _geometric_cycle(xp: Namespace, count: Array, first: Array, mult: Array) -> 
     growing = cycle, done, remaining, take(xp, beyond, cycle)
     if not is_array(mult):
         return growing
+    growing = (xp.astype(cycle, count.dtype), *growing[1:])
     return tuple(xp.where(mult > 1, x, y) for x, y in zip(growing, equal, strict=True))
 
 
@@ -124,15 +126,18 @@ def _cached_cycles(first: int, mult: int) -> tuple[list[Array], ...]:
     return _cycles(SCALARS, first, mult)
 
 
+_Cycles = Annotated[Whole, integer(1, "cycles")]
+
+
 @recipe
 def with_restarts(
-    schedule: Schedule,
-    steps: Whole,
-    cycles: Whole,
-    period_mult: float = 1.0,
-    peak_mult: float = 1.0,
-    warmup_steps: Whole = 0,
-    init_value: float = 0.0,
+    schedule: Inner,
+    steps: StepNumber,
+    cycles: _Cycles,
+    period_mult: Power = 1.0,
+    peak_mult: Rate = 1.0,
+    warmup_steps: PhaseNumber = 0,
+    init_value: Value = 0.0,
 ) -> Schedule:
     """A schedule a given number of times, each cycle scaled in length and height.
 
@@ -173,24 +178,17 @@ def with_restarts(
     [1.0, 0.5, 0.5, 0.25, 0.125, 0.0, 0.0]
     """
     refuse = Refusal("with_restarts")
-    length, number_of, growth, shrink, before = refuse.checked(
-        steps=(integer(1, "steps"), steps),
-        cycles=(integer(1, "cycles"), cycles),
-        period_mult=(number("> 0"), period_mult),
-        peak_mult=(number(">= 0"), peak_mult),
-        warmup_steps=(integer(0, "steps"), warmup_steps),
-    )
-    if not isinstance(schedule, Schedule):
-        refuse("schedule", "a schedule", schedule, TypeError)
-    if shrink != 1 and "init_value" not in schedule.params:
+    if peak_mult != 1 and "init_value" not in schedule.params:
         refuse("schedule", "a schedule with an init_value (for peak_mult)", schedule)
     pieces, boundaries = [], [0]
-    for cycle in range(int(number_of)):
-        if round(length * growth**cycle) < 1:
+    before, growth, shrink = int(warmup_steps), float(period_mult), float(peak_mult)
+    for cycle in range(int(cycles)):
+        length = round(int(steps) * growth**cycle)
+        if length < 1:
             refuse("period_mult", f"large enough to leave a step to cycle {cycle}", period_mult)
         piece = stretch(schedule, growth**cycle)
         if shrink != 1:
             piece = piece.replace(init_value=schedule.params["init_value"] * shrink**cycle)
-        pieces.append(warmup(piece, int(before), init_value) if before else piece)
-        boundaries.append(boundaries[-1] + int(before) + round(length * growth**cycle))
+        pieces.append(warmup(piece, before, init_value) if before else piece)
+        boundaries.append(boundaries[-1] + before + length)
     return join(pieces, boundaries[1:-1])

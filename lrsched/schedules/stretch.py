@@ -1,8 +1,9 @@
 """Changes of the unit of time: stretch a schedule, or turn its epochs into steps."""
 
-from typing import Any
+from typing import Any, cast
 
 from lrsched._core.checks import Kind, Refusal, Whole, integer, number
+from lrsched._core.lengths import Length, with_lengths
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.transform import staircase
 
@@ -10,11 +11,17 @@ _ratio = number("> 0")
 
 
 def stretch(schedule: Schedule, ratio: float) -> Schedule:
-    """The same schedule with every duration multiplied by a ratio, rounded to whole steps.
+    """The same schedule with every duration multiplied by a ratio.
 
-    Everything counted in steps is multiplied, in nested schedules too. A rate per step r (of
-    `cyclic` in the mode "exp_range") becomes r ** (1 / ratio). The result is an ordinary schedule,
-    as exact as one made with the new durations.
+        value(t) = schedule(t / ratio)
+
+    Everything counted in steps is multiplied, in nested schedules too, and rounded to whole steps.
+    Where the duration is that of a rate (the `decay_steps` of `exponential_decay`,
+    `natural_exponential_decay` and `inverse_time`), the rate makes up for the rounding, and the
+    curve is exact. The ends, boundaries and stairs of schedules are up to half a step off. A rate
+    per step r (of `cyclic` in the mode "exp_range") becomes r ** (1 / ratio). The result is an
+    ordinary schedule, as exact as one made with its hyperparameters. It is the recipe of a longer
+    run from its beginning on: to go on after a finished run, see `join` and `cooldown`.
 
     Args:
         schedule: the schedule, with all durations in steps.
@@ -27,9 +34,11 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
 
     Elsewhere: Composer's `scale_schedule_ratio`.
 
-    >>> from lrsched import cosine_decay, warmup
+    >>> from lrsched import cosine_decay, exponential_decay, warmup
     >>> stretch(warmup(cosine_decay(0.1, 90), 10), 2.5)
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=225), warmup_steps=25)
+    >>> stretch(exponential_decay(0.1, 0.25), 0.5)
+    exponential_decay(init_value=0.1, decay_rate=0.0625)
     """
     refuse = Refusal("stretch")
     _require_steps(refuse, schedule)
@@ -40,11 +49,13 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
             return None
         if kind.unit == "per step":
             return value ** (1 / ratio)
-        if kind.unit == "steps":
-            return round(value * ratio) if isinstance(value, int) else value * ratio
-        return value
+        if kind.unit != "steps":
+            return value
+        length = value * ratio
+        return Length(length, round(length)) if isinstance(value, int) else length
 
-    return schedule.map(stretched)
+    result: Any = schedule.fold(stretched, with_lengths)
+    return cast(Schedule, result)
 
 
 def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
@@ -55,7 +66,7 @@ def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = Fal
 
     Args:
         schedule: the schedule, its durations in epochs.
-        steps_per_epoch: the optimizer updates of an epoch, at least 1.
+        steps_per_epoch: the optimizer updates of an epoch, `len(loader)`, at least 1.
         stepwise: whether the value changes only from epoch to epoch, as with a torch scheduler that
             is stepped once an epoch. Otherwise it changes at every step.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from lrsched._arrays.namespace import is_array, real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, Refusal, Whole, integer, number
+from lrsched._core.checks import Real, Whole, integer, number
 from lrsched._core.decorator import recipe, schedule
 from lrsched._core.kinds import Rate, RealSteps, Steps, or_duration
 from lrsched._core.schedule import Schedule
@@ -150,11 +150,11 @@ def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
     )
 
 
-_below_1 = number(">= 0", "< 1")
+_Below1 = Annotated[Real, number(">= 0", "< 1")]
 
 
 @recipe
-def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
+def untuned_linear_warmup(beta2: _Below1 = 0.999) -> Schedule:
     """A factor that rises along a line to 1, as long as an Adam with this `beta2` needs it.
 
         value(t) = min((t + 1) / n, 1)
@@ -178,6 +178,5 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     >>> [untuned_linear_warmup(0.9)(count) for count in (0, 9, 19, 20)]
     [0.05, 0.5, 1.0, 1.0]
     """
-    beta2 = Refusal("untuned_linear_warmup").check("beta2", _below_1, beta2)
     steps = int(2 / (1 - beta2) * (1 + 1e-12))
     return linear(1 / steps, 1.0, steps - 1) if steps > 1 else constant(1.0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from tests.backends import jax_x64
+from tests.backends import jax_x64, strict_jax
 from tests.strategies import BY_NAME, NAMES, counts
 
 CLR = lrsched.cyclic(0.01, 0.1, up_steps=3)
@@ -52,8 +52,20 @@ def test_hyperparameters_trace_with_finite_gradients(name: str) -> None:
             numbers = [x for x in found if jnp.result_type(x) != jax.dtypes.float0]
             assert all(map(np.isfinite, numbers)), (schedule, count, found)
 
-    check()
+    with strict_jax():
+        check()
     assert traces == len(structures)
+
+
+@pytest.mark.parametrize("init_value", [1e9, 344811.0, 1.0, 1e-18])
+@pytest.mark.parametrize("end_value", [1e9, 1.0, 1e-12, 1e-18])
+def test_gradients_of_a_ramp_over_many_magnitudes_are_finite(
+    init_value: float, end_value: float
+) -> None:
+    """The gradient of a quotient of 0 by 2.9e-18 was 0 times infinity."""
+    for count in (1, 2, 3, 62, 63, 124, 125):
+        slopes = jax.grad(lambda a, b, n=count: lrsched.exponential_ramp(a, b, 125)(n), (0, 1))
+        assert all(map(np.isfinite, slopes(init_value, end_value)))
 
 
 def test_gradients_are_right() -> None:

@@ -62,15 +62,6 @@ def test_an_optax_optimizer_takes_a_schedule(schedule: Schedule, optimizer) -> N
     assert len(set(found)) > 6
 
 
-def test_inject_hyperparams_keeps_the_rate_in_float32() -> None:
-    needs("optax", "optax>=0.2.8")  # before it, optax rounds the rate to the parameters' type
-    params = jnp.zeros(3, jnp.bfloat16)
-    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=lrsched.cosine_decay(1e-3, 99))
-    _, state = optimizer.update(params, optimizer.init(params))
-    assert state.hyperparams["learning_rate"].dtype == jnp.float32
-    assert state.hyperparams["learning_rate"] == jnp.float32(1e-3)
-
-
 def test_flax_nnx_trains_with_a_schedule() -> None:
     model = nnx.Linear(1, 1, rngs=nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optax.adam(CLR), wrt=nnx.Param)

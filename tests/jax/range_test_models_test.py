@@ -17,6 +17,7 @@ import pytest
 from flax import nnx
 from flax.training.train_state import TrainState
 
+from lrsched_jax import range_test
 from tests.jax.nets import (
     BATCHES,
     PARAMS,
@@ -63,6 +64,37 @@ def test_an_nnx_module_is_trained_with_its_state_and_does_not_change(compiled: b
 
     wanted = [float(update(model, optimizer, BATCHES[n % 5])) for n in range(STEPS)]
     np.testing.assert_allclose(test.losses[:30], wanted[:30], rtol=1e-4)
+
+
+@STEPWISE_AND_COMPILED
+def test_an_update_inside_the_loss_of_an_nnx_module_changes_nothing(compiled: bool) -> None:
+    """The test differentiates by the parameters before it; outside them Flax refuses it."""
+    model = nnx.Linear(2, 1, rngs=nnx.Rngs(0))
+    outside = nnx.Optimizer(model, optax.sgd(0.1), wrt=nnx.Param)
+
+    def loss(model: Any, batch: Any) -> Any:
+        return jnp.mean((model(batch) - 1) ** 2)
+
+    def updating(optimizer_of: Any) -> Any:
+        def loss_fn(model: Any, batch: Any) -> Any:
+            value, gradient = nnx.value_and_grad(loss)(model, batch)
+            optimizer_of(model).update(model, gradient)
+            return value
+
+        return loss_fn
+
+    def inside(model: Any) -> Any:
+        return nnx.Optimizer(model, optax.sgd(0.1), wrt=nnx.Param)
+
+    before = content(model), content(outside)
+    options: dict[str, Any] = {"compiled": compiled, "progress": False}
+    batches = [np.ones((4, 2), np.float32)]
+    expected = range_test(loss, model, batches, optax.sgd, RAMP, 5, **options).losses
+    found = range_test(updating(inside), model, batches, optax.sgd, RAMP, 5, **options).losses
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with pytest.raises(Exception, match="Cannot mutate OptState from a different trace level"):
+        range_test(updating(lambda _: outside), model, batches, optax.sgd, RAMP, 5, **options)
+    jax.tree.map(np.testing.assert_array_equal, (content(model), content(outside)), before)
 
 
 def test_metrics_of_an_nnx_module_see_its_present_state() -> None:

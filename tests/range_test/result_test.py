@@ -59,7 +59,9 @@ def range_tests(draw: Any) -> RangeTest:
         draw(reasons) if repeats is None else tuple(draw(reasons) for _ in range(repeats)),
         draw(st.none() | schedules),
         {name: array(elements, draw(st.integers(0, 3)), 2) for name in names},
-        Probe(array(numbers, 3), array(elements, 3, 2)) if draw(st.booleans()) else None,
+        Probe(array(st.floats(1e-30, 1e30), 3), array(elements, 3, 2))
+        if draw(st.booleans())
+        else None,
         draw(st.text()),
     )
 

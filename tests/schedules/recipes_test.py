@@ -78,8 +78,14 @@ recipes: Any = lrsched
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: recipes.warmup_stable_decay(1, 5, -1, 5), "cooldown: begin must be an integer"),
-        (lambda: recipes.warmup_stable_decay(1, 5, 5, 5, shape="x"), "cooldown: shape must be"),
+        (
+            lambda: recipes.warmup_stable_decay(1, 5, -1, 5),
+            "decay: stable_steps must",
+        ),
+        (
+            lambda: recipes.warmup_stable_decay(1, 5, 5, 5, shape="x"),
+            "stable_decay: shape must",
+        ),
         (lambda: recipes.tri_stage(1, 5, 5, 5, end_scale=0), "tri_stage: end_scale must be a num"),
         (lambda: recipes.slanted_triangular(1, 5, 1.5), "slanted_triangular: cut_fraction must"),
         (lambda: recipes.noam(0, 5), r"noam: model_size must be an integer >= 1 \(units\), got 0"),

@@ -1,5 +1,6 @@
 """`stretch` and `from_epochs`: schedules whose steps are made longer."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,65 @@ def test_epochs(schedule: Schedule, length: int, at: int) -> None:
     stairs = lrsched.from_epochs(schedule, length, stepwise=True)
     assert stairs(at) == smooth(at // length * length)
     assert stairs(at) == pytest.approx(schedule(at // length), rel=1e-10, abs=1e-15)
+
+
+ratios = st.floats(0.01, 100.0) | st.sampled_from([0.5, 0.75, 1.4, 1.5, 1 / 3, 2.0])
+decay_rates = st.floats(0.01, 1.0)
+rate_schedules = st.one_of(
+    st.builds(lrsched.exponential_decay, values, decay_rates, st.just(1) | steps),
+    st.builds(lrsched.natural_exponential_decay, values, decay_rates, st.just(1) | steps),
+    st.builds(lrsched.inverse_time, values, decay_rates, st.just(1) | steps),
+)
+
+
+@given(rate_schedules, ratios, st.integers(0, 300))
+def test_a_schedule_of_a_rate_has_the_same_curve_at_any_ratio(
+    schedule: Schedule, ratio: float, at: int
+) -> None:
+    """Up to the rounding of the new rate, which acts at every step, and of the exponent."""
+    stretched = lrsched.stretch(schedule, ratio)
+    exponent = at * max(1.0, -math.log(schedule.params["decay_rate"]))
+    rounding = 2e-16 * (20 + exponent + at * ratio)
+    assert stretched(at * ratio) == pytest.approx(schedule(at), rel=rounding, abs=1e-300)
+    within = lrsched.stretch(lrsched.delay(lrsched.scale(schedule, 0.5), 0), ratio)
+    assert within(at * ratio) == pytest.approx(0.5 * schedule(at), rel=rounding, abs=1e-300)
+
+
+@given(rate_schedules, st.floats(0.1, 5.0), st.integers(1, 9), st.integers(0, 300))
+def test_a_rate_per_epoch_has_the_same_curve_in_steps(
+    schedule: Schedule, share: float, steps_per_epoch: int, at: int
+) -> None:
+    """A rate for a duration that is resolved, and a rate in the cycles of `with_restarts`."""
+    length = lrsched.epochs(share)
+    resolved = schedule.replace(decay_steps=length).resolve(steps_per_epoch=steps_per_epoch)
+    of_one_step = lrsched.stretch(schedule.replace(decay_steps=1), share * steps_per_epoch)
+    assert resolved(at) == pytest.approx(of_one_step(at), rel=1e-12, abs=1e-300)
+    cycles = lrsched.with_restarts(schedule, 40, 2, period_mult=share)
+    assert cycles(40 + at) == pytest.approx(schedule(at / share), rel=1e-10, abs=1e-300)
+
+
+@pytest.mark.parametrize(("ratio", "right"), [(1.4, 0.0488), (1.5, 0.0512), (0.75, 0.0262)])
+def test_a_time_constant_of_one_step_is_not_rounded(ratio: float, right: float) -> None:
+    stretched = lrsched.stretch(lrsched.exponential_decay(0.1, 0.99), ratio)
+    assert round(stretched(100), 4) == right
+
+
+def test_a_rate_that_would_be_too_large_is_refused() -> None:
+    steep = lrsched.exponential_decay(0.1, 1e10)
+    with pytest.raises(
+        ValueError, match="exponential_decay: decay_rate must be a number >= 0, got"
+    ):
+        lrsched.stretch(steep, 1e-4)
+    with pytest.raises(ValueError, match="inverse_time: decay_rate must be a number of magnitude"):
+        lrsched.stretch(lrsched.inverse_time(0.1, 1e10), 1e-10)
+
+
+def test_stairs_are_rounded_and_a_stair_of_one_step_does_not_shrink() -> None:
+    stairs = lrsched.exponential_decay(0.1, 0.5, 10, staircase=True)
+    assert lrsched.stretch(stairs, 1.24) == stairs.replace(decay_steps=12)
+    for single in (stairs.replace(decay_steps=1), lrsched.step_decay(0.1, 0.5, 1)):
+        with pytest.raises(ValueError, match="must be an integer >= 1"):
+            lrsched.stretch(single, 0.5)
 
 
 units: Any = lrsched  # types would refuse half of what follows

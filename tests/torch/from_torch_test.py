@@ -98,7 +98,7 @@ def test_goes_on_from_a_changed_lr(lrs: list[float], make: Make, before: int, ed
 def test_nested_ones_go_on_as_torch_does(lrs: list[float], make: Make, before: int) -> None:
     """Wherever there is an equal schedule, torch's own quirks in nesting included."""
     scheduler = stepped(make, before, *lrs)
-    with refusing("is no product", "begins at its count 0"):
+    with refusing("is no product", "begins at its count 0", "the lr must be"):
         from_torch(scheduler)
     check(scheduler, lost=1e-10)
 
@@ -181,7 +181,8 @@ def test_groups_that_agree_share_a_schedule() -> None:
     )
     found = from_torch(stepped(lambda o: StepLR(o, 5), 0, 0.1, 0.2))
     assert found == [lrsched.step_decay(lr, 0.1, 5) for lr in (0.1, 0.2)]
-    assert check(stepped(lambda o: lambda_lr(o, fall, keep_ratios=True), 3, 0.1, 0.4))[0] == fall
+    assert check(stepped(lambda o: lambda_lr(o, fall, reference_group=0), 3, 0.1, 0.4))[0] == fall
+    assert check(stepped(lambda o: lambda_lr(o, fall), 3, 0.1, 0.4))[1] == fall
     assert check(stepped(lambda o: lambda_lr(o, [fall, 2 * fall]), 3, 0.1, 0.4))[0] == fall
 
 

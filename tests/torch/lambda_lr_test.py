@@ -60,7 +60,7 @@ def reloaded(state: Any) -> Any:
 
 @pytest.mark.parametrize("made_with", [0.0, 1e-3, 7.0])
 def test_the_lr_is_the_schedule_to_the_last_bit(made_with: float) -> None:
-    optimizer = sgd(made_with, 2 * made_with)
+    optimizer = sgd(made_with, made_with)
     scheduler = lambda_lr(optimizer, LINE)
     assert isinstance(scheduler, LambdaLR)
     for step in range(STEPS):
@@ -80,9 +80,9 @@ def test_a_list_has_a_schedule_for_each_group(sequence: Any) -> None:
 def test_keep_ratios_keeps_the_proportions() -> None:
     optimizer = sgd(0.3, 0.1, 0.6)
     seen = advance(lambda_lr(optimizer, LINE, keep_ratios=True), STEPS)
-    assert [first for first, _, _ in seen] == [LINE(step) for step in range(STEPS)]
+    assert [third for _, _, third in seen] == [LINE(step) for step in range(STEPS)]
     for first, second, third in seen:
-        assert (second, third) == pytest.approx((first / 3, first * 2), rel=1e-15)
+        assert (first, second) == pytest.approx((third / 2, third / 6), rel=1e-15)
 
 
 @pytest.mark.parametrize("step", [1, 5])
@@ -351,8 +351,12 @@ def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
         ({"schedule": []}, ValueError, r"a list of 2, one for each param group, got \[\]"),
         ({"schedule": [LINE]}, ValueError, "a list of 2, one for each param group"),
         ({"schedule": [LINE] * 3}, ValueError, "a list of 2, one for each param group"),
-        ({"schedule": [LINE] * 2, "keep_ratios": True}, ValueError, "keep_ratios must be False"),
-        ({"keep_ratios": True}, ValueError, "the first group's lr must be other than 0"),
+        (
+            {"schedule": [LINE] * 2, "reference_group": 0},
+            ValueError,
+            "reference_group must be None",
+        ),
+        ({"reference_group": 0}, ValueError, "the lr of param group 0 must be above 0"),
         ({"last_step": -2}, ValueError, "last_step must be an integer >= -1 \\(steps\\), got -2"),
         ({"last_step": 2.0}, TypeError, "last_step must be an integer >= -1 \\(steps\\), got 2.0"),
         (

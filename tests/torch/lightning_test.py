@@ -12,6 +12,7 @@ needs("lightning")
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import BaseFinetuning
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -168,3 +169,46 @@ def test_a_plateau_resumes_as_torchs(tmp_path: Path) -> None:
     wanted, *runs = found[0]
     last = BATCHES * (EPOCHS - 1)
     assert runs[last:] == [wanted[step:] for step in range(last + 1, len(wanted))]
+
+
+class Unfreezing(BaseFinetuning):
+    """Trains the backbone from the second epoch on, at a tenth of the rate of that moment."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        self.freeze(pl_module.backbone)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, initial_denom_lr=10)
+
+
+class Finetuned(Net):
+    """A net with a backbone, that records the learning rates of all groups."""
+
+    def __init__(self, made: Any, folder: Path | None = None, **config: Any) -> None:
+        super().__init__(made, folder, **config)
+        self.backbone = torch.nn.Linear(1, 1)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD([self.weight], lr=0.7)
+        optimizer.register_step_pre_hook(
+            lambda optimizer, *_: self.rates.append([g["lr"] for g in optimizer.param_groups])  # type: ignore[arg-type]  # all groups, not the first
+        )
+        scheduler = self.made(optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **self.config}}
+
+
+def test_a_backbone_that_is_unfrozen_keeps_a_tenth_of_the_rate(tmp_path: Path) -> None:
+    """Lightning#8720, on a curve that is not flat; and from every checkpoint."""
+    fall = lrsched.cosine_decay(0.1, EPOCHS * BATCHES, 0.001)
+    made = scheduled(fall)
+    rates: Any = fitted(Finetuned(made, tmp_path, interval="step"), callbacks=[Unfreezing()])
+    for count, found in enumerate(rates):
+        wanted = [fall(count), *([fall(count) / 10] if count >= BATCHES else [])]
+        assert found == pytest.approx(wanted, rel=1e-14, abs=0)
+    steps = [*range(1, len(rates))]
+    steps.remove(BATCHES)  # Lightning does not call the callback when it resumes there
+    for step in steps:
+        net = Finetuned(made, interval="step")
+        resumed_rates = fitted(net, tmp_path / f"{step}.ckpt", callbacks=[Unfreezing()])
+        assert resumed_rates == rates[step:]

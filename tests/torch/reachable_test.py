@@ -90,7 +90,7 @@ def test_a_model_that_the_step_only_reaches_by_a_detour_must_be_named() -> None:
     def step(batch: Any) -> torch.Tensor:
         loss = registry["model"](batch).pow(3).mean()
         loss.backward()
-        registry["scheduler"].step()
+        registry["scheduler"].last_epoch += 1
         return torch.as_tensor(loss)
 
     batches = [torch.randn(5, 3)]
@@ -107,8 +107,7 @@ def test_a_model_that_the_step_only_reaches_by_a_detour_must_be_named() -> None:
         {"restore": [model, scheduler]},
     ]
     for named in explicit:
-        with pytest.warns(UserWarning, match="Detected call of `lr_scheduler.step"):
-            range_test(step, optimizer, batches, RAMP, 4, **options, **named)
+        range_test(step, optimizer, batches, RAMP, 4, **options, **named)
         assert image([model, scheduler]) == before
 
 

@@ -62,7 +62,7 @@ def reloaded(state: Any) -> Any:
 
 
 def test_every_key_is_its_schedule_to_the_last_bit() -> None:
-    optimizer = sgd({}, {"lr": 3.0, "momentum": 0.5})
+    optimizer = sgd({}, {"momentum": 0.5})
     half = 0.5 * LINE
     scheduler = schedule_hyperparameters(optimizer, lr=LINE, momentum=SAW, weight_decay=half)
     assert isinstance(scheduler, LRScheduler)
@@ -107,6 +107,98 @@ def test_a_list_has_an_entry_for_each_group() -> None:
             (SAW(step), 0.999),
         )
         advance(scheduler, "lr")
+
+
+def muon_and_adamw() -> Optimizer:
+    """An optimizer of groups with other keys, as of Muon beside AdamW."""
+    groups = [
+        {"params": weights(), "lr": 0.02, "momentum": 0.95, "weight_decay": 0.1},
+        {"params": weights(), "lr": 3e-4, "betas": (0.9, 0.95), "eps": 1e-10, "weight_decay": 0.1},
+    ]
+    return Optimizer(groups, {})
+
+
+def test_groups_without_a_key_are_left_alone() -> None:
+    optimizer = muon_and_adamw()
+    scheduler = schedule_hyperparameters(optimizer, lr=LINE, momentum=SAW, betas=(SAW, None))
+    muon, adamw = optimizer.param_groups
+    for step in range(STEPS):
+        assert (muon["lr"], muon["momentum"]) == (LINE(step), SAW(step))
+        assert (adamw["lr"], adamw["betas"]) == (LINE(step) * (3e-4 / 0.02), (SAW(step), 0.95))
+        assert "betas" not in muon
+        assert "momentum" not in adamw
+        step_of(scheduler)
+
+
+def step_of(scheduler: LRScheduler) -> None:
+    scheduler.optimizer._opt_called = True  # type: ignore[attr-defined]  # it has no step
+    scheduler.step()
+
+
+def test_a_list_names_the_groups_that_have_the_key() -> None:
+    optimizer = muon_and_adamw()
+    scheduler = schedule_hyperparameters(
+        optimizer, momentum=[SAW, None], betas=[None, (None, LINE)], weight_decay=[None, LINE]
+    )
+    step_of(scheduler)
+    muon, adamw = optimizer.param_groups
+    assert (muon["momentum"], muon["weight_decay"], muon["lr"]) == (SAW(1), 0.1, 0.02)
+    assert (adamw["betas"], adamw["weight_decay"]) == ((0.9, LINE(1)), LINE(1))
+    with pytest.raises(ValueError, match="momentum must be None for param group 1, which has no"):
+        schedule_hyperparameters(optimizer, momentum=[SAW, SAW])
+
+
+decays = st.sampled_from([0.0, 0.05, 0.1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    made_with=st.lists(decays, min_size=1, max_size=4),
+    added=st.lists(st.tuples(st.integers(0, 4), decays), max_size=2),
+    saved=st.integers(0, 6),
+    low=st.sampled_from([0.0, 0.5]),
+)
+def test_groups_that_were_made_without_weight_decay_keep_none(
+    made_with: list[float], added: list[tuple[int, float]], saved: int, low: float
+) -> None:
+    """Unless no group was made with one, or a list asks for it. A checkpoint changes nothing."""
+    decay = lrsched.linear(1.0, low, 5)
+    made_with, kept = [*made_with], [each == 0.0 and any(made_with) for each in made_with]
+    optimizer = adam(*({"weight_decay": each} for each in made_with))
+    scheduler = schedule_hyperparameters(optimizer, weight_decay=decay)
+    for step in range(8):
+        wanted = [0.0 if each else decay(step) for each in kept]
+        assert [group["weight_decay"] for group in optimizer.param_groups] == wanted
+        if step == saved:
+            states = reloaded(optimizer.state_dict()), reloaded(scheduler.state_dict())
+            optimizer = adam(*({"weight_decay": each} for each in made_with))
+            optimizer.load_state_dict(states[0])
+            scheduler = schedule_hyperparameters(optimizer, weight_decay=decay)
+            scheduler.load_state_dict(states[1])
+        optimizer.step()
+        for when, each in added:
+            if when == step:
+                optimizer.add_param_group({"params": weights(), "weight_decay": each})
+                made_with.append(each)
+        kept += [each == 0.0 and any(made_with) for each in made_with[len(kept) :]]
+        scheduler.step()
+
+
+def test_a_list_asks_for_weight_decay_where_there_was_none() -> None:
+    optimizer = adam({"weight_decay": 0.1}, {"weight_decay": 0.0})
+    schedule_hyperparameters(optimizer, weight_decay=[LINE, LINE])
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [LINE(0)] * 2
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_tensors_of_one_number_are_numbers(shape: tuple[int, ...]) -> None:
+    tensor = torch.full(shape, 0.5)
+    optimizer = adam({"lr": tensor})
+    scheduler = schedule_hyperparameters(optimizer, lr=LINE)
+    step_of(scheduler)
+    assert optimizer.param_groups[0]["lr"] is tensor
+    assert tensor.shape == shape
+    assert tensor.item() == pytest.approx(LINE(1), rel=1e-7)
 
 
 def test_a_key_of_the_users_own_is_driven_too() -> None:
@@ -313,7 +405,7 @@ def test_a_group_that_is_added_takes_part_from_the_next_step_on() -> None:
     optimizer.add_param_group({"params": weights(), "lr": 0.25})
     optimizer.step()
     scheduler.step()
-    assert [group["lr"] for group in optimizer.param_groups] == [LINE(1), 0.5 * LINE(1)]
+    assert [group["lr"] for group in optimizer.param_groups] == [LINE(1), 0.25 / LINE(0) * LINE(1)]
     assert [group["momentum"] for group in optimizer.param_groups] == [SAW(1), SAW(1)]
 
 
@@ -443,12 +535,12 @@ TRACED = lrsched.linear(torch.tensor(1.0, requires_grad=True), 0.0, 10)
         (
             {"momentum": LINE},
             ValueError,
-            r"key must be one of the numbers in every param group \(lr, betas, eps, "
+            r"key must be one of the numbers in the param groups \(lr, of_one_group, betas, eps, "
             r"weight_decay\), got 'momentum'",
         ),
         *(
             ({key: LINE}, ValueError, f"key must be one of .* got '{key}'")
-            for key in ("params", "amsgrad", "foreach", "initial_lr", "of_one_group")
+            for key in ("params", "amsgrad", "foreach", "initial_lr", "lr_ratio")
         ),
         ({"lr": 0.1}, TypeError, "lr must be schedules of plain numbers, or None, got 0.1"),
         ({"lr": TRACED}, TypeError, "lr must be schedules of plain numbers"),
@@ -468,9 +560,18 @@ TRACED = lrsched.linear(torch.tensor(1.0, requires_grad=True), 0.0, 10)
         ),
         ({"lr": LINE, "last_step": -2}, ValueError, "last_step must be an integer >= -1"),
         ({"lr": LINE, "last_step": None}, TypeError, "last_step must be an integer >= -1"),
-        ({"lr": LINE, "keep_ratios": True}, ValueError, "first group's lr must be other than 0"),
-        ({"lr": [LINE] * 2, "keep_ratios": True}, ValueError, "keep_ratios must be False unless"),
-        ({"eps": LINE, "keep_ratios": True}, ValueError, "keep_ratios must be False unless"),
+        ({"lr": LINE, "reference_group": 0}, ValueError, "lr of param group 0 must be above 0"),
+        (
+            {"lr": [LINE] * 2, "reference_group": 0},
+            ValueError,
+            "reference_group must be None unless",
+        ),
+        ({"eps": LINE, "reference_group": 1}, ValueError, "reference_group must be None unless"),
+        (
+            {"of_one_group": [None, LINE]},
+            ValueError,
+            "of_one_group must be None for param group 1, which has no such number",
+        ),
     ],
 )
 def test_a_refusal_leaves_the_optimizer_as_it_was(

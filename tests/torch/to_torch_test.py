@@ -68,6 +68,7 @@ def rounding(schedule: Schedule) -> list[float]:
 def check(scheduler: LRScheduler, schedule: Schedule) -> None:
     """Each group's lr, step by step."""
     seen: list[list[float]] = []
+    assert scheduler.get_last_lr() == [group["lr"] for group in scheduler.optimizer.param_groups]
     for _ in range(STEPS):
         seen.append([float(group["lr"]) for group in scheduler.optimizer.param_groups])
         scheduler.optimizer.step()
@@ -96,6 +97,9 @@ factors = st.one_of(
     st.builds(lrsched.step_decay, values, rates, lengths),
     st.builds(lrsched.multi_step_decay, values, rates, boundaries),
     st.builds(lrsched.polynomial, values, st.just(0.0), lengths, st.floats(0.5, 4.0)),
+    st.builds(
+        lambda v, n: lrsched.piecewise_constant(sorted(v), [n]), st.tuples(peaks, peaks), lengths
+    ),
 )
 singles = st.one_of(
     factors,
@@ -139,6 +143,7 @@ schedules = st.one_of(
     st.recursive(singles, made_of, max_leaves=4),
     st.builds(lrsched.product, factors, factors),
     st.builds(lambda a, b, c: a * b * c * 0.5, factors, factors, factors),
+    st.builds(lambda a, b, c, n: lrsched.join([a * b, c], [n]), factors, factors, singles, lengths),
     st.builds(lambda inner, value: inner * lrsched.constant(value), singles, values),
 )
 
@@ -149,6 +154,22 @@ schedules = st.one_of(
 @example(lrsched.linear(2.140625, 1e-05, 1) * lrsched.linear(1e-05, 1.0, 1))
 def test_stepping_gives_the_values(schedule: Schedule) -> None:
     check(to_torch(schedule, sgd(0.3, 7.0)), schedule)
+
+
+@settings(max_examples=60)
+@given(schedule=schedules, steps=st.integers(0, STEPS // 2))
+def test_an_advanced_schedule_has_made_its_steps(schedule: Schedule, steps: int) -> None:
+    optimizer = sgd(0.3, 7.0)
+    scheduler = to_torch(lrsched.advance(schedule, steps), optimizer)
+    stepped = to_torch(schedule, sgd(0.3, 7.0))
+    for _ in range(steps):
+        stepped.optimizer.step()
+        stepped.step()
+    for _ in range(STEPS // 2):
+        assert optimizer.param_groups[0]["lr"] == stepped.optimizer.param_groups[0]["lr"]
+        for each in (scheduler, stepped):
+            each.optimizer.step()
+            each.step()
 
 
 @settings(max_examples=300)
@@ -247,8 +268,9 @@ FALL = lrsched.exponential_decay(1.0, 0.9)
         (lrsched.cyclic(0.1, 1.0, 5, 6, shape="cosine"), ValueError, "equal halves"),
         (lrsched.cyclic(0.1, 1.0, 5, mode="triangular2", shape="cosine"), ValueError, "halves"),
         (lrsched.one_cycle(1.0, 10, 0.1), ValueError, "divides by 0"),
+        (lrsched.advance(ONE, 10**7), ValueError, "advanced by 1000000 steps at most"),
         (lrsched.join([ONE, CYCLE], [5]), ValueError, "only at the beginning"),
-        (lrsched.join([FALL * FALL, ONE], [5]), ValueError, "a ChainedScheduler is not begun"),
+        (lrsched.join([ONE, FALL * FALL], [5]), ValueError, "only at the beginning"),
         (FALL * lrsched.cosine_decay(1.0, 10), ValueError, "scales the rate it finds"),
         (lrsched.anneal(1.0, 0.1, 10), ValueError, "has the shape '1-sqrt'"),
         (lrsched.warmup(FALL, 5, shape="square"), ValueError, "has the shape 'square'"),

@@ -149,7 +149,8 @@ class Planned(Exception):  # noqa: N818
     """What goes wrong in a test."""
 
 
-FATES = ["finished", "diverged", "nonfinite", Planned, KeyboardInterrupt]
+REFUSED = ["steps the optimizer", "steps the scheduler", "sets a rate", "zeroes the gradients"]
+FATES = ["finished", "diverged", "nonfinite", Planned, KeyboardInterrupt, *REFUSED]
 ORDER = "ignore:Detected call of `lr_scheduler.step"  # torch's, of schedulers stepped in `step`
 PLACES = ["step", "after backward", "optimizer", "metrics", "data"]
 
@@ -171,10 +172,18 @@ class Doomed:
         self.come("step")
         loss = world.loss(batch)
         self.come("after backward")
-        world.scheduler.step()  # steers against the sweep
+        world.scheduler.last_epoch += 1
         world.net.eval()
         world.net.norm.train()
         world.net.frozen.requires_grad_(True)
+        if self.fate == "steps the optimizer" and self.calls["step"] > self.at:
+            world.optimizer.step()
+        if self.fate == "steps the scheduler" and self.calls["step"] > self.at:
+            world.scheduler.step()
+        if self.fate == "sets a rate" and self.calls["step"] > self.at:
+            world.optimizer.param_groups[1]["lr"] = 0.5
+        if self.fate == "zeroes the gradients":
+            world.optimizer.zero_grad(set_to_none=self.at % 2 == 0)
         if self.fate == "nonfinite" and self.calls["step"] > self.at:
             return loss * float("nan")
         if self.fate == "diverged" and self.calls["step"] > self.at + 1:

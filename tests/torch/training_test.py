@@ -98,18 +98,20 @@ def test_a_schedule_anneals_as_torchs_for_averaging() -> None:
     assert averages[0] == pytest.approx(-sum(sums) / len(sums), rel=1e-6)
 
 
+@pytest.mark.parametrize("last", ["optimizer", "schedulers"])
 @pytest.mark.parametrize("strategy", ["", "cos"])
 @pytest.mark.parametrize("saved", range(1, 16))
-def test_averaging_resumes(strategy: str, saved: int) -> None:
+def test_averaging_resumes(last: str, strategy: str, saved: int) -> None:
+    """The rate of torch's scheduler is not replaced by ours, whichever is loaded last."""
     whole, before, after = (Averaging(strategy) for _ in range(3))
     wanted = whole.train(0, 16)
     before.train(0, saved)
-    for name in ("net", "average", "optimizer"):
+    for name in ("net", "average"):
         getattr(after, name).load_state_dict(getattr(before, name).state_dict())
-    for scheduler, saved_one in zip(after.schedulers, before.schedulers, strict=True):
-        scheduler.load_state_dict(saved_one.state_dict())
-    if strategy:  # what a scheduler sets when it is loaded is its own rate, and torch's sets none
-        after.optimizer.load_state_dict(before.optimizer.state_dict())
+    loads = [*zip(after.schedulers, before.schedulers, strict=True)]
+    loads.insert(0 if last == "schedulers" else len(loads), (after.optimizer, before.optimizer))
+    for loaded, saved_one in loads:
+        loaded.load_state_dict(saved_one.state_dict())
     assert after.train(saved, 16) == wanted[saved:]
     assert after.averaged().equal(whole.averaged())
 
@@ -157,7 +159,7 @@ def test_a_group_that_is_added_takes_part_from_the_next_step_on(
         scheduler.step()
     added(run, 0.25)
     assert lrs_of(run.optimizer) == [RECIPE(count), 0.25]
-    ratio = 0.25 if keep_ratios else 1.0
+    ratio = 0.25 / (RECIPE(count) or 1.0) if keep_ratios else 1.0
     for made in range(count + 1, count + 9):
         run.update()
         scheduler.step()
@@ -179,7 +181,8 @@ def test_a_group_that_is_added_takes_part_on_loading(keep_ratios: bool) -> None:
     scheduler = lambda_lr(run.optimizer, RECIPE, keep_ratios=keep_ratios)
     added(run, 0.25)
     scheduler.load_state_dict(state)
-    assert lrs_of(run.optimizer) == [RECIPE(5), (0.25 if keep_ratios else 1.0) * RECIPE(5)]
+    ratio = 0.25 / (RECIPE(0) or 1.0) if keep_ratios else 1.0
+    assert lrs_of(run.optimizer) == [RECIPE(5), ratio * RECIPE(5)]
 
 
 def test_a_list_of_schedules_has_none_for_a_group_that_is_added() -> None:

@@ -88,14 +88,20 @@ def from_torch(
         refuse("scheduler", expected, scheduler, TypeError)
     if not isinstance(scheduler, LRScheduler):
         refuse("scheduler", "a torch scheduler", scheduler, TypeError)
+    try:
+        schedules = _schedules(scheduler, key)
+    except (ArithmeticError, AttributeError, LookupError) as error:
+        reason = f"whole; torch itself lacks or cannot use a part of it ({error!r})"
+        refuse("scheduler", reason, scheduler)
+    return schedules[0] if all(each == schedules[0] for each in schedules) else schedules
+
+
+def _schedules(scheduler: Any, key: str) -> list[Schedule]:
+    """The schedule of each param group."""
     groups = scheduler.optimizer.param_groups
     if key == "lr":
-        schedules = [
-            _schedule_of(scheduler, i, float(group["lr"])) for i, group in enumerate(groups)
-        ]
-    else:
-        schedules = [_momentum(scheduler, i, key) for i in range(len(groups))]
-    return schedules[0] if all(each == schedules[0] for each in schedules) else schedules
+        return [_schedule_of(scheduler, i, float(group["lr"])) for i, group in enumerate(groups)]
+    return [_momentum(scheduler, i, key) for i in range(len(groups))]
 
 
 def _schedule_of(scheduler: Any, group: int, lr: float) -> Schedule:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 
-from lrsched import Schedule
+from lrsched import Schedule, advance
 from lrsched_torch._convert.torch_pieces import Part, pieces_of, refuse, refuse_unsupported
+from lrsched_torch._schedulers.scheduled import assign
+
+MOST_STEPS = 1_000_000  # that an advanced schedule is stepped, in seconds
 
 
 def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRScheduler:
@@ -16,6 +21,9 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     Its learning rates are the schedule's up to torch's rounding errors, which accumulate from step
     to step, and up to torch's limits: growth does not stop at a factor of 2**64, and a CyclicLR of
     mode "triangular2" raises after 1024 cycles.
+
+    An `advance` at the outside is a scheduler that has made as many steps, which takes some
+    microseconds for each.
 
     Schedules that torch's classes cannot express are refused, among them most shapes, polynomials
     that do not end at 0, and sums; `lambda_lr(optimizer, schedule)` takes any schedule. Pieces that
@@ -45,6 +53,8 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
         refuse("schedule", "a schedule of plain numbers", schedule, TypeError)
     if not schedule.is_resolved:
         schedule(0)  # raises
+    if schedule.name == "advance":
+        return _advanced(schedule.params["schedule"], schedule.params["steps"], optimizer)
     starts, parts = zip(*pieces_of(schedule), strict=True)
     for later in parts[1:]:
         if not later.can_follow:
@@ -54,15 +64,37 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     schedulers = [_scheduler(part, optimizer) for part in reversed(parts)][::-1]
     if len(schedulers) == 1:
         return schedulers[0]
-    return SequentialLR(optimizer, schedulers, list(starts[1:]))
+    if not isinstance(schedulers[0], ChainedScheduler):
+        return SequentialLR(optimizer, schedulers, list(starts[1:]))
+    with warnings.catch_warnings():
+        # torch makes the first step of a chain like any other: it warns that the optimizer was not
+        # stepped, and multiplies the rates, from which the chain goes on.
+        warnings.simplefilter("ignore")
+        sequence = SequentialLR(optimizer, schedulers, list(starts[1:]))
+    _set_rates(optimizer, schedule(0))
+    sequence._last_lr = [float(group["lr"]) for group in optimizer.param_groups]
+    return sequence
+
+
+def _advanced(schedule: Schedule, steps: int, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    if steps > MOST_STEPS:
+        refuse("schedule", f"advanced by {MOST_STEPS} steps at most", advance(schedule, steps))
+    scheduler = to_torch(schedule, optimizer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns that the optimizer was not stepped
+        for _ in range(steps):
+            scheduler.step()
+    return scheduler
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = assign(group["lr"], lr)
 
 
 def _scheduler(part: Part, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    _set_rates(optimizer, part.base)
     for group in optimizer.param_groups:
         group["initial_lr"] = part.base
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(part.base)
-        else:
-            group["lr"] = part.base
     schedulers = [make(optimizer) for make in part.factories]
     return schedulers[0] if len(schedulers) == 1 else ChainedScheduler(schedulers)

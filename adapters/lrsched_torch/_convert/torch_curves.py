@@ -15,6 +15,8 @@ from lrsched_torch._convert.continuation import Curve, refuse, shifted, step_cou
 from lrsched_torch._convert.from_transformers import schedule_of_lambda
 from lrsched_torch._schedulers.lambda_lr import ScheduleLR
 
+Mode = Literal["triangular", "triangular2", "exp_range"]
+
 
 def _factor(make: Callable[[float], Schedule], s: Any, group: int, **rest: Any) -> Curve:
     """The curve of a scheduler that multiplies the learning rate."""
@@ -107,12 +109,13 @@ def _restarts(s: Any, group: int) -> Curve:
 
     These need not be the ones that follow from `last_epoch`.
     """
-    position, first, mult = step_count("T_cur", s.T_cur, 0), s.T_0, s.T_mult
-    cycles = 0
-    while first * mult**cycles < s.T_i:
-        cycles += 1
-    if first * mult**cycles != s.T_i:
-        refuse("T_i", f"{first} times a power of {mult}", s.T_i)
+    position, length = step_count("T_cur", s.T_cur, 0), step_count("T_i", s.T_i, 1)
+    first, mult = step_count("T_0", s.T_0, 1), step_count("T_mult", s.T_mult, 1)
+    cycles = round(math.log(length / first, mult)) if mult > 1 and length > first else 0
+    if first * mult**cycles != length:  # torch goes on from the length that it has
+        first, cycles = length, 0
+    if position >= length:
+        refuse("T_cur", f"below T_i ({length})", position)
     count = max(s.last_epoch, 0)
     if mult == 1:
         own_count = position + (count - position) // first * first
@@ -123,7 +126,7 @@ def _restarts(s: Any, group: int) -> Curve:
         shifted(lrsched.cosine_restarts(base, first, mult, s.eta_min), own_count - count),
         *(s, group),
         size=max(abs(base), abs(s.eta_min)),
-        in_sequence=position == 0 and s.T_i == first,
+        in_sequence=position == 0 and length == s.T_0,
     )
 
 
@@ -138,9 +141,21 @@ def cyclic_schedule(s: Any, first: float, second: float) -> Schedule:
         refuse("scale_fn", "None (a function has no closed form)", s._scale_fn_custom, TypeError)
     period, up = step_count("step_size_up + step_size_down", s.total_size, 1), s.step_ratio
     up = round(up * period, 6)  # torch keeps only the ratio
-    rate = s.gamma if s.mode == "exp_range" else 1.0
     up = step_count("step_size_up", up, 1)
-    return lrsched.cyclic(first, second, up, period - up, s.mode, rate)
+    return lrsched.cyclic(first, second, up, period - up, *_cyclic_mode(s))
+
+
+def _cyclic_mode(s: Any) -> tuple[Mode, float]:
+    """The mode and the rate by which a CyclicLR scales: its attributes may have changed since."""
+    if s.scale_mode == "iterations":
+        rate = s.scale_fn(1)
+        if math.isclose(s.scale_fn(9), rate**9) and s.scale_fn(0) == 1:
+            return ("triangular", 1.0) if rate == 1 else ("exp_range", rate)
+    else:
+        halving: dict[float, Mode] = {1.0: "triangular", 0.5: "triangular2"}
+        if s.scale_fn(1) == 1 and s.scale_fn(2) in halving:
+            return halving[s.scale_fn(2)], 1.0
+    return refuse("mode and scale_mode", "those of one mode", (s.mode, s.scale_mode))
 
 
 def _one_cycle(s: Any, group: int) -> Curve:
@@ -158,14 +173,21 @@ def one_cycle_schedule(s: Any, initial: float, peak: float, last: float) -> Sche
     if peak == 0 or initial == 0 or last == 0:
         expected = "other than 0 where the others are (one_cycle has them as ratios)"
         refuse("initial_lr, max_lr and min_lr", expected, (initial, peak, last))
+    total = step_count("total_steps", s.total_steps, 2)
+    ends = [phase["end_step"] for phase in s._schedule_phases]
+    three, peak_at = len(ends) == 3, ends[0]
+    right = [peak_at, 2 * peak_at, total - 1] if three else [peak_at, total - 1]
+    if not all(math.isclose(*pair) for pair in zip(ends, right, strict=True)):
+        refuse("the ends of the phases", f"{right}, as total_steps and the first are", ends)
+    middle = s._anneal_func(0.0, 1.0, 0.25)  # one of two functions, stored in two ways
     return lrsched.one_cycle(
         peak,
-        s.total_steps,
-        up_fraction=(s._schedule_phases[0]["end_step"] + 1) / s.total_steps,
+        total,
+        up_fraction=(peak_at + 1) / total,
         div_factor=peak / initial,
         final_div_factor=initial / last,
-        anneal="cosine" if s._anneal_func_type == "cos" else "linear",
-        three_phase=len(s._schedule_phases) == 3,
+        anneal="linear" if middle == 0.25 else "cosine",
+        three_phase=three,
     )
 
 
@@ -186,9 +208,7 @@ def _multiplicative(s: Any, group: int) -> Curve:
 
 
 def _schedule(s: Any, group: int) -> Curve:
-    schedule = s.schedules[group if len(s.schedules) > 1 else 0]
-    ratio = float(s.base_lrs[group]) / float(s.base_lrs[0]) if s.keep_ratios else 1.0
-    return _sets(schedule if ratio == 1 else schedule * ratio, s, group)
+    return _sets(s.group_schedule(group), s, group)
 
 
 def _averaging(s: Any, group: int) -> Curve:
@@ -197,8 +217,7 @@ def _averaging(s: Any, group: int) -> Curve:
     if steps == 0:
         return _sets(constant(end), s, group)
     base, calls = float(s.base_lrs[group]), s._step_count - 1
-    is_cosine = s.anneal_func.__name__ == "_cosine_anneal"
-    shape: Literal["cosine", "linear"] = "cosine" if is_cosine else "linear"
+    shape: Literal["cosine", "linear"] = "linear" if s.anneal_func(0.25) == 0.25 else "cosine"
     return Curve(
         lambda lr: shifted(lrsched.anneal(lr, end, steps, shape), calls - max(s.last_epoch, 0)),
         base,

@@ -161,8 +161,6 @@ def _join(s: Schedule, scale: float, p: Any) -> Pieces:
     starts, ends = (0, *p.boundaries), (*p.boundaries, None)
     for start, schedule, end in zip(starts, p.schedules, ends, strict=True):
         for offset, part in pieces_of(schedule, scale):
-            if len(part.factories) > 1:
-                refuse_unsupported(schedule, "a ChainedScheduler is not begun by a SequentialLR")
             if end is None or start + offset < end:
                 pieces.append((start + offset, part))
     return pieces
@@ -180,7 +178,9 @@ def _product(s: Schedule, scale: float, p: Any) -> Pieces:
     if len(pieces) != 2 or not all(part.is_factor for _, part in pieces):
         refuse_unsupported(s, "a ChainedScheduler multiplies only what scales the rate it finds")
     (_, first), (_, second) = pieces
-    return [(0, Part(first.base * second.base, first.factories + second.factories, is_factor=True))]
+    factories = first.factories + second.factories
+    # A ChainedScheduler in a SequentialLR cannot begin later: it has no step to an epoch.
+    return [(0, Part(first.base * second.base, factories, is_factor=True, can_follow=False))]
 
 
 def _anneal(s: Schedule, p: Any) -> Schedule:
@@ -221,8 +221,11 @@ def _followed_by(schedule: Schedule, begin: int, following: Schedule) -> Schedul
     return join([schedule, following], [begin]) if begin else following
 
 
-def _piecewise_constant(s: Schedule, p: Any) -> Schedule:
-    return join([constant(value) for value in p.values], p.boundaries)
+def _piecewise_constant(s: Schedule, scale: float, p: Any) -> Pieces:
+    if len(p.values) == 2 and 0 < p.values[0] <= p.values[1]:
+        first, last = p.values
+        return _factor(scale * last, lambda o: torch_lr.ConstantLR(o, first / last, *p.boundaries))
+    return pieces_of(join([constant(value) for value in p.values], p.boundaries), scale)
 
 
 # Schedules that are rewritten as simpler ones first.
@@ -232,7 +235,6 @@ _SAME_AS: dict[str, Callable[[Schedule, Any], Schedule]] = {
     "delay": _delay,
     "exponential_ramp": _ramp,
     "then_scale": _then_scale,
-    "piecewise_constant": _piecewise_constant,
     "warmup": _warmup,
 }
 
@@ -248,6 +250,7 @@ _PIECES: dict[str, Callable[[Schedule, float, Any], Pieces]] = {
     "cyclic": _cyclic,
     "one_cycle": _one_cycle,
     "join": _join,
+    "piecewise_constant": _piecewise_constant,
     "scale": _scale,
     "product": _product,
 }

@@ -12,6 +12,7 @@ from torch import nn
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import default_ramp
+from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios
 from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
@@ -62,3 +63,14 @@ def schedules_of(
         if refine:
             _refuse("refine", "False with a list of schedules", refine)
     return schedules
+
+
+def ratios_of(
+    optimizer: torch.optim.Optimizer, schedule: Any, keep_ratios: Any, reference_group: Any
+) -> list[float]:
+    """The ratios of the param groups to the schedule, as `lambda_lr` would have them."""
+    groups = len(optimizer.param_groups)
+    is_one = not isinstance(schedule, (list, tuple))
+    if check_ratio_options(_refuse, keep_ratios, reference_group, is_one, groups):
+        return group_ratios(_refuse, optimizer, reference_group)
+    return [1.0] * groups

@@ -14,9 +14,11 @@ from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
 from lrsched.range_test.options import check_metrics, checked_options
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.batches import Batch, Batches
+from lrsched_torch._range_test.guarded_step import GuardedStep, Step
 from lrsched_torch._range_test.processes import processes_of
+from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._range_test.runner import Metrics, Runner
-from lrsched_torch._range_test.updates import GradScaler, Rates, Step, Updates
+from lrsched_torch._range_test.updates import GradScaler, Updates
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import (
     Restorable,
@@ -47,6 +49,7 @@ def range_test(
     closure: bool | None = None,
     divergence: float | None = DIVERGENCE,
     keep_ratios: bool = True,
+    reference_group: int | None = None,
     memory: Location = "device",
     metrics: Metrics | None = None,
     every: int = 10,
@@ -71,8 +74,10 @@ def range_test(
     that cannot be restarted.
 
     Args:
-        step: `step(batch)` returns the loss. It is a training step without `optimizer.step()`: it
-            computes the loss and calls `backward`. Gradients are zeroed before each update.
+        step: `step(batch)` returns the loss. It is a training step without `optimizer.step()` and
+            `scheduler.step()`, which the test does: it computes the loss and calls `backward`.
+            Gradients are zeroed before each update. An optimizer of other parameters, such as a
+            discriminator's, may be stepped in it.
         optimizer: the optimizer to use.
         batches: the batches. A loader or list is restarted when it ends; an iterator ends the test
             with `stopped="exhausted"`.
@@ -88,9 +93,12 @@ def range_test(
         accumulate: the number of batches of an update. `step` must divide the loss by it before
             `backward`, and return the loss undivided; the mean of these losses is recorded.
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
-        divergence: a multiple of the first loss, above 1; None never stops for a finite loss.
-        keep_ratios: True gives the first param group the schedule's value and keeps the ratios of
-            the other groups' rates to it, as in `lambda_lr`; False gives all groups the same rate.
+        divergence: a multiple of the first loss, above 1; None or infinity never
+            stops for a finite loss.
+        keep_ratios: whether param groups with different learning rates keep their ratios under one
+            schedule, as in `lambda_lr`; False gives all groups the schedule's value.
+        reference_group: the index of the group whose lr is the schedule's value; by default that of
+            the group with the largest lr.
         memory: where the copies of tensors are kept: "device" (beside the tensors), "cpu", or
             "disk" (a private temporary file, which is always removed).
         metrics: a function that returns numbers by name, recorded in `RangeTest.metrics` as rows of
@@ -109,8 +117,9 @@ def range_test(
         label: the name of the test in figures.
 
     Raises:
-        TypeError, ValueError: an argument is wrong, `step` does not return one number, or it leaves
-            no gradients. Everything is restored.
+        TypeError, ValueError: an argument is wrong, or `step` does not return one number, leaves no
+            gradients, updates the optimizer's parameters or sets a learning rate. Everything is
+            restored.
         RuntimeError: part of the state could not be restored (the rest is), or another process
             failed.
 
@@ -145,27 +154,29 @@ def range_test(
     probe_steps, probe_repeats = checked_options(
         REFUSE, probe_steps=probe_steps, probe_repeats=probe_repeats
     )
-    divergence, keep_ratios, refine, memory = checked_options(
-        REFUSE, divergence=divergence, keep_ratios=keep_ratios, refine=refine, memory=memory
+    divergence, refine, memory = checked_options(
+        REFUSE, divergence=divergence, refine=refine, memory=memory
     )
     check_metrics(REFUSE, metrics, "a function that returns numbers by name")
     closure = checks.closure_of(optimizer, closure, scaler)
     schedules = checks.schedules_of(schedule, optimizer, steps, refine)
-    rates = Rates(optimizer, schedules, keep_ratios and len(schedules) == 1, steps)
+    ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
+    rates = Rates(optimizer, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)
 
     extra = [*restore, *([] if scaler is None else [scaler])]
     objects = state_of(modules, extra, step, optimizer, batches, metrics)
     all_modules = modules_in([*objects, *extra])
     others = trained_elsewhere(all_modules, weights)
-    updates = Updates(step, optimizer, rates, others, scaler, closure)
+    guarded = GuardedStep(step, optimizer, rates, extra)
+    updates = Updates(guarded, optimizer, rates, others, scaler, closure)
     source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
     runner = Runner(updates, source, processes, metrics, every, progress, all_modules)
 
     saved = snapshot([optimizer, *objects], extra, memory)
     try:
-        with saved.restored(), torch.enable_grad():
-            test = runner.sweep(rates.rows, divergence, schedules[0], label)
+        with saved.restored(), guarded.watching(), torch.enable_grad():
+            test = runner.sweep(rates.rows, rates.values, divergence, schedules[0], label)
             if not refine:
                 return test
             return runner.refine(test, probe_steps, probe_repeats, saved.rewind, rates.at)

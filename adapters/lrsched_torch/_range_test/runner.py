@@ -65,15 +65,20 @@ class Runner:
         self._skips = 0
 
     def sweep(
-        self, rows: Sequence[Row], divergence: float | None, schedule: Schedule, label: str
+        self,
+        rows: Sequence[Row],
+        rates: Sequence[float],
+        divergence: float | None,
+        schedule: Schedule,
+        label: str,
     ) -> RangeTest:
-        """Run the test with one row of rates for each update."""
+        """Run the test with one row of rates for each update; `rates` are those to record."""
         recorder = Recorder(divergence)
         self._bar.begin("range test", len(rows))
         self._run(rows, recorder, self._metrics)
         count = len(recorder.losses)
         return RangeTest(
-            np.array([row[0] for row in rows[:count]]),
+            np.array(rates[:count]),
             np.array(recorder.losses),
             recorder.stopped,
             schedule,

@@ -2,85 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
+import torch.distributed as dist
 
-from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched_torch._range_test.batches import Batch
+from lrsched_torch._range_test.guarded_step import GuardedStep
+from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
 
-Step = Callable[[Batch], torch.Tensor | float]
 GradScaler: TypeAlias = Any  # a torch.amp.GradScaler, or an object with its methods
-
-
-class Rates:
-    """The learning rates of every update and param group, in the precision of the optimizer's.
-
-    Args:
-        optimizer: the optimizer whose param groups get the rates.
-        schedules: one schedule for all groups, or one for each.
-        keep_ratios: with one schedule, whether the groups keep their ratios to the first.
-        steps: the number of updates.
-
-    Attributes:
-        rows: for each update, the rate of each group.
-    """
-
-    def __init__(
-        self,
-        optimizer: torch.optim.Optimizer,
-        schedules: Sequence[Schedule],
-        keep_ratios: bool,
-        steps: int,
-    ) -> None:
-        self._groups = optimizer.param_groups
-        self._factors = self._ratios() if keep_ratios else [1.0] * len(self._groups)
-        curves = [list(map(schedule, range(steps))) for schedule in schedules]
-        for curve in curves:
-            if min(curve) < 0:
-                _refuse("schedule", "one of rates >= 0 at every update", min(curve))
-        if len(curves) == 1:
-            curves *= len(self._groups)
-        self.rows = list(zip(*map(_in_dtype, curves, self._factors, self._groups), strict=True))
-
-    def at(self, rate: float) -> Sequence[float]:
-        """The rates of the groups for a given rate of the first group."""
-        return [
-            _in_dtype([rate], *each)[0] for each in zip(self._factors, self._groups, strict=True)
-        ]
-
-    def set(self, row: Sequence[float]) -> None:
-        """Set the rates of the groups; a tensor is filled in place."""
-        for group, rate in zip(self._groups, row, strict=False):  # a step may add a group
-            if type(group["lr"]) is not float and isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-
-    def _ratios(self) -> list[float]:
-        if len(self._groups) == 1:
-            return [1.0]
-        initial = [group.get("initial_lr", group["lr"]) for group in self._groups]
-        for number, rate in enumerate(initial):
-            known = isinstance(rate, (int, float, torch.Tensor)) and math.isfinite(rate)
-            if not known or not (rate > 0 if number == 0 else rate >= 0):
-                expected = f"a number {'>' if number == 0 else '>='} 0 with keep_ratios"
-                _refuse(f"the lr of param group {number}", expected, rate)
-        return [float(rate) / float(initial[0]) for rate in initial]
-
-
-def _in_dtype(rates: list[float], factor: float, group: Mapping[str, Any]) -> list[float]:
-    """The rates times `factor`, rounded to the dtype of the group's lr if that is a tensor."""
-    rates = [rate * factor for rate in rates] if factor != 1.0 else rates
-    lr = group["lr"]
-    return torch.tensor(rates, dtype=lr.dtype).tolist() if isinstance(lr, torch.Tensor) else rates
 
 
 @dataclass
@@ -88,7 +25,7 @@ class Updates:
     """Makes updates, and returns the losses of their batches.
 
     Args:
-        step: the user's training step.
+        step: the user's training step, guarded.
         optimizer: the optimizer to use.
         rates: sets the learning rates.
         others: parameters that get gradients but are not the optimizer's.
@@ -96,7 +33,7 @@ class Updates:
         closure: whether the optimizer computes the loss by a closure.
     """
 
-    step: Step
+    step: GuardedStep
     optimizer: torch.optim.Optimizer
     rates: Rates
     others: Sequence[torch.Tensor]
@@ -113,7 +50,6 @@ class Updates:
             return self._with_closure(row, batches), True
         self.rates.set(row)
         losses = self._losses(batches)
-        self.rates.set(row)  # again: `step` may have stepped schedulers
         if self.scaler is None:
             self.optimizer.step()
             return losses, True
@@ -126,14 +62,13 @@ class Updates:
         first: list[Any] = []
 
         def closure() -> Any:
-            self.rates.set(row)
             with torch.enable_grad():
                 losses = self._losses(batches)
-            self.rates.set(row)
             if not first:
                 first.extend(losses)
             return sum(losses) / len(losses)
 
+        self.rates.set(row)  # before L-BFGS reads them
         self.optimizer.step(closure)
         return first
 
@@ -143,11 +78,22 @@ class Updates:
             parameter.grad = None
         losses = [_as_loss(self.step(batch)) for batch in batches]
         if not self._checked:
-            if all(parameter.grad is None for parameter in self.parameters):
-                expected = "a function that leaves gradients in the optimizer's parameters"
-                _refuse("step", f"{expected} (loss.backward())", self.step)
+            self._check_gradients(losses)
             self._checked = True
         return losses
+
+    def _check_gradients(self, losses: Sequence[Any]) -> None:
+        """Refuse a step that leaves no gradients, or zeroes them after `backward`."""
+        gradients = [x.grad for x in self.parameters if x.grad is not None]
+        if not gradients or not (any(map(_may_be_nonzero, gradients)) or not any(losses)):
+            self.step.refuse_without_gradients()
+
+
+def _may_be_nonzero(gradient: torch.Tensor) -> bool:
+    """Whether a gradient is not zero, or is a part of one, as in processes that share it."""
+    if gradient.layout != torch.strided or (dist.is_available() and dist.is_initialized()):
+        return True
+    return bool(gradient.any())
 
 
 def _as_loss(loss: Any) -> Any:

@@ -1,140 +1,109 @@
-"""Resume from a checkpoint: the step is restored, the schedules are those of the code."""
+"""What a checkpoint of a scheduler holds: the step and the ratios are restored from it."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import torch
-from torch.optim.lr_scheduler import LRScheduler
+from typing import Any, NamedTuple
 
 from lrsched._core import Kind, Refusal, integer
-from lrsched_torch._schedulers.arguments import set_initial_lr
 
 _STEP = Kind("an integer (steps)", integer(-(2**31), "steps").convert)
+_TOLERANCE = 0.01  # relative; a learning rate in a bfloat16 tensor is rounded by up to 0.4 %
 
 
-def restored_step(state_dict: Any, recipe: Sequence[str]) -> tuple[int, int]:
-    """The step of a checkpoint, and its number of `step()` calls.
+class Saved(NamedTuple):
+    """What a scheduler reads in a checkpoint.
 
-    Warns the caller of `load_state_dict` if the checkpoint was written with another recipe or with
-    none.
+    Attributes:
+        step: the number of the last step, `last_epoch`.
+        calls: the number of `step()` calls.
+        rates: the learning rates that the scheduler had set, or None if they are not known.
+        initial: the learning rates that the param groups were made with, or None.
+        ratios: the ratios of the param groups, or None if they are not known.
+        recipe: the recipe, or None if another scheduler wrote the checkpoint.
     """
+
+    step: int
+    calls: int
+    rates: list[float] | None
+    initial: list[float] | None
+    ratios: list[float] | None
+    recipe: Any
+
+
+def read_state(state_dict: Any) -> Saved:
+    """Read the state dict of any scheduler."""
     refuse = Refusal("load_state_dict")
     if not isinstance(state_dict, Mapping):
         refuse("state_dict", "a mapping", state_dict, TypeError)
     # The step is negative for a scheduler that a SequentialLR has not started yet.
     step = refuse.check("last_epoch", _STEP, state_dict.get("last_epoch"))
     calls = refuse.check("_step_count", _STEP, state_dict.get("_step_count", step + 1))
-    written = state_dict.get("recipe")
-    if written != recipe:
-        was = "another scheduler" if written is None else written
+    ratios = state_dict.get("lr_ratios")
+    if ratios is not None and not (_are_numbers(ratios) and min(ratios, default=0) >= 0):
+        refuse("lr_ratios", "a list of numbers >= 0", ratios)
+    rates, initial = (
+        values if _are_numbers(values) else None
+        for values in (state_dict.get("_last_lr"), state_dict.get("base_lrs"))
+    )
+    return Saved(step, calls, rates, initial, ratios, state_dict.get("recipe"))
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        type(value) in (int, float) and math.isfinite(value) for value in values
+    )
+
+
+def warn_of_changes(saved: Saved, recipe: Sequence[str], rates: Sequence[Any]) -> None:
+    """Warn the caller of `load_state_dict` if the code has another recipe or other rates.
+
+    Args:
+        saved: the checkpoint.
+        recipe: the recipe in the code.
+        rates: the learning rates that it has at the step of the checkpoint.
+    """
+    if saved.recipe != recipe:
+        was = "another scheduler" if saved.recipe is None else _listed(saved.recipe)
+        text = f"the checkpoint was written with {was}; the schedule in the code is kept: "
+        text += _listed(recipe)
+    elif _differ(saved, rates):
+        text = "the checkpoint was written with other learning rates"
+    else:
+        return
+    if _differ(saved, rates):
+        text += f" (the lr was {_listed(saved.rates)} and is {_listed(rates)} now)"
+    warnings.warn(text, UserWarning, stacklevel=3)
+
+
+def warn_of_ratios(code: Sequence[float], saved: Sequence[float] | None, stacklevel: int) -> None:
+    """Warn if a checkpoint, whose ratios are kept, is of param groups made with other ratios.
+
+    Args:
+        code: the learning rates that the groups of the code were made with.
+        saved: those of the checkpoint.
+        stacklevel: that of the caller, as in `warnings.warn`.
+    """
+    if saved is None or len(saved) != len(code) or not (any(saved) and any(code)):
+        return
+    pairs = zip(code, saved, strict=True)
+    if any(not math.isclose(a * max(saved), b * max(code)) for a, b in pairs):
         warnings.warn(
-            f"the checkpoint was written with {_listed(was)}; the schedule in the code is "
-            f"kept: {_listed(recipe)}",
+            "the ratios of the learning rates are those of the checkpoint, whose param groups were "
+            f"made with {_listed([*saved])}; the code makes them with {_listed([*code])}",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel + 1,
         )
-    return step, calls
 
 
-def _listed(recipes: Any) -> str:
-    return ", ".join(map(str, recipes)) if isinstance(recipes, list) else str(recipes)
+def _differ(saved: Saved, rates: Sequence[Any]) -> bool:
+    if saved.rates is None or saved.step < 0 or len(saved.rates) != len(rates):
+        return False
+    pairs = zip(saved.rates, rates, strict=True)
+    return any(b is not None and not math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in pairs)
 
 
-class ScheduledLR(LRScheduler):
-    """A torch scheduler whose values depend on its step alone, which a checkpoint restores."""
-
-    last_epoch: int
-    recipe: list[str]  # the schedules of the code, as checkpoints record them
-
-    def state_dict(self) -> dict[str, Any]:
-        """The step, the learning rates and the recipe, as plain data."""
-        return {
-            "last_epoch": self.last_epoch,
-            "_step_count": self._step_count,
-            "_last_lr": [float(lr) for lr in self._last_lr],
-            "base_lrs": [float(lr) for lr in self.base_lrs],
-            "recipe": self.recipe,
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from the step of a checkpoint, with the schedules of the code.
-
-        The state dict of another torch scheduler is accepted too; its step is used. Warns if the
-        checkpoint was written with another recipe or with none.
-
-        Raises:
-            TypeError, ValueError: state_dict is not a mapping with an integer `last_epoch`, or a
-                param group has no schedule.
-        """
-        self._adopt_new_groups()
-        self.last_epoch, self._step_count = restored_step(state_dict, self.recipe)
-        if self.last_epoch >= 0:
-            self._set_learning_rates()
-
-    def _check_groups(self) -> None:
-        """Refuse param groups that have no schedule."""
-        raise NotImplementedError
-
-    def _adopt_new_groups(self) -> None:
-        """Include groups that were added to the optimizer; `get_lr` calls this."""
-        added = self.optimizer.param_groups[len(self.base_lrs) :]
-        if added:
-            self._check_groups()
-            set_initial_lr(added)
-            self.base_lrs.extend(group["initial_lr"] for group in added)
-
-    def step(self, epoch: int | None = None) -> None:
-        """Count an update, and set the learning rates of the next one.
-
-        Args:
-            epoch: as in torch, where it is deprecated; leave it out.
-
-        Raises:
-            ValueError: a param group has no schedule. The step and learning rates are unchanged.
-        """
-        before = self.last_epoch, self._step_count
-        try:
-            if self._step_count == 1 or epoch is not None:
-                self._step_as_torch(epoch)
-            else:
-                self.last_epoch += 1
-                self._step_count += 1
-                self._set_learning_rates()
-        except Exception:
-            self.last_epoch, self._step_count = before
-            raise
-
-    def _step_as_torch(self, epoch: int | None) -> None:
-        """Call torch's own step, for its warnings: on a wrong order of calls, and on an `epoch`."""
-        before = self.last_epoch
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            super().step(epoch)
-        try:
-            for warning in caught:  # again, from the line that called `step`
-                warnings.warn(warning.message, warning.category, stacklevel=3)
-        except Warning:  # the user's filters turn warnings into errors
-            self.last_epoch = before
-            self._set_learning_rates()
-            raise
-
-    def _set_learning_rates(self) -> None:
-        last: list[Any] = []
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            new: Any = lr if type(group["lr"]) is float else assign(group["lr"], lr)
-            group["lr"] = new
-            is_tensor = type(new) is not float and isinstance(new, torch.Tensor)
-            last.append(new.clone() if is_tensor else new)
-        self._last_lr = last
-
-
-def assign(old: Any, new: Any) -> Any:
-    """The new value of a group's entry: a tensor is filled in place; None keeps the old value."""
-    if new is None:
-        return old
-    if isinstance(new, tuple):
-        return tuple(map(assign, old, new))
-    return old.fill_(new) if isinstance(old, torch.Tensor) else new
+def _listed(values: Any) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else str(values)

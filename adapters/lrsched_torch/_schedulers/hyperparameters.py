@@ -3,58 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
-    Group,
     check_one_for_each,
     check_optimizer,
-    check_ratios,
     checked_last_step,
     is_plain_schedule,
-    ratios_of,
     refuse_unresolved,
-    set_initial_lr,
-    unshare_tensors,
 )
-from lrsched_torch._schedulers.checkpoint import ScheduledLR, assign
+from lrsched_torch._schedulers.param_groups import KEY, Group, ParamGroups, check_ratio_options
+from lrsched_torch._schedulers.scheduled import ScheduledLR, assign
+
+# The weight decay that a group was made with: 0 only if other groups had one, else None.
+INITIAL_DECAY = "initial_weight_decay"
+_NOT_HYPERPARAMETERS = {"params", "initial_lr", INITIAL_DECAY, KEY}
 
 Elements = tuple[Schedule | None, ...]
 Entry = Schedule | Elements | None
+
+
+class Entries(NamedTuple):
+    """What a key is given: one entry for all param groups, or a list with one for each."""
+
+    entries: tuple[Entry, ...]
+    is_list: bool
+
+    def __repr__(self) -> str:
+        return repr(list(self.entries) if self.is_list else self.entries[0])
+
+    def of(self, groups: Sequence[Group]) -> tuple[Entry, ...]:
+        """The entry of each group."""
+        return self.entries if self.is_list else self.entries * len(groups)
+
+    def values(self, count: int, is_set: Sequence[bool]) -> list[Any]:
+        """The value for each group at a count; None for one that is left alone."""
+        values = [_evaluated(entry, count) for entry in self.entries]
+        if self.is_list:
+            return values
+        if False not in is_set:
+            return values * len(is_set)
+        return [values[0] if each else None for each in is_set]
 
 
 def schedule_hyperparameters(
     optimizer: torch.optim.Optimizer,
     *,
     last_step: int = -1,
-    keep_ratios: bool = False,
+    keep_ratios: bool = True,
+    reference_group: int | None = None,
     **schedules: Entry | Sequence[Entry],
 ) -> HyperparameterLR:
     """Make a torch scheduler that takes any hyperparameters of an optimizer from schedules.
 
     After construction and after every `step()`, each key with a schedule has the value
-    `schedule(n)` in every param group, where n is the number of `step()` calls: exactly this Python
-    float, or a tensor filled in place. The values that the optimizer was made with have no effect.
-    Keys without a schedule, lr included, are not touched. Each schedule is evaluated once per step,
-    for any number of groups.
+    `schedule(n)` in the param groups, where n is the number of `step()` calls: exactly this Python
+    float, or a tensor filled in place. The values that the optimizer was made with have no effect,
+    but for the ratios of the learning rates, as in `lambda_lr`. Keys without a schedule, lr
+    included, are not touched. Each schedule is evaluated once per step, for any number of groups.
 
     A tuple has one schedule for each element of a tuple in the param groups, and a list has one
     entry for each param group. None leaves an element or a group unchanged:
     `betas=(cyclic(0.95, 0.85, 100), None)`, `weight_decay=[linear(0.1, 0.0, 1000), None]`.
 
-    Checkpoints, and param groups that are added later, work as in `lambda_lr`.
+    Groups that do not have a key are left alone, so that `momentum=...` concerns the groups of
+    Muon in an optimizer that has groups of AdamW as well. So are groups that were made with a
+    weight decay of 0 beside others that have one (biases, weights of norms), unless a list gives
+    them a schedule.
+
+    Checkpoints, and param groups that are added or removed later, work as in `lambda_lr`.
 
     Args:
         optimizer: its param groups get the values.
         last_step: the number of the last step already made, torch's `last_epoch`; the first values
             are `schedule(last_step + 1)`.
-        keep_ratios: whether only the first group's lr is the schedule's value, and the other
-            groups' keep the ratios to it that they had when the optimizer was made. It concerns no
-            other key.
+        keep_ratios: whether the learning rates of the groups keep their ratios under one schedule
+            of lr, as in `lambda_lr`. It concerns no other key.
+        reference_group: the index of the group whose lr is the schedule's value; by default that of
+            the group with the largest lr.
         schedules: the schedules, by key of the param groups.
 
     Returns:
@@ -63,9 +93,10 @@ def schedule_hyperparameters(
     Raises:
         TypeError: optimizer is not a torch optimizer, last_step is not an integer, or a key is
             given something other than schedules of plain numbers.
-        ValueError: no schedule is given; the param groups do not all have a number under a key; a
-            tuple or a list has the wrong length; a duration is not in steps; or last_step or
-            keep_ratios is one that `lambda_lr` refuses. The optimizer is unchanged.
+        ValueError: no schedule is given; no param group has a number under a key, or not one whose
+            entry in a list is a schedule; a tuple or a list has the wrong length; a duration is not
+            in steps; or last_step, reference_group or a learning rate is one that `lambda_lr`
+            refuses. The optimizer is unchanged.
 
     Elsewhere: torch's `CyclicLR` and `OneCycleLR` cycle the momentum, or `betas[0]`, against the
     lr: here `momentum=cyclic(max_momentum, base_momentum, step_size_up, ...)`, and for one cycle
@@ -91,37 +122,52 @@ def schedule_hyperparameters(
     given = [part for each in driven.values() for part in _parts(each) if part is not None]
     if not given:
         refuse("schedules", "given for at least one key of the param groups", schedules)
-    check_ratios(refuse, keep_ratios, isinstance(schedules.get("lr"), Schedule), groups)
+    is_one = isinstance(schedules.get("lr"), Schedule)
+    keeps_ratios = check_ratio_options(refuse, keep_ratios, reference_group, is_one, len(groups))
     last_step = checked_last_step(refuse, last_step)
     refuse_unresolved(given)
-    return HyperparameterLR(optimizer, driven, last_step, keep_ratios)
+    unshared = [
+        key for key, entries in driven.items() if entries.is_list or (key == "lr" and keeps_ratios)
+    ]
+    param_groups = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, unshared)
+    return HyperparameterLR(optimizer, driven, last_step, param_groups)
 
 
-def _entries(refuse: Refusal, key: str, given: Any, groups: Sequence[Group]) -> tuple[Entry, ...]:
-    """The checked entries of a key: one for all param groups, or one for each."""
-    known = [name for name in groups[0] if all(_holds_numbers(name, each) for each in groups)]
-    if key not in known:
-        refuse("key", f"one of the numbers in every param group ({', '.join(known)})", key)
-    entries = tuple(given) if isinstance(given, list) else (given,)
+def _entries(refuse: Refusal, key: str, given: Any, groups: Sequence[Group]) -> Entries:
+    """The checked entries of a key."""
+    names = dict.fromkeys(name for group in groups for name in group if _holds(name, group))
+    if key not in names:
+        refuse("key", f"one of the numbers in the param groups ({', '.join(names)})", key)
+    entries = Entries(tuple(given) if isinstance(given, list) else (given,), type(given) is list)
     if not all(part is None or is_plain_schedule(part) for part in _parts(entries)):
         refuse(key, "schedules of plain numbers, or None", given, TypeError)
-    if isinstance(given, list):
-        check_one_for_each(refuse, key, given, groups)
-    for entry, group in zip(entries * (len(groups) // len(entries)), groups, strict=True):
-        value = group[key]
-        if entry is None:
-            continue
-        if isinstance(entry, tuple) and not isinstance(value, (tuple, list)):
-            refuse(key, "a schedule, not a tuple, as in the param groups", given, TypeError)
-        if isinstance(value, (tuple, list)) and not isinstance(entry, tuple):
-            refuse(key, "a tuple, as in the param groups", given, TypeError)
-        if isinstance(entry, tuple) and len(entry) != len(value):
-            refuse(key, f"a tuple of {len(value)}, as in the param groups", given)
+    _check_entries(refuse, key, entries, groups)
     return entries
 
 
-def _holds_numbers(key: str, group: Group) -> bool:
-    if key in ("params", "initial_lr"):
+def _check_entries(refuse: Refusal, key: str, entries: Entries, groups: Sequence[Group]) -> None:
+    """Refuse entries that do not fit the param groups."""
+    if entries.is_list:
+        check_one_for_each(refuse, key, list(entries.entries), groups)
+    for number, (entry, group) in enumerate(zip(entries.of(groups), groups, strict=True)):
+        if entry is None:
+            continue
+        if not _holds(key, group):
+            if entries.is_list:
+                refuse(key, f"None for param group {number}, which has no such number", entry)
+            continue
+        value = group[key]
+        if isinstance(entry, tuple) and not isinstance(value, (tuple, list)):
+            refuse(key, "a schedule, not a tuple, as in the param groups", entries, TypeError)
+        if isinstance(value, (tuple, list)) and not isinstance(entry, tuple):
+            refuse(key, "a tuple, as in the param groups", entries, TypeError)
+        if isinstance(entry, tuple) and len(entry) != len(value):
+            refuse(key, f"a tuple of {len(value)}, as in the param groups", entries)
+
+
+def _holds(key: str, group: Group) -> bool:
+    """Whether a group has a number, or several, under a key."""
+    if key in _NOT_HYPERPARAMETERS:
         return False
     value = group.get(key)
     parts = value if isinstance(value, (tuple, list)) else (value,)
@@ -130,12 +176,12 @@ def _holds_numbers(key: str, group: Group) -> bool:
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
-        return value.ndim == 0 and value.is_floating_point()
+        return value.numel() == 1 and value.is_floating_point()
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _parts(entries: Sequence[Any]) -> Iterator[Any]:
-    for entry in entries:
+def _parts(entries: Entries) -> Iterator[Any]:
+    for entry in entries.entries:
         yield from entry if isinstance(entry, tuple) else (entry,)
 
 
@@ -145,26 +191,22 @@ class HyperparameterLR(ScheduledLR):
     Attributes:
         schedules: the entries of each key.
         recipe: the text that a checkpoint stores for each key.
-        keep_ratios: whether the groups keep the ratios of their learning rates.
     """
 
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
-        schedules: dict[str, tuple[Entry, ...]],
+        schedules: dict[str, Entries],
         last_step: int,
-        keep_ratios: bool,
+        groups: ParamGroups,
     ) -> None:
         self.schedules = schedules
-        self.recipe: list[str] = [
-            f"{key}={list(entries) if len(entries) > 1 else entries[0]!r}"
-            for key, entries in schedules.items()
-        ]
-        self.keep_ratios = keep_ratios
-        set_initial_lr(optimizer.param_groups)
-        for key, entries in schedules.items():
-            if len(entries) > 1 or (key == "lr" and keep_ratios):
-                unshare_tensors(optimizer.param_groups, key)
+        self.recipe: list[str] = [f"{key}={entries!r}" for key, entries in schedules.items()]
+        self._groups = groups
+        self._lr = schedules.get("lr")
+        self._others = {key: entries for key, entries in schedules.items() if key != "lr"}
+        self._save_decay(optimizer.param_groups)
+        self._mark(optimizer.param_groups)
         super().__init__(optimizer, last_step)
 
     def get_lr(self) -> list[float | torch.Tensor]:
@@ -173,31 +215,58 @@ class HyperparameterLR(ScheduledLR):
         It also sets the other hyperparameters in the groups, as torch's `CyclicLR` sets the
         momentum: so they change whenever torch sets the learning rates.
         """
-        self._adopt_new_groups()
+        rates: list[Any] = super().get_lr()
+        count = self.last_epoch
+        values = [(k, each.values(count, self._is_set[k])) for k, each in self._others.items()]
+        for key, new in values:
+            for group, value in zip(self.optimizer.param_groups, new, strict=True):
+                if value is not None:
+                    old = group[key]
+                    group[key] = value if type(old) is float else assign(old, value)
+        if None not in rates:
+            return rates
         groups = self.optimizer.param_groups
-        values = {key: self._values(key) for key in self.schedules}
-        rates = values.pop("lr", [None] * len(groups))
-        for key, new in values.items():
-            for group, value in zip(groups, new, strict=True):
-                group[key] = assign(group[key], value)
         return [
             group["lr"] if rate is None else rate for group, rate in zip(groups, rates, strict=True)
         ]
 
+    def _rates(self, count: int, ratios: Sequence[float]) -> list[Any]:
+        if self._lr is None:
+            return [None] * len(ratios)
+        values = self._lr.values(count, self._is_set["lr"])
+        if ratios.count(1.0) == len(ratios):
+            return values
+        return [value * ratio for value, ratio in zip(values, ratios, strict=True)]
+
     def _check_groups(self) -> None:
         refuse = Refusal("schedule_hyperparameters")
         for key, entries in self.schedules.items():
-            if len(entries) > 1:
-                check_one_for_each(refuse, key, list(entries), self.optimizer.param_groups)
+            _check_entries(refuse, key, entries, self.optimizer.param_groups)
 
-    def _values(self, key: str) -> list[Any]:
-        values = [_evaluated(entry, self.last_epoch) for entry in self.schedules[key]]
-        if len(values) == 1:
-            values = values * len(self.optimizer.param_groups)
-        if key == "lr" and self.keep_ratios:
-            ratios = ratios_of(self.base_lrs)
-            values = [value * ratio for value, ratio in zip(values, ratios, strict=True)]
-        return values
+    def _include_groups(self) -> None:
+        super()._include_groups()
+        self._save_decay(self.optimizer.param_groups)
+        self._mark(self.optimizer.param_groups)
+
+    def _save_decay(self, groups: Sequence[Group]) -> None:
+        """Save the weight decay with which each group was made, before a schedule changes it."""
+        if "weight_decay" in self.schedules:
+            made_with = [g.get(INITIAL_DECAY, _plain(g.get("weight_decay"))) for g in groups]
+            for group, decay in zip(groups, made_with, strict=True):
+                group[INITIAL_DECAY] = decay if any(made_with) else None
+
+    def _mark(self, groups: Sequence[Group]) -> None:
+        """Note in which groups a key with one entry for all is set."""
+        self._is_set = {key: [_holds(key, group) for group in groups] for key in self.schedules}
+        if "weight_decay" in self.schedules:
+            self._is_set["weight_decay"] = [
+                held and group[INITIAL_DECAY] != 0
+                for held, group in zip(self._is_set["weight_decay"], groups, strict=True)
+            ]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, torch.Tensor) else value
 
 
 def _evaluated(entry: Entry, count: int) -> Any:

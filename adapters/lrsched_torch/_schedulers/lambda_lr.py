@@ -12,34 +12,46 @@ from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
     check_one_for_each,
+    checked_last_step,
     checked_schedules,
-    ratios_of,
-    set_initial_lr,
-    unshare_tensors,
 )
-from lrsched_torch._schedulers.checkpoint import ScheduledLR
+from lrsched_torch._schedulers.param_groups import ParamGroups, check_ratio_options
+from lrsched_torch._schedulers.scheduled import ScheduledLR
 
 
 def lambda_lr(
     optimizer: torch.optim.Optimizer,
     schedule: Schedule | Sequence[Schedule],
     last_step: int = -1,
-    keep_ratios: bool = False,
+    keep_ratios: bool = True,
+    reference_group: int | None = None,
 ) -> ScheduleLR:
     """Make a torch scheduler whose learning rates are the values of a schedule.
 
-    After construction and after every `step()`, each param group's lr is `schedule(n)`, where n is
-    the number of `step()` calls: exactly this Python float, or a tensor filled in place. The lr
-    that the optimizer was made with has no effect. The schedule is evaluated once per step, for any
-    number of groups.
+    After construction and after every `step()`, the lr of the param groups is `schedule(n)`, where
+    n is the number of `step()` calls: exactly this Python float, or a tensor filled in place. The
+    schedule is evaluated once per step, for any number of groups.
 
-    The `state_dict` is plain data. Loading one restores the step, and sets the lr that the schedule
-    of the code has at that step. If the checkpoint was written with another recipe, loading warns
-    and names both.
+    Groups with different learning rates stay in proportion: the group with the largest one, or
+    `reference_group`, gets the schedule's value, and the others their ratio to it. Apart from
+    these ratios, the lr that the optimizer was made with has no effect. The ratios are fixed when
+    the first scheduler of an optimizer is made, by `initial_lr` if the groups have it, as after a
+    resumption. They stand in the groups as `lr_ratio`, and a checkpoint restores them.
 
-    A param group that is added to the optimizer later gets its lr from the next `step()` on. With a
-    list of schedules there is none for it, and `step()` raises. If several schedulers set the lr of
-    one optimizer, the last one stepped determines it: multiply their schedules instead.
+    A group that is added later (`add_param_group`) keeps its lr until the next `step()`, and from
+    then on its proportion to the schedule's value at that moment. If it is added without an lr, or
+    while the value is 0, its ratio is that to the optimizer's initial lr. If a group is removed,
+    the others keep their ratios. With a list of schedules, a changed number of groups is refused by
+    `step()`.
+
+    The `state_dict` is plain data. What stands in a checkpoint wins for the step and the ratios,
+    and the code for the schedules: after the optimizer's or the scheduler's state is loaded, in any
+    order, the lr is the one that the schedule of the code has at the step of the checkpoint.
+    Loading warns if that changes the learning rates or the recipe. Rates that another scheduler
+    had set when the checkpoint was written (averaging, for instance) stay until the next `step()`.
+
+    If several schedulers set the lr of one optimizer, the last one stepped determines it: multiply
+    their schedules instead.
 
     Accelerate calls `step()` of a prepared scheduler `num_processes` times for each call (once with
     `split_batches`). To step it once per update, do not prepare it but pass it to
@@ -52,9 +64,9 @@ def lambda_lr(
         schedule: one schedule for all groups, or a list with one for each.
         last_step: the number of the last step already made, torch's `last_epoch`; the first lr is
             `schedule(last_step + 1)`.
-        keep_ratios: whether only the first group's lr is the schedule's value, and the other
-            groups' keep the ratios to it that they had when the optimizer was made (layer-wise
-            decay, discriminative fine-tuning), or when they were added.
+        keep_ratios: False gives every group the schedule's value. With a list it has no effect.
+        reference_group: the index of the group whose lr is the schedule's value; by default that of
+            the group with the largest lr.
 
     Returns:
         The scheduler, a `torch.optim.lr_scheduler.LambdaLR`.
@@ -62,9 +74,10 @@ def lambda_lr(
     Raises:
         TypeError: optimizer is not a torch optimizer, schedule is not a schedule of plain numbers
             or a list of them, or last_step is not an integer.
-        ValueError: a list does not have one schedule for each group, or is given with keep_ratios;
-            a duration is not in steps; last_step is below -1; or the first group's lr is 0 with
-            keep_ratios. The optimizer is unchanged.
+        ValueError: a list does not have one schedule for each group; a duration is not in steps;
+            last_step is below -1; reference_group is no index of a group, or is given where no
+            ratios are kept; or, of groups with different learning rates, one is negative or not
+            finite, or that of the reference group is 0. The optimizer is unchanged.
 
     >>> import lrsched, torch
     >>> weights = torch.nn.Parameter(torch.zeros(3))
@@ -72,10 +85,21 @@ def lambda_lr(
     >>> scheduler = lambda_lr(optimizer, lrsched.linear(0.1, 0.0, 10))
     >>> optimizer.step(); scheduler.step(); optimizer.param_groups[0]["lr"]
     0.09000000000000001
+    >>> other = torch.nn.Parameter(torch.zeros(3))
+    >>> optimizer.add_param_group({"params": [other], "lr": 0.009})  # a tenth
+    >>> optimizer.step(); scheduler.step(); optimizer.param_groups[1]["lr"]
+    0.008
     """
     refuse = Refusal("lambda_lr")
-    schedules, last_step = checked_schedules(refuse, optimizer, schedule, last_step, keep_ratios)
-    return ScheduleLR(optimizer, schedules, last_step, keep_ratios)
+    schedules = checked_schedules(refuse, optimizer, schedule)
+    last_step = checked_last_step(refuse, last_step)
+    is_one = isinstance(schedule, Schedule)
+    keeps_ratios = check_ratio_options(
+        refuse, keep_ratios, reference_group, is_one, len(optimizer.param_groups)
+    )
+    keys = ["lr"] if keeps_ratios or not is_one else []
+    groups = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, keys)
+    return ScheduleLR(optimizer, schedules, last_step, groups, is_one)
 
 
 class ScheduleLR(ScheduledLR, LambdaLR):
@@ -84,7 +108,6 @@ class ScheduleLR(ScheduledLR, LambdaLR):
     Attributes:
         schedules: one schedule for all param groups, or one for each.
         recipe: the text that a checkpoint stores for each schedule.
-        keep_ratios: whether the groups keep the ratios of their learning rates.
     """
 
     def __init__(
@@ -92,29 +115,32 @@ class ScheduleLR(ScheduledLR, LambdaLR):
         optimizer: torch.optim.Optimizer,
         schedules: tuple[Schedule, ...],
         last_step: int,
-        keep_ratios: bool,
+        groups: ParamGroups,
+        is_one: bool,
     ) -> None:
         self.schedules = schedules
         self.recipe: list[str] = [repr(schedule) for schedule in schedules]
-        self.keep_ratios = keep_ratios
-        if keep_ratios or len(schedules) > 1:
-            unshare_tensors(optimizer.param_groups, "lr")
-        set_initial_lr(optimizer.param_groups)
+        self._groups = groups
+        self._is_one = is_one
         lambdas: list[Any] = [*schedules] * (len(optimizer.param_groups) // len(schedules))
         super().__init__(optimizer, lambdas, last_step)
 
-    def get_lr(self) -> list[float | torch.Tensor]:
-        """The learning rate of each group at `last_epoch`."""
-        self._adopt_new_groups()
-        count, groups = self.last_epoch, self.optimizer.param_groups
-        if len(self.schedules) > 1:
+    def group_schedule(self, group: int) -> Schedule:
+        """The schedule of the lr of one param group, its ratio included."""
+        if not self._is_one:
+            return self.schedules[group]
+        ratio = self._groups.ratios[group]
+        return self.schedules[0] if ratio == 1.0 else self.schedules[0] * ratio
+
+    def _rates(self, count: int, ratios: Sequence[float]) -> list[Any]:
+        if not self._is_one:
             return [schedule(count) for schedule in self.schedules]
         value = self.schedules[0](count)
-        if self.keep_ratios:
-            return [value * ratio for ratio in ratios_of(self.base_lrs)]
-        return [value] * len(groups)
+        if ratios.count(1.0) == len(ratios):
+            return [value] * len(ratios)
+        return [value * ratio for ratio in ratios]
 
     def _check_groups(self) -> None:
-        if len(self.schedules) > 1:
+        if not self._is_one:
             groups = self.optimizer.param_groups
             check_one_for_each(Refusal("lambda_lr"), "schedule", list(self.schedules), groups)

@@ -22,8 +22,8 @@ def layerwise_groups(
     """Make param groups with the learning rate `lr * decay_rate ** depth`.
 
     The depth of a layer is counted from the output. The group of the last layer, whose learning
-    rate is `lr` itself, comes first. So with `lambda_lr(optimizer, schedule, keep_ratios=True)` the
-    schedule's value is the rate of the last layer, and the other layers keep their ratios to it.
+    rate is `lr` itself, comes first. So with `lambda_lr(optimizer, schedule)` the schedule's value
+    is the rate of the last layer, and the other layers keep their ratios to it.
 
     Frozen parameters (`requires_grad=False`) are left out. A layer of frozen parameters adds no
     group but counts as a layer. A parameter of several layers (tied embeddings) belongs to the one
@@ -56,7 +56,7 @@ def layerwise_groups(
     >>> from lrsched_torch import lambda_lr
     >>> model = torch.nn.Sequential(*(torch.nn.Linear(4, 4) for _ in range(3)))
     >>> optimizer = torch.optim.AdamW(layerwise_groups(model, lr=1.0, decay_rate=0.5))
-    >>> scheduler = lambda_lr(optimizer, lrsched.linear(0.1, 0.0, 100), keep_ratios=True)
+    >>> scheduler = lambda_lr(optimizer, lrsched.linear(0.1, 0.0, 100))
     >>> scheduler.get_last_lr()
     [0.1, 0.05, 0.025]
     """

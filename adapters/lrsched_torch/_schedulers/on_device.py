@@ -10,35 +10,43 @@ import torch
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched_torch._schedulers.arguments import (
-    Group,
+    check_one_for_each,
     check_optimizer,
+    checked_last_step,
     checked_schedules,
-    ratios_of,
-    set_initial_lr,
-    unshare_tensors,
 )
-from lrsched_torch._schedulers.checkpoint import restored_step
+from lrsched_torch._schedulers.checkpoint import read_state, warn_of_changes, warn_of_ratios
+from lrsched_torch._schedulers.param_groups import (
+    ParamGroups,
+    after_loading,
+    check_ratio_options,
+)
 
 
 def on_device(
     optimizer: torch.optim.Optimizer,
     schedule: Schedule | Sequence[Schedule],
     last_step: int = -1,
-    keep_ratios: bool = False,
+    keep_ratios: bool = True,
+    reference_group: int | None = None,
 ) -> DeviceLR:
     """Compute learning rates on the device, for compiled training steps and CUDA graphs.
 
     After construction and after every `step()`, each param group's lr, which must be a tensor,
-    holds `schedule(n)` in the precision of torch's default dtype, where n is the number of `step()`
-    calls. The step count is a tensor on the same device, so `step()` neither waits for the device
-    nor reads from it. It can be part of a function that `torch.compile(fullgraph=True)` compiles
-    once, and of a CUDA graph, which makes one step at each replay.
+    holds `schedule(n)`, where n is the number of `step()` calls. It is computed in float32, or in
+    float64 if a group's lr or torch's default dtype is float64, and then rounded to the dtype of
+    the group's lr: a bfloat16 or float16 tensor holds the rounded rate.
+
+    The step count is a tensor on the same device, so `step()` neither waits for the device nor
+    reads from it. It can be part of a function that `torch.compile(fullgraph=True)` compiles once,
+    and of a CUDA graph, which makes one step at each replay.
 
     torch's `optimizer.step` breaks a compiled graph on purpose. To have it in the graph, call
     `type(optimizer).step.__wrapped__.__wrapped__(optimizer)` under `torch.no_grad()`.
 
-    Checkpoints work as in `lambda_lr`, and each reads those of the other. The number of the
-    optimizer's param groups must not change.
+    The ratios of param groups, groups that are added or removed, and checkpoints work as in
+    `lambda_lr`, and each reads the checkpoints of the other. The first `step()` with other groups
+    reads from the device, and must not be part of a compiled function or a CUDA graph.
 
     Args:
         optimizer: an optimizer whose lr is a tensor, on the device of its parameters:
@@ -48,8 +56,9 @@ def on_device(
         schedule: one schedule for all groups, or a list with one for each.
         last_step: the number of the last step already made; the first lr is
             `schedule(last_step + 1)`.
-        keep_ratios: whether only the first group's lr is the schedule's value, and the other
-            groups' keep the ratios to it that they had when the optimizer was made.
+        keep_ratios: whether the groups keep the ratios of their learning rates, as in `lambda_lr`.
+        reference_group: the index of the group whose lr is the schedule's value; by default that of
+            the group with the largest lr.
 
     Returns:
         A `DeviceLR`; call its `step()` after each update.
@@ -80,8 +89,12 @@ def on_device(
             refuse("the optimizer's lr", expected, lr, TypeError)
         if lr.device != groups[0]["lr"].device:
             refuse("the optimizer's lr", f"on {groups[0]['lr'].device} in every group", lr.device)
-    schedules, last_step = checked_schedules(refuse, optimizer, schedule, last_step, keep_ratios)
-    return DeviceLR(optimizer, schedules, last_step, keep_ratios)
+    schedules = checked_schedules(refuse, optimizer, schedule)
+    last_step = checked_last_step(refuse, last_step)
+    is_one = isinstance(schedule, Schedule)
+    keeps_ratios = check_ratio_options(refuse, keep_ratios, reference_group, is_one, len(groups))
+    included = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, ["lr"])
+    return DeviceLR(optimizer, schedules, last_step, included, is_one)
 
 
 class DeviceLR:
@@ -98,25 +111,32 @@ class DeviceLR:
         optimizer: torch.optim.Optimizer,
         schedules: tuple[Schedule, ...],
         last_step: int,
-        keep_ratios: bool,
+        groups: ParamGroups,
+        is_one: bool,
     ) -> None:
         self.optimizer = optimizer
         self.schedules = schedules
-        set_initial_lr(optimizer.param_groups)
-        rates = [group["initial_lr"] for group in optimizer.param_groups]
-        self._ratios = ratios_of(rates) if keep_ratios else [1.0] * len(rates)
+        self._groups = groups
+        self._is_one = is_one
+        self._ratios = groups.ratios
         device = optimizer.param_groups[0]["lr"].device
         self.count: torch.Tensor = torch.full((), last_step + 1, dtype=torch.int64, device=device)
-        self._prepare()
+        self._write()
+        after_loading(optimizer, self)
 
     @torch.no_grad()
     def step(self) -> None:
         """Count an update, and write the learning rates of the next one.
 
         Raises:
-            ValueError: the number of param groups has changed.
+            ValueError: a param group has no schedule, or groups were added or removed and this is
+                part of a compiled function.
         """
-        self._check_groups()
+        compiling = torch.compiler.is_compiling()  # then only the lengths are compared
+        if len(self.optimizer.param_groups) != len(self._ratios) or (
+            not compiling and self._groups.have_changed
+        ):
+            self._include_groups()
         self.count.add_(1)
         self._write()
 
@@ -125,49 +145,79 @@ class DeviceLR:
         return [group["lr"].clone() for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """The step, the learning rates and the recipe, as plain data. Waits for the device."""
-        return {
+        """The step, the learning rates, their ratios and the recipe. Waits for the device."""
+        state = {
             "last_epoch": int(self.count),
             "_last_lr": [float(lr) for lr in self.get_last_lr()],
+            "base_lrs": self._groups.initial_rates,
             "recipe": self._recipe(),
         }
+        return state | ({"lr_ratios": self._ratios} if self._groups.keeps_ratios else {})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from the step of a checkpoint, with the schedules of the code.
 
-        Load the optimizer's state first, as it replaces the lr tensors, and capture a CUDA graph
-        after both. The state dict of another scheduler is accepted too; its step is used. Warns if
-        the checkpoint was written with another recipe or with none.
+        The optimizer's state may be loaded before or after; as that replaces the lr tensors,
+        capture a CUDA graph after both. The state dict of another scheduler is accepted too; its
+        step is used. Warns if the checkpoint was written with another recipe or with none, or with
+        other ratios.
 
         Raises:
-            TypeError, ValueError: state_dict is not a mapping with an integer `last_epoch`, or the
-                number of param groups has changed.
+            TypeError, ValueError: state_dict is not a mapping with an integer `last_epoch`, or a
+                param group has no schedule.
         """
-        self._check_groups()
-        step, _ = restored_step(state_dict, self._recipe())
-        self.count.fill_(step)
-        self._prepare()
+        saved = read_state(state_dict)
+        if self._groups.have_changed:
+            self._include_groups()
+        ratios = self._groups.restored_ratios(saved.ratios)
+        count = max(saved.step, 0)
+        values = [schedule(count) for schedule in self.schedules]
+        if self._is_one:
+            values = [values[0] * ratio for ratio in ratios]
+        warn_of_changes(saved, self._recipe(), values)
+        if self._groups.keeps_ratios and saved.ratios is not None:
+            warn_of_ratios(self._groups.initial_rates, saved.initial, stacklevel=2)
+            self._groups.restore(ratios, saved.initial)
+        self._ratios = ratios
+        self.count.fill_(saved.step)
+        self._write()
 
-    def _check_groups(self) -> None:
-        number, before = len(self.optimizer.param_groups), len(self._ratios)
-        if number != before:
-            Refusal("on_device")("the number of param groups", f"{before}, as it was", number)
+    def optimizer_was_loaded(self) -> None:
+        """Set the learning rates again, in the groups of the optimizer's checkpoint."""
+        code = self._groups.initial_rates
+        self._include_groups()
+        self._write()
+        # The optimizer's load_state_dict has two decorators.
+        warn_of_ratios(code, self._groups.initial_rates, stacklevel=6)
+
+    def _include_groups(self) -> None:
+        """Include param groups that were added, removed, or loaded from a checkpoint."""
+        refuse, groups = Refusal("on_device"), self.optimizer.param_groups
+        if torch.compiler.is_compiling():
+            expected = "called once outside the compiled function after the param groups change"
+            refuse("step", expected, len(groups))
+        if not self._is_one:
+            check_one_for_each(refuse, "schedule", self.schedules, groups)
+        self._groups.include()
+        for group in groups:  # a checkpoint may hold a float, or a tensor on the host
+            lr = group["lr"]
+            if not isinstance(lr, torch.Tensor):
+                dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+                lr = torch.tensor(lr, dtype=dtype)
+            group["lr"] = lr.to(self.count.device)
+        self._ratios = self._groups.ratios
 
     def _recipe(self) -> list[str]:
         return [repr(schedule) for schedule in self.schedules]
 
-    def _prepare(self) -> None:
-        groups: list[Group] = self.optimizer.param_groups
-        for group in groups:  # a loaded checkpoint may hold a float, or a tensor on the host
-            group["lr"] = torch.as_tensor(group["lr"], device=self.count.device)
-        unshare_tensors(groups, "lr")
-        self._write()
-
     @torch.no_grad()
     def _write(self) -> None:
-        values = [schedule(self.count) for schedule in self.schedules]
-        if len(values) == 1:
-            values = values * len(self._ratios)
         groups = self.optimizer.param_groups
+        # At a float64 count a schedule computes in float64.
+        double = any(group["lr"].dtype == torch.float64 for group in groups)
+        count = self.count.double() if double else self.count
+        values = [schedule(count) for schedule in self.schedules]
+        if self._is_one:
+            values = values * len(self._ratios)
         for group, value, ratio in zip(groups, values, self._ratios, strict=True):
             group["lr"].copy_(value if ratio == 1.0 else value * ratio)

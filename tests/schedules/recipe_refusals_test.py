@@ -1,0 +1,134 @@
+"""Bad input into named recipes is refused in their name; what they accept is finite for ever."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lrsched
+from lrsched import Schedule
+from lrsched._core.definition import RECIPES
+from tests.strategies import LAST, counts
+
+GOOD: dict[str, Any] = {
+    "batch_size": 64,
+    "beta2": 0.99,
+    "cosine_steps": 30,
+    "cut_fraction": 0.1,
+    "cycles": 3,
+    "decay_steps": 20,
+    "end_scale": 0.01,
+    "end_value": 0.01,
+    "factor": 1.0,
+    "hold_steps": 10,
+    "hold_value": 0.05,
+    "init_scale": 0.01,
+    "init_value": 0.0,
+    "model_size": 512,
+    "peak_mult": 0.5,
+    "peak_value": 0.1,
+    "period_mult": 1.5,
+    "ratio": 32.0,
+    "reference_batch_size": 32,
+    "rule": "sqrt",
+    "schedule": lrsched.cosine_decay(1.0, 10),
+    "shape": "cosine",
+    "stable_steps": 50,
+    "steps": 10,
+    "total_steps": 100,
+    "warmup_steps": 10,
+}
+
+
+def good(name: str) -> dict[str, Any]:
+    return {p: GOOD[p] for p in inspect.signature(RECIPES[name]).parameters}
+
+
+PARAMETERS = [(name, p) for name in RECIPES for p in good(name)]
+
+# None of these is anything that a parameter of any recipe can be.
+NEVER: dict[str, Any] = {
+    "text": "x",
+    "empty text": "",
+    "bytes": b"1",
+    "NaN": math.nan,
+    "infinity": math.inf,
+    "True": True,
+    "False": False,
+    "None": None,
+    "a list": [1.0],
+    "a tuple": (1, 2),
+    "a mapping": {},
+    "a complex number": 1j,
+    "an object": object(),
+    "a class": int,
+    "too large": 10**400,
+}
+_numbers = st.one_of(
+    st.floats(),
+    st.floats(-1e18, 1e18),
+    st.floats(0, 1),
+    st.integers(),
+    st.integers(-1, 100),
+    st.integers(1, LAST),
+    st.sampled_from([0.0, 1.0, 1e18, -1e18, 1e-18, 5e-324, LAST, LAST + 1]),
+)
+_lengths = st.integers(1, 20).map(lrsched.epochs) | st.sampled_from(
+    [lrsched.run_fraction(0.1), lrsched.run_fraction(1.0) - 3, 5 - lrsched.tokens(1)]
+)
+_others = st.sampled_from([*NEVER.values(), *GOOD.values()])
+
+
+def refusal(make: Callable[[], Schedule]) -> str | Schedule:
+    try:
+        return make().resolve(total_steps=50, steps_per_epoch=3, tokens_per_step=9)
+    except (TypeError, ValueError) as refused:
+        return str(refused)
+
+
+@pytest.mark.parametrize("value", NEVER.values(), ids=NEVER)
+@pytest.mark.parametrize(("name", "parameter"), PARAMETERS)
+def test_every_parameter_is_checked_in_the_name_of_the_recipe(
+    name: str, parameter: str, value: Any
+) -> None:
+    arguments = good(name) | {parameter: value}
+    with pytest.raises((TypeError, ValueError)) as refused:
+        RECIPES[name](**arguments)
+    assert str(refused.value).startswith(f"{name}: {parameter} must be ")
+    assert type(refused.value) in (TypeError, ValueError)
+
+
+@settings(max_examples=1500)
+@given(name=st.sampled_from(sorted(RECIPES)), data=st.data())
+def test_what_is_accepted_neither_raises_nor_overflows(name: str, data: Any) -> None:
+    parameters = inspect.signature(RECIPES[name]).parameters
+    arguments = {
+        p: data.draw(st.just(GOOD[p]) | _numbers | _lengths | _others, label=p) for p in parameters
+    }
+    if name == "with_restarts":
+        arguments["cycles"] = data.draw(st.integers(-1, 40))  # it makes so many schedules
+    schedule = refusal(lambda: RECIPES[name](**arguments))
+    if isinstance(schedule, str):
+        assert ": " in schedule
+        assert " must be " in schedule
+        return
+    at = [0, 1, 2, 7, 1000, LAST - 1, LAST, *data.draw(st.lists(counts, max_size=4))]
+    assert all(math.isfinite(schedule(count)) for count in at)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_call_itself_is_checked(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name}: got an unexpected keyword argument 'foo' "):
+        RECIPES[name](**good(name), foo=1)
+
+
+def test_what_the_parts_refuse_is_refused_in_the_name_of_the_recipe() -> None:
+    decay = lrsched.cosine_decay(1.0, 10)
+    with pytest.raises(ValueError, match=r"^with_restarts: cosine_decay: decay_steps must be an"):
+        lrsched.with_restarts(decay, 10, 3, period_mult=2.0**31)
+    with pytest.raises(ValueError, match=r"^tri_stage: exponential_ramp: end_value must be a num"):
+        lrsched.tri_stage(1e-17, 1, 1, 1, end_scale=1e-3)
