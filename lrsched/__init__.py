@@ -1,5 +1,8 @@
 """One definition of each learning-rate schedule, for JAX, PyTorch, NumPy and plain Python."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from lrsched import _old_paths
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.decorator import Inner, schedule
@@ -148,5 +151,15 @@ jax_export.register()
 flax_state.register()
 
 
+_PACKAGES = ("range_test",)  # Imported on first use.
+
+if not TYPE_CHECKING:  # A checker would accept every name.
+
+    def __getattr__(name: str) -> Any:
+        if name in _PACKAGES:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def __dir__() -> list[str]:
-    return [*__all__, "__version__", "range_test"]
+    return [*__all__, "__version__", *_PACKAGES]

@@ -16,6 +16,12 @@ def test_dir_shows_public_names_only() -> None:
     assert sorted(dir(lrsched)) == sorted([*lrsched.__all__, "__version__", "range_test"])
     assert all(hasattr(lrsched, name) for name in dir(lrsched))
     assert not any(name.startswith("_") for name in lrsched.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'cosine'"):
+        getattr(lrsched, "cosine")  # noqa: B009 - mypy knows that there is none
+
+
+def test_every_public_name_can_be_used_after_import_lrsched() -> None:
+    run_python("import lrsched; [getattr(lrsched, name) for name in dir(lrsched)]")
 
 
 def test_importing_lrsched_imports_no_array_library() -> None:

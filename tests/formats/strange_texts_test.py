@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched.cli.commands import cli
+from tests.cli.invoke import run
 
 from_repr, from_json, from_config = lrsched.from_repr, lrsched.from_json, lrsched.from_config
 READERS: list[Callable[[Any], Schedule]] = [from_repr, from_json, from_config]
@@ -68,7 +67,7 @@ def test_the_terminal_shows_one_line(text: str) -> None:
     """Not Python's own warning of the text, with the name of no file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = CliRunner().invoke(cli, ["values", text, "--at", "0"])
+        result = run("values", text, "--at", "0")
     assert not caught
     assert result.exit_code == 2
     assert result.stderr.startswith("lrsched: from_repr: column ")
@@ -88,7 +87,7 @@ def test_a_number_too_long_for_a_message_is_refused_by_name() -> None:
         lrsched.from_dict({"lrsched": huge})
     with pytest.raises(TypeError, match="from_config: keys must be strings, got a value of type"):
         from_config({huge: 1})
-    result = CliRunner().invoke(cli, ["values", "constant(1)", "--at", "1" * 5000])
+    result = run("values", "constant(1)", "--at", "1" * 5000)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
 
 

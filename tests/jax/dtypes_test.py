@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.optional import needs
+from tests.optional import is_installed, needs
 
 needs("jax")
 needs("optax")
@@ -32,20 +32,24 @@ from tests.strategies import schedules
 Make = Callable[[Schedule], Any]
 inject, contrib = optax.inject_hyperparams, optax.contrib
 
+
+def since(version: str, **makes: Make) -> dict[str, Make]:
+    """Optimizers that optax has, or that keep their types, from a version on."""
+    return makes if is_installed(f"optax>={version}") else {}
+
+
 # Whatever the types of the leaves are, an update has that of its own.
 EACH_LEAF: dict[str, Make] = {
     "sgd": optax.sgd,
     "momentum": lambda s: optax.sgd(s, momentum=0.9),
     "adam": optax.adam,
     "adamw": optax.adamw,
-    "weight decay": lambda s: optax.adamw(1e-3, weight_decay=s),
     "lion": optax.lion,
     "adafactor": optax.adafactor,
     "lamb": optax.lamb,
     "scale_by_schedule": optax.scale_by_schedule,
     "apply_if_finite": lambda s: optax.apply_if_finite(optax.adam(s), 3),
     "MultiSteps": lambda s: optax.MultiSteps(optax.adam(s), 2).gradient_transformation(),
-    "muon": contrib.muon,
     "scale_by_learning_rate": scale_by_learning_rate,
     "finite scale_by_learning_rate": lambda s: optax.apply_if_finite(
         optax.chain(optax.scale_by_adam(), scale_by_learning_rate(s)), 3
@@ -54,6 +58,8 @@ EACH_LEAF: dict[str, Make] = {
         scale_by_learning_rate, hyperparam_dtype=jnp.float32
     )(s),
     "plateau": lambda s: scale_by_plateau_learning_rate(reduce_on_plateau(0.1)),
+    **since("0.2.5", muon=lambda s: contrib.muon(s)),
+    **since("0.2.6", weight_decay=lambda s: optax.adamw(1e-3, weight_decay=s)),
 }
 # optax gives all leaves one rate, or one state, of the widest type among them.
 EQUAL_LEAVES: dict[str, Make] = EACH_LEAF | {
@@ -69,9 +75,8 @@ EQUAL_LEAVES: dict[str, Make] = EACH_LEAF | {
     "prodigy": contrib.prodigy,
     "dadapt_adamw": contrib.dadapt_adamw,
     "dog": contrib.dog,
-    "momo": contrib.momo,
-    "momo_adam": contrib.momo_adam,
-    "madgrad": contrib.madgrad,
+    **since("0.2.5", momo=contrib.momo, momo_adam=contrib.momo_adam),
+    **since("0.2.6", madgrad=lambda s: contrib.madgrad(s)),
 }
 SINGLE = ["float32", "bfloat16", "float16"]
 FLOATS = [*SINGLE, "float64"]

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tests.optional import needs
+from tests.optional import is_installed, needs
 
 needs("torch")
 
@@ -55,6 +55,10 @@ def steps_to_epochs(draw: st.DrawFn) -> Edit:
             scheduler.step()
 
     return edit
+
+
+# Before torch 2.8, its schedulers take no lr of shape (1,).
+TENSOR_SHAPES: list[tuple[int, ...]] = [(), (1,)] if is_installed("torch>=2.8") else [()]
 
 
 @st.composite
@@ -170,7 +174,7 @@ def edited(make: Any, *edits: Any) -> Any:
     @st.composite
     def drawn(draw: st.DrawFn) -> Any:
         lrs: list[Any] = draw(groups)
-        if (shape := draw(st.sampled_from([None, None, (), (1,)]))) is not None:
+        if (shape := draw(st.sampled_from([None, None, *TENSOR_SHAPES]))) is not None:
             lrs = [torch.full(shape, lr) for lr in lrs]
         scheduler: Any = draw(make)(sgd(*lrs))
         with warnings.catch_warnings():

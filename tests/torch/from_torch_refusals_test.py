@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.optional import needs
+from tests.optional import needing, needs
 
 needs("torch")
 
@@ -98,7 +98,8 @@ def test_a_subclass_with_other_methods_is_known() -> None:
             ValueError,
             "milestones must be ascending (torch skips what is not), got [8, 4]",
         ),
-        (
+        needing(
+            "torch>=2.6",
             lambda o: SequentialLR(o, [StepLR(o, 3), ChainedScheduler([StepLR(o, 3)])], [4]),
             ValueError,
             "schedulers must be no ChainedScheduler but the first (torch cannot begin it later)",

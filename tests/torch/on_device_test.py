@@ -272,6 +272,7 @@ def test_the_check_of_waiting_can_fail() -> None:
 
 
 def test_a_group_that_is_added_is_included_outside_the_compiled_step() -> None:
+    needs("torch", TORCH_COMPILES)
     optimizer = sgd()
     rates = on_device(optimizer, LINE)
     step = torch.compile(rates.step, backend="eager", fullgraph=True)

@@ -34,6 +34,9 @@ from lrsched_torch._convert.torch_curves import CURVES, cyclic_schedule, one_cyc
 # Methods that a subclass may override without changing the learning rates.
 _HARMLESS = {"state_dict", "load_state_dict", "get_last_lr", "print_lr"}
 
+# How often a SequentialLR has called a stage when it begins; before torch 2.9, that counts as one.
+_CALLS_AT_START = 0 if hasattr(LRScheduler, "_update_lr") else 1
+
 
 def from_torch(
     scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] = "lr"
@@ -195,7 +198,9 @@ def _future_stage(child: Any, group: int, current_lr: float) -> Schedule:
     if not curve.in_sequence:
         expected = f"a {kind.__name__} that begins at its count 0 (torch does not let it)"
         refuse("schedulers", expected, child)
-    return curve.make(current_lr if curve.starts_from_current else curve.base)
+    if curve.starts_from_current:
+        return shifted(curve.make(current_lr), _CALLS_AT_START)
+    return curve.make(curve.base)
 
 
 def _members(scheduler: Any) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from lrsched_torch._convert.torch_pieces import Part, pieces_of, refuse, refuse_
 from lrsched_torch._schedulers.scheduled import assign
 
 MOST_STEPS = 1_000_000  # that an advanced schedule is stepped, in seconds
+CHAIN_CAN_BEGIN = torch.__version__ >= "2.6"  # a sequence: before, torch raises an AttributeError
 
 
 def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRScheduler:
@@ -59,6 +60,8 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     for later in parts[1:]:
         if not later.can_follow:
             refuse_unsupported(schedule, "torch has it only at the beginning")
+    if len(parts) > 1 and len(parts[0].factories) > 1 and not CHAIN_CAN_BEGIN:
+        refuse_unsupported(schedule, "a product at the beginning of a sequence needs torch 2.6")
     # The first one is made last: a SequentialLR starts with the values that it leaves in the
     # param groups.
     schedulers = [_scheduler(part, optimizer) for part in reversed(parts)][::-1]
