@@ -25,7 +25,16 @@ from torch.optim.lr_scheduler import (
 
 import lrsched
 from lrsched_torch import from_torch
-from tests.torch.torch_schedulers import count_of, groups, lrs_of, nested, one_cycles, sgd, single
+from tests.torch.torch_schedulers import (
+    count_of,
+    groups,
+    largest_rate,
+    lrs_of,
+    nested,
+    one_cycles,
+    sgd,
+    single,
+)
 
 torch_warns = pytest.mark.filterwarnings("ignore::UserWarning")  # of how it is called
 Edit = Callable[[Any], object]
@@ -154,16 +163,6 @@ def assert_right_or_refused(scheduler: Any) -> None:
             assert grown or schedule(count + step) == expected, (scheduler, step)
 
 
-def largest_rate(scheduler: Any) -> float:
-    """The largest of the learning rates that the scheduler or the param groups hold."""
-    param_groups = scheduler.optimizer.param_groups
-    found = [group[name] for group in param_groups for name in group if "lr" in name]
-    for each in [scheduler, *getattr(scheduler, "_schedulers", [])]:
-        found += [*getattr(each, "base_lrs", []), *getattr(each, "max_lrs", [])]
-        found.append(getattr(each, "eta_min", 0.0))
-    return max(abs(float(lr)) for lr in found)
-
-
 def advance(scheduler: Any) -> None:
     scheduler.step()
 
@@ -271,3 +270,12 @@ def test_what_torch_itself_lacks_is_refused_by_name() -> None:
     del scheduler.optimizer.param_groups[0]["max_lr"]
     with pytest.raises(ValueError, match=r"scheduler must be whole; .* \(KeyError\('max_lr'\)\)"):
         from_torch(scheduler)
+
+
+def test_restarts_further_in_their_cycle_than_their_steps_go_on_from_there() -> None:
+    scheduler = CosineAnnealingWarmRestarts(sgd(1.0), 3)
+    scheduler.T_cur = 1
+    assert [from_torch(scheduler)(count) for count in (0, 1, 2, 3)] == pytest.approx(
+        [1, 0.25, 1, 0.75]
+    )
+    assert_right_or_refused(scheduler)

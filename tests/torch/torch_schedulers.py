@@ -104,18 +104,28 @@ def count_of(scheduler: Any) -> int:
     return int(scheduler.last_epoch)
 
 
+def largest_rate(scheduler: Any) -> float:
+    """The largest of the learning rates that the scheduler or the param groups hold."""
+    param_groups = scheduler.optimizer.param_groups
+    found = [group[name] for group in param_groups for name in group if "lr" in name]
+    for each in [scheduler, *getattr(scheduler, "_schedulers", [])]:
+        found += [*getattr(each, "base_lrs", []), *getattr(each, "max_lrs", [])]
+        found.append(getattr(each, "eta_min", 0.0))
+    return max(abs(float(lr)) for lr in found)
+
+
 def check(scheduler: LRScheduler, steps: int = STEPS, lost: float = OF_THE_LARGEST) -> Any:
     """`from_torch` now, against stepping on from here."""
     found, count = from_torch(scheduler), count_of(scheduler)
     optimizer = scheduler.optimizer
     schedules = found if isinstance(found, list) else [found] * len(optimizer.param_groups)
+    largest = largest_rate(scheduler)
     curves: list[list[float]] = []
     for _ in range(steps):
         curves.append(lrs_of(optimizer))
         step(scheduler)
-    for i, (schedule, seen) in enumerate(zip(schedules, zip(*curves, strict=True), strict=True)):
-        largest = max(float(optimizer.param_groups[i]["initial_lr"]), *map(abs, seen))
-        expected = pytest.approx(list(seen), rel=RELATIVE, abs=lost * largest)
+    for schedule, seen in zip(schedules, zip(*curves, strict=True), strict=True):
+        expected = pytest.approx(list(seen), rel=RELATIVE, abs=lost * max(largest, *map(abs, seen)))
         assert [schedule(count + n) for n in range(steps)] == expected
     return found
 

@@ -118,7 +118,7 @@ def _restarts(s: Any, group: int) -> Curve:
         refuse("T_cur", f"below T_i ({length})", position)
     count = max(s.last_epoch, 0)
     if mult == 1:
-        own_count = position + (count - position) // first * first
+        own_count = position + max(count - position, 0) // first * first
     else:
         own_count = position + first * (mult**cycles - 1) // (mult - 1)
     base = float(s.base_lrs[group])
