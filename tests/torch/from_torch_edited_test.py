@@ -66,8 +66,8 @@ def steps_to_epochs(draw: st.DrawFn) -> Edit:
     return edit
 
 
-# Before torch 2.8, its schedulers take no lr of shape (1,).
-TENSOR_SHAPES: list[tuple[int, ...]] = [(), (1,)] if is_installed("torch>=2.8") else [()]
+# Before torch 2.10, a tensor that a scheduler fills may be its initial lr too.
+TENSOR_SHAPES: list[tuple[int, ...]] = [(), (1,)] if is_installed("torch>=2.10") else []
 
 
 @st.composite
