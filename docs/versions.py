@@ -27,8 +27,6 @@ NOTES = """
 
 - `torch.compile` of a schedule needs torch 2.10. With earlier versions a schedule computes in eager
   mode, and so do all schedulers and range tests.
-- optax before 0.2.8 rounds a rate that `inject_hyperparams` holds to the type of the parameters,
-  unless it gets `hyperparam_dtype=jnp.float32`.
 - No NumPy is to be had for the CPython 3.14 of `make wasm`, so the core is tested there with plain
   numbers only.
 """
@@ -48,7 +46,7 @@ def versions_of(runs: list[Run], kind: str) -> dict[str, str]:
 
 def page(runs: list[Run]) -> str:
     """The page for these runs."""
-    oldest, each, newest = versions_of(runs, "oldest"), pinned(), versions_of(runs, "newest")
+    columns = (versions_of(runs, "oldest"), pinned(), versions_of(runs, "newest"))
     sides = {"always": requirements()}
     sides |= {f"`{extra}`": requirements(extra) for extra in EXTRAS if extra not in ("all", "dev")}
     rows: dict[str, list[str]] = {}
@@ -58,7 +56,7 @@ def page(runs: list[Run]) -> str:
                 rows.setdefault(name, []).append(side)
     text = HEAD + DEPENDENCIES
     for name, of in rows.items():
-        cells = [name, ", ".join(of), oldest[name], each[name], newest[name]]
+        cells = [name, ", ".join(of), *(known.get(name, "") for known in columns)]
         text += f"| {' | '.join(cells)} |\n"
     text += RUNS
     for run in runs:
