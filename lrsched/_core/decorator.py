@@ -99,7 +99,7 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
     refuses then is refused in the name of the function.
     """
     refuse, kinds = Refusal(function.__name__), kinds_of(function)
-    function.__annotations__ = plain_annotations(function)
+    annotations = function.__annotations__ = plain_annotations(function)
     signature = functools.cache(lambda: inspect.signature(function))  # slow to make: not on import
 
     @functools.wraps(function)
@@ -113,6 +113,7 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
             error = TypeError if isinstance(refused, TypeError) else ValueError
         raise error(f"{refuse.schedule}: {reason}")
 
+    checked.__annotations__ = annotations  # since Python 3.14 `wraps` copies how to compute them
     RECIPES[function.__name__] = checked
     return checked
 
