@@ -399,3 +399,21 @@ def test_what_is_accepted_is_finite_when_jax_compiles_it(name: str, data: Any) -
     at = jnp.asarray([*_COUNTS, *data.draw(st.lists(counts, min_size=4, max_size=4))])
     assert jnp.isfinite(jax.jit(schedule)(at)).all()
     assert jnp.isfinite(jax.jit(lambda s: s(at))(schedule)).all()
+
+
+def test_bounds_in_the_wrong_order_are_refused() -> None:
+    line = lrsched.linear(1.0, 0.0, 10)
+    with pytest.raises(ValueError, match=r"^clip: low must be <= high \(0.1\), got 0.5$"):
+        lrsched.clip(line, 0.5, 0.1)
+    assert lrsched.clip(line, 0.5, 0.5)(0) == 0.5
+    with pytest.raises(
+        ValueError, match=r"^tanh_decay: lower must be below upper \(1.0\), got 1.0$"
+    ):
+        lrsched.tanh_decay(1.0, 10, lower=1.0, upper=1.0)
+
+
+def test_bounds_that_are_not_known_have_no_order() -> None:
+    jax = needs("jax")
+    value = jax.jit(lambda x: lrsched.clip(lrsched.constant(1.0), x, 0.1)(0))(0.5)
+    other = jax.jit(lambda x: lrsched.clip(lrsched.constant(1.0), 0.5, x)(0))(0.1)
+    assert value == other == pytest.approx(0.1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lrsched
+from lrsched._core.definition import kinds_of
 
 
 def test_a_schedule_of_the_users_own() -> None:
@@ -33,3 +34,11 @@ def test_definitions_that_are_refused() -> None:
         @lrsched.schedule
         def linear(xp, count, value: lrsched.Value):  # type: ignore[no-untyped-def]
             return value
+
+
+def test_kinds_are_those_of_all_parameters_and_of_nothing_else() -> None:
+    def body(value: lrsched.Value, *, steps: lrsched.Steps) -> None:
+        local = value
+        assert local
+
+    assert list(kinds_of(body)) == ["value", "steps"]

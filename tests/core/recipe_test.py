@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 import lrsched
 from lrsched import Schedule, linear
+from tests.optional import needs
 from tests.strategies import schedules
 
 
@@ -84,3 +85,13 @@ def test_a_function_of_the_users_pickles_but_has_no_json() -> None:
     assert repr(CLR).endswith("mode=halving)")
     with pytest.raises(TypeError, match="a recipe holds numbers, names and schedules, not <func"):
         CLR.to_json()
+
+
+def test_arrays_of_different_shapes_are_different_hyperparameters() -> None:
+    """Those of several schedules stacked into one, as for `jax.vmap`."""
+    np = needs("numpy")
+    constant = lrsched.constant(1.0)
+    one, stacked, longer = (Schedule(constant._definition, (np.ones(n),)) for n in ((), 1, 3))
+    assert stacked == Schedule(constant._definition, (np.ones(1),))
+    assert one != stacked
+    assert stacked != longer
