@@ -275,7 +275,6 @@ def test_what_torch_itself_lacks_is_refused_by_name() -> None:
 def test_restarts_further_in_their_cycle_than_their_steps_go_on_from_there() -> None:
     scheduler = CosineAnnealingWarmRestarts(sgd(1.0), 3)
     scheduler.T_cur = 1
-    assert [from_torch(scheduler)(count) for count in (0, 1, 2, 3)] == pytest.approx(
-        [1, 0.25, 1, 0.75]
-    )
+    found: Any = from_torch(scheduler)
+    assert [found(count) for count in range(4)] == pytest.approx([1, 0.25, 1, 0.75])
     assert_right_or_refused(scheduler)
