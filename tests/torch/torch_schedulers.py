@@ -104,14 +104,14 @@ def count_of(scheduler: Any) -> int:
     return int(scheduler.last_epoch)
 
 
-def largest_rate(scheduler: Any) -> float:
-    """The largest of the learning rates that the scheduler or the param groups hold."""
+def rates_held(scheduler: Any) -> list[float]:
+    """The sizes of the learning rates that the scheduler and the param groups hold."""
     param_groups = scheduler.optimizer.param_groups
     found = [group[name] for group in param_groups for name in group if "lr" in name]
     for each in [scheduler, *getattr(scheduler, "_schedulers", [])]:
         found += [*getattr(each, "base_lrs", []), *getattr(each, "max_lrs", [])]
         found.append(getattr(each, "eta_min", 0.0))
-    return max(abs(float(lr)) for lr in found)
+    return [abs(float(lr)) for lr in found]
 
 
 def check(scheduler: LRScheduler, steps: int = STEPS, lost: float = OF_THE_LARGEST) -> Any:
@@ -119,7 +119,7 @@ def check(scheduler: LRScheduler, steps: int = STEPS, lost: float = OF_THE_LARGE
     found, count = from_torch(scheduler), count_of(scheduler)
     optimizer = scheduler.optimizer
     schedules = found if isinstance(found, list) else [found] * len(optimizer.param_groups)
-    largest = largest_rate(scheduler)
+    largest = max(rates_held(scheduler))
     curves: list[list[float]] = []
     for _ in range(steps):
         curves.append(lrs_of(optimizer))
