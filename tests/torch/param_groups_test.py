@@ -448,3 +448,38 @@ def test_ratios_in_a_checkpoint_that_are_none_are_refused(name: str, ratios: Any
     with pytest.raises(ValueError, match="load_state_dict: lr_ratios must be a list of numbers"):
         scheduler.load_state_dict({**before, "lr_ratios": ratios})
     assert scheduler.state_dict() == before
+
+
+@every_scheduler
+def test_a_checkpoint_from_before_a_group_was_added_leaves_its_ratio(name: str) -> None:
+    tensor = name == "on_device"
+    optimizer = sgd(0.1, 0.05, tensor=tensor)
+    scheduler = MAKERS[name](optimizer, CURVE)
+    state = reloaded(scheduler.state_dict())
+    optimizer.add_param_group(group(CURVE(0) / 4, tensor))
+    scheduler.load_state_dict(state)
+    assert rates_of(optimizer) == about([CURVE(0), CURVE(0) / 2, CURVE(0) / 4])
+    step(scheduler)
+    assert rates_of(optimizer) == about([CURVE(1), CURVE(1) / 2, CURVE(1) / 4])
+
+
+@every_scheduler
+def test_a_group_in_the_place_of_another_has_its_own_ratio(name: str) -> None:
+    tensor = name == "on_device"
+    optimizer = sgd(0.1, 0.05, tensor=tensor)
+    scheduler = MAKERS[name](optimizer, CURVE)
+    del optimizer.param_groups[1]
+    optimizer.add_param_group(group(CURVE(0) / 4, tensor))
+    step(scheduler)
+    assert rates_of(optimizer) == about([CURVE(1), CURVE(1) / 4])
+
+
+@every_scheduler
+def test_a_group_beside_groups_of_ratio_0_is_refused(name: str) -> None:
+    tensor = name == "on_device"
+    optimizer = sgd(0.1, tensor=tensor)
+    optimizer.param_groups[0]["lr_ratio"] = 0.0
+    optimizer.add_param_group(group(0.3, tensor))
+    with pytest.raises(ValueError, match="no other group has a rate to compare with"):
+        MAKERS[name](optimizer, CURVE)
+    assert rates_of(optimizer) == [0.1, 0.3]

@@ -550,6 +550,7 @@ TRACED = lrsched.linear(torch.tensor(1.0, requires_grad=True), 0.0, 10)
         ({"betas": LINE}, TypeError, "betas must be a tuple, as in the param groups"),
         ({"betas": (LINE,)}, ValueError, "betas must be a tuple of 2, as in the param groups"),
         ({"betas": [(LINE, None), (LINE,) * 3]}, ValueError, "betas must be a tuple of 2"),
+        ({"betas": [None, LINE]}, TypeError, "betas must be a tuple, as in the param groups"),
         ({"lr": []}, ValueError, r"lr must be a list of 2, one for each param group, got \[\]"),
         ({"lr": [LINE]}, ValueError, "lr must be a list of 2, one for each param group"),
         ({"lr": lrsched.linear(1, 0, lrsched.run_fraction(1.0))}, ValueError, "resolve it with"),
