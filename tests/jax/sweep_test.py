@@ -1,5 +1,6 @@
 """Sweeps: every copy does what it would alone."""
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lrsched
-from lrsched_jax import Sweep, sweep
+from lrsched_jax import Sweep, range_test, sweep
 from tests.jax.nets import BATCHES, PARAMS, Net, dropouts, initialise, loss_fn, nnx_loss, run
 from tests.processes import outputs, start
 
@@ -296,3 +297,8 @@ REFUSALS: list[tuple[dict[str, Any], type[Exception], str]] = [
 def test_refusals(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match="^sweep: " + re.escape(message)):
         sweep(**{**DEFAULTS, **options})
+
+
+def test_a_sweep_makes_as_many_updates_as_a_range_test_by_default() -> None:
+    defaults = [inspect.signature(each).parameters["steps"].default for each in (sweep, range_test)]
+    assert defaults == [200, 200]

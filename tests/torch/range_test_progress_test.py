@@ -7,11 +7,25 @@ import re
 import subprocess
 import sys
 import termios
+from typing import Any
 
 import pytest
 
+from lrsched.range_test.probe import MAX_RATES
+from lrsched.range_test.progress_bar import ProgressBar
 from tests.optional import needs
 from tests.torch.range_test_task import Task
+
+
+def test_the_bar_knows_how_many_updates_a_probe_may_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals: list[tuple[str, int]] = []
+
+    def begin(bar: Any, label: str, total: int) -> None:
+        totals.append((label, total))
+
+    monkeypatch.setattr(ProgressBar, "begin", begin)
+    Task().run(refine=True, probe_steps=5, probe_repeats=3)
+    assert totals[1:] == [("probe", MAX_RATES * 5 * 3)]
 
 
 def test_it_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,11 @@ from tests.torch.range_test_task import RAMP, STEPS, Task
         ({"modules": 3}, TypeError, "modules must be a module, several, or None, got 3"),
         ({"modules": [3]}, TypeError, r"modules must be a module, several, or None, got \[3\]"),
         ({"restore": [3]}, TypeError, "restore must be modules, optimizers, generators, or"),
-        ({"distributed": True}, ValueError, "distributed must be None or False where torch"),
+        (
+            {"distributed": True},
+            ValueError,
+            "distributed must be None or False where torch.distributed is not .*, got True",
+        ),
         ({"distributed": 3}, TypeError, "distributed must be True, False, None or a process g"),
         ({"closure": True, "scaler": object()}, ValueError, "scaler must be None with a closure"),
     ],

@@ -186,3 +186,9 @@ def test_a_skipped_update_is_measured_once() -> None:
 def test_metrics_that_are_no_numbers_by_name() -> None:
     with pytest.raises(TypeError, match="range_test: metrics must be a function that returns num"):
         Task().run(metrics=lambda: 3)
+
+
+def test_losses_on_a_device_are_read_together() -> None:
+    """Between numbers that were read before: those of updates on the CPU."""
+    on_device = torch.tensor(2.0), torch.tensor(1.0)
+    assert _updates.means([[on_device[0], 4.0], [3.0], [on_device[1]]]) == [3.0, 3.0, 1.0]

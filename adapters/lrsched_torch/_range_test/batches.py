@@ -24,7 +24,7 @@ class Batches:
         keep: the number of updates, from the first on, whose batches stay in `kept`.
     """
 
-    def __init__(self, batches: Iterable[Batch], per_update: int, keep: int = 0) -> None:
+    def __init__(self, batches: Iterable[Batch], per_update: int, keep: int) -> None:
         self.kept: list[list[Batch]] = []
         self._batches = batches
         self._per_update = per_update

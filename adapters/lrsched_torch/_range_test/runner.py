@@ -100,7 +100,7 @@ class Runner:
         def train(rate: float, updates: list[int]) -> list[float]:
             rewind()
             batches = [batch for update in updates for batch in kept[update]]
-            self._source = Batches(batches, len(kept[0]))
+            self._source = Batches(batches, len(kept[0]), keep=0)
             recorder = Recorder(None)
             self._run([rates_at(rate)] * len(updates), recorder, None)
             return recorder.losses

@@ -37,8 +37,8 @@ class Updates:
     optimizer: torch.optim.Optimizer
     rates: Rates
     others: Sequence[torch.Tensor]
-    scaler: GradScaler | None = None
-    closure: bool = False
+    scaler: GradScaler | None
+    closure: bool
 
     def __post_init__(self) -> None:
         self.parameters = parameters(self.optimizer)
