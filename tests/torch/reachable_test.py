@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
 from lrsched_torch import range_test, range_test_model
+from lrsched_torch._snapshot.reachable import reachable_state
 from tests.torch.training_run import FEATURES, RAMP, World, image
 
 
@@ -161,3 +162,14 @@ def test_persistent_workers_start_anew() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     range_test_model(model, nn.MSELoss(), optimizer, loader, RAMP, 3, progress=False)
     assert loader._iterator is None
+
+
+@pytest.mark.parametrize(("items", "found"), [(100, True), (101, False)])
+def test_a_container_of_more_than_a_hundred_items_is_data(items: int, found: bool) -> None:
+    net = nn.Linear(2, 2)
+    containers: list[Any] = [0] * (items - 1) + [net]
+
+    def step() -> None:
+        assert containers
+
+    assert any(each is net for each in reachable_state(step)) is found

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lrsched_torch import range_test
 from lrsched_torch._snapshot.snapshot import Snapshot
-from lrsched_torch._snapshot.storage import DiskStorage
+from lrsched_torch._snapshot.storage import DiskStorage, MemoryStorage, open_storage
 from tests.torch.training_run import (
     FATES,
     OPTIMIZERS,
@@ -154,3 +154,14 @@ def test_a_file_that_was_cut_off_is_noticed() -> None:
     with pytest.raises(OSError, match="shorter than 400"):
         read()
     disk.close()
+
+
+def test_copies_are_where_they_are_asked_for() -> None:
+    """A device without memory stands for an accelerator."""
+    cpu, meta = torch.ones(2), torch.ones(2, device="meta")
+    on_device, on_host, on_disk = map(open_storage, ("device", "cpu", "disk"))
+    assert isinstance(on_disk, DiskStorage)
+    on_disk.close()
+    assert on_device.store(meta)().device.type == "meta"
+    assert on_device.store(cpu)().device.type == on_host.store(cpu)().device.type == "cpu"
+    assert MemoryStorage("meta").store(cpu)().device.type == "meta"
