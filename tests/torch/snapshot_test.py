@@ -159,7 +159,7 @@ def test_a_file_that_was_cut_off_is_noticed() -> None:
 def test_copies_are_where_they_are_asked_for() -> None:
     """A device without memory stands for an accelerator."""
     cpu, meta = torch.ones(2), torch.ones(2, device="meta")
-    on_device, on_host, on_disk = map(open_storage, ("device", "cpu", "disk"))
+    on_device, on_host, on_disk = open_storage("device"), open_storage("cpu"), open_storage("disk")
     assert isinstance(on_disk, DiskStorage)
     on_disk.close()
     assert on_device.store(meta)().device.type == "meta"
