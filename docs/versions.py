@@ -25,8 +25,16 @@ RUNS = """
 NOTES = """
 ## What needs a newer version
 
-- `torch.compile` of a schedule needs torch 2.10. With earlier versions a schedule computes in eager
-  mode, and so do all schedulers and range tests.
+- `torch.compile` of a schedule, and of `on_device(...).step`, needs torch 2.10. With earlier
+  versions they compute in eager mode, and so do all schedulers and range tests.
+- `to_torch` of a product that comes first in a sequence needs torch 2.6: before, torch's
+  `SequentialLR` cannot begin with a `ChainedScheduler`. It is refused by name.
+- Range tests with FSDP2 on a CPU need torch 2.6.
+- Learning rates that are tensors: before torch 2.10, torch's own `SequentialLR` replaces them, and
+  its schedulers may change the initial rate with them; those of lrsched do neither.
+- A schedule as the `weight_decay` of `optax.adamw` needs optax 0.2.6, `optax.contrib.muon` 0.2.5.
+- An update of an outer `nnx.Optimizer` inside the loss of a range test is refused by Flax from
+  0.10.6 on; before, Flax leaves tracers in the optimizer.
 - No NumPy is to be had for the CPython 3.14 of `make wasm`, so the core is tested there with plain
   numbers only.
 """
