@@ -312,3 +312,9 @@ def test_bad_input_is_refused_with_its_reason(
     with pytest.raises(error) as raised:
         make()
     assert str(raised.value) == text
+
+
+def test_no_epoch_is_no_time_constant() -> None:
+    decay = lrsched.exponential_decay(0.1, 0.5, epochs(0))
+    with pytest.raises(ValueError, match=r"decay_steps must be .* got 0 \(resolved from"):
+        decay.resolve(steps_per_epoch=3)

@@ -137,6 +137,7 @@ fall = lrsched.exponential_decay(0.5, 0.9)
         (lambda o: StepLR(o, 5), lrsched.step_decay(LR, 0.1, 5)),
         (lambda o: MultiStepLR(o, [9, 3]), lrsched.multi_step_decay(LR, 0.1, [3, 9])),
         (lambda o: ConstantLR(o, 0.5, 5), lrsched.piecewise_constant([0.05, LR], [5])),
+        (lambda o: ConstantLR(o, 1.0, 5), lrsched.constant(LR)),
         (lambda o: LinearLR(o, 0.5, 0.1, 5), lrsched.linear(0.05, 0.1 * LR, 5)),
         (lambda o: ExponentialLR(o, 0.9), lrsched.exponential_decay(LR, 0.9)),
         (lambda o: PolynomialLR(o, 9, 2), lrsched.polynomial(LR, 0.0, 9, 2)),
@@ -234,3 +235,20 @@ def test_the_momentum_that_is_cycled(make: Make, times: int) -> None:
         for count in range(times, 39):
             assert found(count) == pytest.approx(value(optimizer.param_groups[0]), rel=1e-12)
             step(scheduler)
+
+
+@pytest.mark.parametrize("before", [0, 3, 20])
+def test_a_cosine_with_factors_that_end_before_its_trough_is_converted(before: int) -> None:
+    def make(optimizer: Optimizer) -> Any:
+        return ChainedScheduler(
+            [LinearLR(optimizer, 0.1, 1.0, 5), CosineAnnealingLR(optimizer, 30)]
+        )
+
+    check(stepped(make, before), 100)
+
+
+def test_a_cosine_with_a_factor_that_goes_on_is_no_product() -> None:
+    optimizer = sgd(LR)
+    scheduler = ChainedScheduler([ExponentialLR(optimizer, 0.9), CosineAnnealingLR(optimizer, 30)])
+    with pytest.raises(ValueError, match="this is no product"):
+        from_torch(scheduler)

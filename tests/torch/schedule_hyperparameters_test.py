@@ -591,3 +591,9 @@ def test_what_is_no_optimizer_is_refused() -> None:
     wanted = "schedule_hyperparameters: optimizer must be a torch optimizer, got None"
     with pytest.raises(TypeError, match=wanted):
         schedule_hyperparameters(None, lr=LINE)  # type: ignore[arg-type]
+
+
+def test_a_group_that_does_not_fit_is_refused_behind_one_without_the_key() -> None:
+    optimizer = adam({"lr": 0.1}, {"lr": 0.1, "pair": (0.1, 0.2)})
+    with pytest.raises(TypeError, match="pair must be a tuple, as in the param groups"):
+        schedule_hyperparameters(optimizer, pair=LINE)
