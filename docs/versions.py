@@ -35,7 +35,7 @@ NOTES = """
 - A schedule as the `weight_decay` of `optax.adamw` needs optax 0.2.6, `optax.contrib.muon` 0.2.5.
 - An update of an outer `nnx.Optimizer` inside the loss of a range test is refused by Flax from
   0.10.6 on; before, Flax leaves tracers in the optimizer.
-- No NumPy is to be had for the CPython 3.14 of `make wasm`, so the core is tested there with plain
+- There is no NumPy for the CPython 3.14 of `make wasm`, so the core is tested there with plain
   numbers only.
 """
 

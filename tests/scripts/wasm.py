@@ -2,7 +2,7 @@
 
     python -m tests.scripts.wasm [--record]
 
-Node runs it. NumPy is not to be had there: what needs it is skipped by name.
+Node runs it. There is no NumPy for it: what needs NumPy is skipped by name.
 """
 
 import os
