@@ -157,13 +157,16 @@ def real(xp: Namespace, x: Array) -> Array:
     return xp.astype(x, default_dtype(xp, "real floating"))
 
 
-def whole(xp: Namespace, x: Array) -> Array:
-    """`x` without its fraction, as an integer."""
-    if is_scalar(xp):
-        return xp.trunc(x)
-    if is_integral(xp, x):
-        return x
-    return xp.astype(xp.floor(x), default_dtype(xp, "integral"))
+def promoted(*numbers: Array) -> tuple[Array, ...]:
+    """The numbers without integer arrays beside float arrays, which JAX may be told not to mix."""
+    arrays = [number for number in numbers if is_array(number)]
+    if not arrays:
+        return numbers
+    xp = namespace_of(arrays)
+    floats = [array.dtype for array in arrays if not is_integral(xp, array)]
+    if not floats:
+        return numbers
+    return tuple(xp.astype(x, floats[0]) if is_array(x) else x for x in numbers)
 
 
 def table(xp: Namespace, values: Sequence[Array], dtype: DType, like: Array) -> Array:

@@ -7,11 +7,12 @@ base. So p and q = 1 - p are carried along together, in float32 each as a pair o
 import math
 from typing import NamedTuple
 
-from lrsched._arrays.namespace import real
+from lrsched._arrays.namespace import is_array, real
 from lrsched._arrays.types import Array, Namespace
 from lrsched._numerics import double_float as pairs
 from lrsched._numerics.double_float import Pair, needs_pairs
 from lrsched._numerics.elementary import is_literal
+from lrsched._numerics.steps import Steps, as_real, in_pairs
 
 
 class Complement(NamedTuple):
@@ -22,14 +23,17 @@ class Complement(NamedTuple):
 
 
 def complement_of(
-    xp: Namespace, first: Array, second: Array, steps: Array, times: Array = 1
+    xp: Namespace, first: Steps, second: Steps, steps: Steps, times: Array = 1
 ) -> Complement:
     """first / (times * steps) and second / (times * steps), for two that add up to the divisor."""
 
-    def fraction(n: Array) -> Pair:
-        if needs_pairs(xp, n):
+    arrays = [n for n in (first, second, steps) if type(n) is tuple or is_array(n)]
+    pairwise = any(in_pairs(xp, n) for n in arrays)
+
+    def fraction(n: Steps) -> Pair:
+        if pairwise:
             return pairs.ratio(xp, pairs.ratio(xp, n, steps), times)
-        return real(xp, n) / real(xp, steps) / real(xp, times), 0.0
+        return as_real(xp, n) / as_real(xp, steps) / real(xp, times), 0.0
 
     return Complement(fraction(first), fraction(second))
 

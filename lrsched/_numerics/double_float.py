@@ -49,10 +49,29 @@ def normal(a: Array, b: Array) -> Pair:
 
 
 def plus(x: Pair, y: Array) -> Pair:
-    """x + y for one float, whichever is the larger (Knuth's sum)."""
-    high = x[0] + y
-    part = high - x[0]
-    return normal(high, (x[0] - (high - part)) + (y - part) + x[1])
+    """x + y for one float, whichever is the larger."""
+    high, low = _sum(x[0], y)
+    return normal(high, low + x[1])
+
+
+def total(x: Pair, y: Pair) -> Pair:
+    """x + y."""
+    high, low = _sum(x[0], y[0])
+    return _sum(high, low + (x[1] + y[1]))
+
+
+def difference(x: Pair, y: Pair) -> Pair:
+    """x - y."""
+    return total(x, (-y[0], -y[1]))
+
+
+def _sum(a: Array, b: Array) -> Pair:
+    """a + b as a pair exactly, whichever is the larger (Knuth's sum)."""
+    if not is_array(a):
+        a, b = b, a  # XLA simplifies the difference of a sum and its constant
+    high = a + b
+    part = high - a
+    return high, (a - (high - part)) + (b - part)
 
 
 def product(xp: Namespace, x: Pair, y: Pair) -> Pair:

@@ -1,5 +1,6 @@
 """Pieces of a curve: which one a count lies in, and its value there."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
@@ -7,14 +8,19 @@ from lrsched._arrays.compiler import defer
 from lrsched._arrays.namespace import default_dtype, is_array, table
 from lrsched._arrays.scalars import is_scalar
 from lrsched._arrays.types import Array, Namespace
+from lrsched._numerics.steps import Steps, as_real, is_whole, least, less, minus, since
 
-Piece = Callable[[Array], Array]
+Piece = Callable[[Steps], Array]
 
 
-def segment_index(xp: Namespace, count: Array, boundaries: Sequence[Array]) -> Array:
+def segment_index(xp: Namespace, count: Steps, boundaries: Sequence[Array]) -> Array:
     """How many of the ascending `boundaries` are at or before `count`."""
     if is_scalar(xp):
         return defer(bisect_right, boundaries, count)
+    if type(count) is tuple or any(is_array(x) and not is_whole(xp, x) for x in boundaries):
+        return _boundaries_reached(xp, count, boundaries)
+    if is_whole(xp, count):  # a whole count reaches a boundary where it reaches the next integer
+        boundaries = [x if is_array(x) else math.ceil(x) for x in boundaries]
     if xp.__name__ == "numpy" and not any(map(is_array, boundaries)):
         # All comparisons of a long curve would fill the memory.
         return xp.searchsorted(xp.asarray(boundaries, count.dtype), count, side="right")
@@ -26,8 +32,19 @@ def segment_index(xp: Namespace, count: Array, boundaries: Sequence[Array]) -> A
     return xp.sum(xp.astype(reached, default_dtype(xp, "integral")), axis=-1)
 
 
+def _boundaries_reached(xp: Namespace, count: Steps, boundaries: Sequence[Array]) -> Array:
+    """`segment_index` by one comparison for each boundary, in pairs where the count is one."""
+    dtype = default_dtype(xp, "integral")
+    reached: Array = 0
+    for boundary in boundaries:
+        reached = reached + xp.astype(xp.logical_not(less(xp, count, boundary)), dtype)
+    if not boundaries:
+        return xp.astype(0 * as_real(xp, count), dtype)
+    return reached
+
+
 def piecewise(
-    xp: Namespace, count: Array, boundaries: Sequence[Array], pieces: Sequence[Piece]
+    xp: Namespace, count: Steps, boundaries: Sequence[Array], pieces: Sequence[Piece]
 ) -> Array:
     """The piece that `count` lies in, as a function of the count since the piece began.
 
@@ -39,12 +56,12 @@ def piecewise(
         return defer(_piecewise_scalar, count, boundaries, pieces)
     if not boundaries:
         return pieces[0](count)
-    value = pieces[0](xp.minimum(count, boundaries[0]))
+    value = pieces[0](least(xp, count, boundaries[0]))
     for index, (begin, piece) in enumerate(zip(boundaries, pieces[1:], strict=True), start=1):
-        elapsed = xp.maximum(count - begin, 0)
+        elapsed = since(xp, count, begin)
         if index < len(boundaries):
-            elapsed = xp.minimum(elapsed, boundaries[index] - begin)
-        value = xp.where(count < begin, value, piece(elapsed))
+            elapsed = least(xp, elapsed, minus(xp, boundaries[index], begin))
+        value = xp.where(less(xp, count, begin), value, piece(elapsed))
     return value
 
 

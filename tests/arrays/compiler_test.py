@@ -29,10 +29,11 @@ def test_a_compiled_formula_is_the_formula_to_the_last_bit(name: str) -> None:
     @settings(max_examples=60)
     @given(BY_NAME[name], st.lists(counts | real_counts, min_size=1, max_size=8))
     def check(schedule: Schedule, at: list[float]) -> None:
-        body, values = schedule._definition.body, schedule._values
+        formula = schedule.expand()
+        body, values = formula._definition.body, formula._values
         ours = compiled(body, values)
         assert ours is not None
-        assert ours.__code__.co_filename == f"<lrsched.{name}>"
+        assert ours.__code__.co_filename == f"<lrsched.{formula.name}>"
         for count in at:
             value = ours(count)
             assert (value, type(value)) == (body(SCALARS, count, *values), float)

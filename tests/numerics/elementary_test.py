@@ -17,7 +17,7 @@ from mpmath import mp, mpf
 
 from lrsched._arrays.scalars import SCALARS
 from lrsched._numerics import elementary
-from lrsched._numerics.double_float import SATURATION
+from lrsched._numerics.double_float import SATURATION, normal
 from tests.backends import jax_x64
 from tests.strategies import LAST
 
@@ -55,39 +55,6 @@ def test_a_literal_is_a_python_float(value: object, number: float, expected: boo
     assert elementary.is_literal(value, number) is expected
 
 
-@pytest.mark.parametrize(
-    ("count", "length", "expected"),
-    [
-        (0, 5, (0, 5, 5)),
-        (3, 5, (3, 2, 5)),
-        (9, 5, (5, 0, 5)),
-        (0, 0, (1, 0, 1)),  # a phase without steps is done
-        (7, 0, (1, 0, 1)),
-    ],
-)
-def test_progress_through_a_phase(count: int, length: int, expected: Any) -> None:
-    assert elementary.phase_progress(SCALARS, count, length) == expected
-    arrays = elementary.phase_progress(jnp, jnp.int32(count), jnp.int32(length))
-    assert tuple(map(int, arrays)) == expected
-    if length:
-        assert elementary.progress(SCALARS, count, length) == expected[:2]
-
-
-@given(steps, st.integers(0, LAST // 2) | st.floats(0.0, LAST / 2))
-def test_the_steps_since_a_moment(count: int, moment: float) -> None:
-    wanted = mpf(count) - mpf(moment)
-    assert elementary.steps_since(SCALARS, count, moment) == pytest.approx(float(wanted), abs=1e-9)
-    single = elementary.steps_since(jnp, jnp.int32(count), moment)
-    assert abs(mpf(float(single)) - wanted) <= abs(wanted) * 2.0**-23 + 2.0**-23
-    if isinstance(moment, int):
-        assert close(elementary.steps_since(jnp, jnp.int32(count), jnp.int32(moment)), wanted, 1)
-    else:
-        array = jnp.float32(moment)
-        rest = mpf(count) - mpf(float(array))
-        found = elementary.steps_since(jnp, jnp.int32(count), array)
-        assert abs(mpf(float(found)) - rest) <= abs(rest) * 2.0**-23 + 2.0**-23
-
-
 @given(parts())
 def test_a_half_cosine(part: tuple[int, int]) -> None:
     done, total = part
@@ -97,15 +64,13 @@ def test_a_half_cosine(part: tuple[int, int]) -> None:
 
 
 @given(st.integers(1, 2**24), st.integers(0, 2**24), st.floats(0.0, 1.0, width=32))
-def test_a_half_cosine_of_integers_with_a_fraction(done: int, rest: int, extra: float) -> None:
-    """A length may be an integer and a real that add up to it."""
-    part = (jnp.int32(done), jnp.float32(extra))
-    total = (jnp.int32(done + rest), jnp.float32(extra))
+def test_a_half_cosine_of_pairs(done: int, rest: int, extra: float) -> None:
+    """Of a duration that is an integer and a float."""
+    part, total = (float(done), extra), (float(done + rest), extra)
     wanted = mp.sinpi((mpf(done) + extra) / (mpf(done + rest) + extra) / 2) ** 2
-    found = jitted["half_cosine"](part, (jnp.int32(rest), jnp.float32(0.0)), total)
+    pairs = [normal(jnp.float32(high), jnp.float32(low)) for high, low in (part, total)]
+    found = jitted["half_cosine"](pairs[0], (jnp.float32(rest), jnp.float32(0.0)), pairs[1])
     assert close(found, wanted, 2)
-    plain = elementary.half_cosine(SCALARS, (done, extra), (rest, 0.0), (done + rest, extra))
-    assert close(plain, wanted, 8)
 
 
 @given(rates, parts(), st.booleans())

@@ -24,7 +24,8 @@ RISES: dict[str, Callable[[mpf], mpf]] = {
     "linear": lambda p: p,
     "cosine": lambda p: mp.sinpi(p / 2) ** 2,
     "1-sqrt": mp.sqrt,
-    "square": lambda p: p**2,
+    "quarter-cosine": lambda p: 2 * mp.sinpi(p / 4) ** 2,
+    "1-square": lambda p: p**2,
     "exponential": lambda p: 2 - 2 * mpf(0.5) ** p,
     "lowered-linear": lambda p: (3 + 7 * p) / 10,
 }
@@ -58,7 +59,7 @@ def test_the_weights_of_a_shape(shape: str) -> None:
 @pytest.mark.parametrize(("first", "second"), [(2.0, 0.5), (2.0, 0.0), (0.0, 2.0), (0.0, 0.0)])
 def test_a_transition_is_the_weighted_sum_of_its_ends(first: float, second: float) -> None:
     for done in range(6):
-        found = interpolate(SCALARS, first, second, done, 5 - done, 5, "square")
+        found = interpolate(SCALARS, first, second, done, 5 - done, 5, "1-square")
         assert found == pytest.approx(first + (second - first) * (done / 5) ** 2)
         single = interpolate(jnp, first, second, *map(jnp.int32, (done, 5 - done, 5)))
         assert single == pytest.approx(first + (second - first) * done / 5)
