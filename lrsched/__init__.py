@@ -7,18 +7,19 @@ from lrsched import _old_paths
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.durations import Duration, epochs, examples, run_fraction, tokens
-from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value
+from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value, WholeSteps
 from lrsched._core.schedule import Schedule
 from lrsched._set_module import set_module
+from lrsched.configs.from_config import from_config
 from lrsched.diff import Diff, diff
 from lrsched.formats import flax_state, jax_export
-from lrsched.formats.config import from_config
 from lrsched.formats.parse import from_repr
-from lrsched.formats.serialize import from_dict, from_json, json_schema
+from lrsched.formats.serialize import from_dict, from_json, json_schema, load
 from lrsched.formats.transformers_names import from_name
 from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
-from lrsched.schedules.anneal import anneal, k_decay, rex, tanh_decay
-from lrsched.schedules.batch_size import scale_for_batch_size
+from lrsched.plot import plot
+from lrsched.schedules.anneal import anneal, k_decay, reciprocal_decay, rex, tanh_decay
+from lrsched.schedules.batch_size import rampup_batch_size, scale_for_batch_size
 from lrsched.schedules.chebyshev import fractal_chebyshev
 from lrsched.schedules.combine import join, product, scale, then_scale, warmup
 from lrsched.schedules.cycles import cyclic, one_cycle
@@ -30,17 +31,22 @@ from lrsched.schedules.decay import (
     step_decay,
 )
 from lrsched.schedules.inverse import (
+    eden_decay,
+    inverse_power,
     inverse_sqrt,
     inverse_time,
     natural_exponential_decay,
     power_law,
 )
 from lrsched.schedules.noise import noise
-from lrsched.schedules.paper_recipes import noam, slanted_triangular, tri_stage
+from lrsched.schedules.paper_recipes import eden, noam, slanted_triangular, tri_stage
+from lrsched.schedules.points import interpolate
 from lrsched.schedules.ramp import constant, exponential_ramp, linear, polynomial
 from lrsched.schedules.recipes import deepseek, infinite, warmup_cosine, warmup_stable_decay
+from lrsched.schedules.remaining_progress import RemainingProgress, remaining_progress
 from lrsched.schedules.restarts import cosine_restarts, with_restarts
 from lrsched.schedules.stretch import from_epochs, stretch
+from lrsched.schedules.time import resume, switch, time_warp
 from lrsched.schedules.transform import (
     add,
     advance,
@@ -73,10 +79,13 @@ __all__ = [
     "Plateau",
     "PlateauState",
     "Positive",
+    "RangeTest",
     "Rate",
+    "RemainingProgress",
     "Schedule",
     "Steps",
     "Value",
+    "WholeSteps",
     "add",
     "advance",
     "anneal",
@@ -89,6 +98,8 @@ __all__ = [
     "deepseek",
     "delay",
     "diff",
+    "eden",
+    "eden_decay",
     "epochs",
     "examples",
     "exponential_decay",
@@ -102,12 +113,15 @@ __all__ = [
     "from_name",
     "from_repr",
     "infinite",
+    "interpolate",
+    "inverse_power",
     "inverse_sqrt",
     "inverse_time",
     "join",
     "json_schema",
     "k_decay",
     "linear",
+    "load",
     "log_warmup",
     "maximum",
     "minimum",
@@ -117,12 +131,17 @@ __all__ = [
     "noise",
     "one_cycle",
     "piecewise_constant",
+    "plot",
     "polynomial",
     "power_law",
     "product",
     "radam_warmup",
+    "rampup_batch_size",
+    "reciprocal_decay",
     "reduce_on_plateau",
+    "remaining_progress",
     "repeat",
+    "resume",
     "reverse",
     "rex",
     "run_fraction",
@@ -134,8 +153,10 @@ __all__ = [
     "staircase",
     "step_decay",
     "stretch",
+    "switch",
     "tanh_decay",
     "then_scale",
+    "time_warp",
     "tokens",
     "tri_stage",
     "untuned_linear_warmup",
@@ -151,15 +172,17 @@ jax_export.register()
 flax_state.register()
 
 
-_PACKAGES = ("range_test",)  # Imported on first use.
-
-if not TYPE_CHECKING:  # A checker would accept every name.
+if TYPE_CHECKING:
+    from lrsched.range_test import RangeTest
+else:  # A checker would accept every name.
 
     def __getattr__(name: str) -> Any:
-        if name in _PACKAGES:
-            return import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        """Range tests on first use: they import NumPy."""
+        if name not in ("RangeTest", "range_test"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        range_test = import_module(f"{__name__}.range_test")
+        return range_test if name == "range_test" else range_test.RangeTest
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__", *_PACKAGES]
+    return [*__all__, "__version__", "range_test"]

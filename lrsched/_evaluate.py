@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
@@ -18,63 +18,94 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
-_refuse = Refusal("diff")
+NARROW = ("bfloat16", "float16", "float32")  # types of less than Python's precision
 
 
-def values_of(name: str, source: Any, steps: int) -> Array:
-    """The values at the first `steps` steps. Errors name the source by `name`."""
+class Values(NamedTuple):
+    """The values of a curve, and the narrowest type that they came in: float64 for Python's."""
+
+    values: Array
+    dtype: str
+
+
+def evaluate(refuse: Refusal, name: str, source: Any, counts: Sequence[int]) -> Values:
+    """The values of a curve at ascending counts. Errors name the curve by `name`."""
     import numpy as np
 
     if isinstance(source, Schedule) and source.is_plain:
-        values: Array = source(np.arange(steps))
-        return values
+        return Values(source(np.asarray(counts)), "float64")
     if _is_torch_scheduler(source):
         if type(source).__name__ == "ReduceLROnPlateau":
-            _refuse(name, "a scheduler that needs no metric", source, TypeError)
-        found = _stepped(source)
+            refuse(name, "a scheduler that needs no metric", source, TypeError)
+        found = _at(_stepped(source), counts)
     elif callable(source):
-        many = _optax_values(source, steps)
-        found = map(source, range(steps)) if many is None else iter(many)
+        many = _optax_values(source, counts)
+        found = map(source, counts) if many is None else iter(many)
     else:
-        found = iter(_items(name, source, steps))
-    return np.asarray([_next(name, found, step) for step in range(steps)])
+        found = iter(_items(refuse, name, source, counts))
+    dtypes = {_dtype(source)}
+    values = [_next(refuse, name, found, count, dtypes) for count in counts]
+    narrow = [dtype for dtype in NARROW if dtype in dtypes]
+    return Values(np.asarray(values), narrow[0] if narrow else "float64")
 
 
-def _next(name: str, values: Iterator[Any], step: int) -> float:
+def _at(values: Iterator[Any], counts: Sequence[int]) -> Iterator[Any]:
+    """Of the values at 0, 1, ... those at ascending counts."""
+    following = -1
+    for count in counts:
+        while following < count:
+            value, following = next(values), following + 1
+        yield value
+
+
+def _next(refuse: Refusal, name: str, values: Iterator[Any], step: int, dtypes: set[str]) -> float:
     try:
         value = next(values)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ValueError(f"diff: {name} at step {step} must not raise, got {reason}") from error
+        raise ValueError(
+            f"{refuse.schedule}: {name} at step {step} must not raise, got {reason}"
+        ) from error
     try:
         if value is None or isinstance(value, (str, bytes, bool)):
             raise TypeError
+        dtypes.add(_dtype(value))
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError):
-        return _refuse(f"{name} at step {step}", "a number", value, TypeError)
+        return refuse(f"{name} at step {step}", "a number", value, TypeError)
 
 
-def _items(name: str, source: Any, steps: int) -> list[Any]:
+def _dtype(value: Any) -> str:
+    """The name of the type of an array or a number of an array library; "" for others."""
+    return str(getattr(value, "dtype", "")).removeprefix("torch.")
+
+
+def _items(refuse: Refusal, name: str, source: Any, counts: Sequence[int]) -> list[Any]:
     """The values of a sequence, or of an array of any library."""
     items = source.tolist() if hasattr(source, "tolist") else source
     if not isinstance(items, Sequence) or isinstance(items, (str, bytes)):
         wanted = "a function of the step, a torch scheduler or a sequence of values"
-        _refuse(name, wanted, source, TypeError)
-    if len(items) < steps:
-        raise ValueError(f"diff: {name} must have at least {steps} values, got {len(items)}")
-    return list(items[:steps])
+        refuse(name, wanted, source, TypeError)
+    least = counts[-1] + 1
+    if len(items) < least:
+        raise ValueError(
+            f"{refuse.schedule}: {name} must have at least {least} values, got {len(items)}"
+        )
+    return [items[count] for count in counts]
 
 
-def _optax_values(source: Callable[..., Any], steps: int) -> list[Any] | None:
+def _optax_values(source: Callable[..., Any], counts: Sequence[int]) -> list[Any] | None:
     """The values of one of optax's own functions, in one call; None where that is not possible."""
     if not str(getattr(source, "__module__", "")).startswith("optax."):
         return None
+    import numpy as np
+
     jax = sys.modules["jax"]
     try:
-        values = jax.vmap(source)(jax.numpy.arange(steps))
+        values = jax.vmap(source)(jax.numpy.asarray(np.asarray(counts, np.int32)))
     except Exception:  # of a user's function inside: evaluated step by step, it names the step
         return None
-    return list(values.tolist())
+    return list(np.asarray(values))
 
 
 def _is_torch_scheduler(source: object) -> bool:

@@ -12,16 +12,34 @@ WIDTH, HEIGHT = 420, 200  # of the SVG
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 28, 34  # its margins
 
 
-def draw(counts: Sequence[int], values: Sequence[float], ax: Any, style: Mapping[str, Any]) -> Any:
+def draw(
+    places: Sequence[float],
+    values: Sequence[float],
+    ax: Any,
+    style: Mapping[str, Any],
+    label: str = "step",
+) -> Any:
     """Draw a curve on matplotlib axes (new ones where `ax` is None) and return them.
 
-    `style` goes to `Axes.plot`.
+    `places` are the counts as they are drawn, and `label` names their axis. `style` goes to
+    `Axes.plot`.
     """
-    pyplot = import_optional("matplotlib.pyplot", "plot")
     if ax is None:
-        ax = pyplot.figure(layout="constrained").add_subplot()
-        ax.set(xlabel="step", ylabel="learning rate")
-    ax.plot(counts, values, **style)
+        ax = new_axes(label)
+    ax.plot(places, values, **style)
+    return ax
+
+
+def new_axes(label: str) -> Any:
+    """Matplotlib axes of learning rates over what `label` names."""
+    pyplot = import_optional("matplotlib.pyplot", "plot")
+    return name_axes(pyplot.figure(layout="constrained").add_subplot(), label)
+
+
+def name_axes(ax: Any, label: str) -> Any:
+    """The axes, which are learning rates over what `label` names, where nothing else was said."""
+    ax.set_xlabel(ax.get_xlabel() or label)
+    ax.set_ylabel(ax.get_ylabel() or "learning rate")
     return ax
 
 
@@ -31,18 +49,22 @@ def axis_scale(values: Any) -> str:
     return "log" if wide else "linear"
 
 
-def svg(counts: Sequence[int], values: Sequence[float], name: str, title: str) -> str:
-    """A curve as SVG text, headed by `name`; `title` is the picture's description."""
+def svg(places: Sequence[float], values: Sequence[float], name: str, title: str, label: str) -> str:
+    """A curve as SVG text, headed by `name`; `title` is the picture's description.
+
+    `places` and `label` are as for `draw`.
+    """
     from html import escape
 
     low, high = min(values), max(values)
     if low == high:
         low, high = min(low, 0.0), max(high, 0.0) or 1.0
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    last = counts[-1]
+    last = places[-1]
+    shown = last if isinstance(last, int) else f"{last:.4g}"
     points = " ".join(
-        f"{LEFT + width * count / last:.1f},{TOP + height * (high - value) / (high - low):.1f}"
-        for count, value in zip(counts, values, strict=True)
+        f"{LEFT + width * place / last:.1f},{TOP + height * (high - value) / (high - low):.1f}"
+        for place, value in zip(places, values, strict=True)
     )
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     return f"""\
@@ -55,8 +77,8 @@ viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11" role="img
 <text x="{LEFT - 6}" y="{TOP + 4}" text-anchor="end">{high:.3g}</text>
 <text x="{LEFT - 6}" y="{bottom + 4}" text-anchor="end">{low:.3g}</text>
 <text x="{LEFT}" y="{bottom + 16}" text-anchor="middle">0</text>
-<text x="{right}" y="{bottom + 16}" text-anchor="end">{last}</text>
-<text x="{LEFT + width / 2:.0f}" y="{bottom + 26}" text-anchor="middle">step</text>
+<text x="{right}" y="{bottom + 16}" text-anchor="end">{shown}</text>
+<text x="{LEFT + width / 2:.0f}" y="{bottom + 26}" text-anchor="middle">{escape(label)}</text>
 <polyline points="{points}" fill="none" stroke="#1f5fbf" stroke-width="1.8" \
 stroke-linejoin="round"/>
 </svg>

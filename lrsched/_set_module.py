@@ -13,7 +13,7 @@ def set_module(module: str, names: Iterable[str], namespace: Mapping[str, Any]) 
     Pickles, tracebacks and `help` then name the path that stays when files move.
     """
     for name in names:
-        value = namespace[name]
+        value = namespace.get(name)  # None for what is imported on first use
         if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith("lrsched"):
             value.__module__ = module
             members = vars(value).values() if isinstance(value, type) else ()

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lrsched._core.checks import Refusal, integer, number
-from lrsched._evaluate import values_of
+from lrsched._evaluate import evaluate
 from lrsched._optional import import_optional
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 CONTEXT = 2  # steps shown on either side of the first difference
 ROUNDING = 1e-12  # the relative rounding error of a difference or a product
+
+# Half a unit in the last place of 1.
+ROUNDING_OF = {"float64": 0.0, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+NOISE = 8 * ROUNDING_OF["float32"]  # of what is computed in float32, in parts of the largest value
 
 _refuse = Refusal("diff")
 _tolerance = number(">= 0")
@@ -40,13 +44,27 @@ def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> D
 
         abs(a - b) > rtol * max(abs(a), abs(b)) + atol
 
-    and wherever a value is not finite.
+    and wherever a value is not finite. The tolerances decide alone: `same` is False also where a
+    difference is only the rounding of a float32 curve, as those of optax are. What such rounding
+    explains is said beside it. It explains a difference of at most
+
+        u * max(abs(a), abs(b)) + 8 * 2**-24 * peak
+
+    where u is half a unit in the last place of the narrowest type that a value came in (2**-24 for
+    float32, 2**-11 for float16, 2**-8 for bfloat16, 0 for float64 and Python numbers), and peak is
+    the largest magnitude in either curve: the first term is the rounding of a value to its type,
+    the second that of the float32 numbers it was computed from. Where this explains all,
+    `same_to_rounding` is True, and the report begins with "a and b are equal to within float32
+    rounding". Near 0 that may be a large relative difference, which the report has, too. It does
+    not explain errors that grow with the step, such as those of a rate per step that is rounded
+    before it is raised to a power.
 
     Args:
         a: the first curve.
         b: the second curve.
         steps: the number of steps to compare, at least 1.
-        rtol: the relative tolerance, 0 or more.
+        rtol: the relative tolerance, 0 or more. Between a float32 curve and another one, 1e-6 is
+            about 8 units in the last place of the value.
         atol: the absolute tolerance, 0 or more, for curves that reach 0, where no relative
             difference is small.
 
@@ -75,14 +93,19 @@ def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> D
     steps = _refuse.check("steps", integer(1, "steps"), steps)
     rtol = _refuse.check("rtol", _tolerance, rtol)
     atol = _refuse.check("atol", _tolerance, atol)
-    return Diff(values_of("a", a, steps), values_of("b", b, steps), rtol, atol)
+    first, second = (
+        evaluate(_refuse, name, source, range(steps)) for name, source in (("a", a), ("b", b))
+    )
+    dtype = max(first.dtype, second.dtype, key=ROUNDING_OF.__getitem__)
+    return Diff(first.values, second.values, rtol, atol, dtype)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diff:
     """What `diff` found: the two curves and where they differ. Printed, it is a report.
 
-    `a` and `b` are the values of the curves, one a step; `rtol` and `atol` are the tolerances.
+    `a` and `b` are the values of the curves, one a step; `rtol` and `atol` are the tolerances, and
+    `dtype` is the narrowest type that a value came in.
 
     >>> import lrsched
     >>> found = lrsched.diff([1.0, 0.5, 0.25], [2.0, 1.0, 0.5], 3)
@@ -94,6 +117,7 @@ class Diff:
     b: Array
     rtol: float
     atol: float
+    dtype: str = "float64"
 
     def __bool__(self) -> bool:
         raise TypeError("diff: use .same or .number; a comparison is neither true nor false")
@@ -102,6 +126,11 @@ class Diff:
     def same(self) -> bool:
         """Whether no step differs."""
         return self.number == 0
+
+    @property
+    def same_to_rounding(self) -> bool:
+        """Whether no step differs by more than the rounding of `dtype` explains; see `diff`."""
+        return not (self.differs & ~self.explained).any()
 
     @property
     def number(self) -> int:
@@ -143,11 +172,30 @@ class Diff:
         return _exceeds(self.a, self.b, self.rtol, self.atol)
 
     @cached_property
+    def explained(self) -> Mask:
+        """Whether the rounding of `dtype` explains the difference, for each step."""
+        import numpy as np
+
+        with np.errstate(invalid="ignore"):
+            size = np.maximum(abs(self.a), abs(self.b))
+            bound: Mask = self.absolute <= ROUNDING_OF[self.dtype] * size + self._noise
+        return bound
+
+    @cached_property
+    def _noise(self) -> float:
+        """What float32 numbers in the computation of a curve may add to any of its values."""
+        import numpy as np
+
+        both = np.abs([self.a, self.b])
+        peak = both.max(initial=0.0, where=np.isfinite(both))
+        return NOISE * float(peak) if self.dtype != "float64" else 0.0
+
+    @cached_property
     def shift(self) -> int:
         """1 where a is b one step later, -1 where it is one step earlier, 0 otherwise."""
         late, early = (self.a[1:], self.b[:-1]), (self.a[:-1], self.b[1:])
         for shift, (a, b) in ((1, late), (-1, early)):
-            tolerances = self.rtol, self.atol
+            tolerances = self.rtol, self.atol + self._noise
             moves = len(a) > 1 and _exceeds(a, a[:1], *tolerances).any()
             if not self.same and moves and not _exceeds(a, b, *tolerances).any():
                 return shift
@@ -164,7 +212,8 @@ class Diff:
         top = abs(self.b).argmax()
         factor = float(self.a[top] / self.b[top])
         rtol = max(self.rtol, ROUNDING)
-        fits = factor and not _exceeds(self.a, factor * self.b, rtol, self.atol).any()
+        atol = self.atol + self._noise
+        fits = factor and not _exceeds(self.a, factor * self.b, rtol, atol).any()
         return factor if fits else None
 
     def plot(self, ax: Any = None) -> Any:
@@ -219,7 +268,18 @@ class Diff:
             )
             return
         which = f"{self.number} of {_step_count(steps)}"
+        if self.same_to_rounding:
+            yield f"a and b are equal to within {self.dtype} rounding at {_step_count(steps)}"
+            at, apart = self.largest_absolute
+            yield f"{which} differ by more than rtol {self.rtol:g}, the first at step {self.first}"
+            yield f"largest difference {apart:.3g}, at step {at}"
+            yield f"largest relative difference {largest:.3g}, at step {step}"
+            return
         yield f"a and b differ at {which}, first at step {self.first} (rtol {self.rtol:g})"
+        explained = int((self.differs & self.explained).sum())
+        if explained:
+            other = int((self.differs & ~self.explained).argmax())
+            yield f"{self.dtype} rounding explains {explained} of these, but not step {other}"
         for name, values in (("a", self.a), ("b", self.b)):
             wrong = ~np.isfinite(values)
             if wrong.any():

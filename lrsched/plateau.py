@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 import numbers
 from typing import Annotated, Any, Literal, NamedTuple
@@ -18,10 +17,8 @@ from lrsched._arrays.namespace import (
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
 from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
-from lrsched._core.decorator import with_plain_signature
-from lrsched._core.definition import kinds_of
+from lrsched._core.controller import Controller, controller
 from lrsched._core.kinds import Rate
-from lrsched._core.when_imported import when_imported
 
 Cut = Annotated[Real, number(">= 0", "< 1")]
 Observations = Annotated[Whole, integer(0, "observations")]
@@ -46,8 +43,8 @@ class PlateauState(NamedTuple):
     cooldown_left: Any
 
 
-@dataclasses.dataclass(frozen=True, repr=False, slots=True, weakref_slot=True)
-class Plateau:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, slots=True, weakref_slot=True)
+class Plateau(Controller):
     """A learning rate's response to a metric, as a value; `reduce_on_plateau` makes it.
 
     `init()` returns the state before the first observation, `update(state, metric)` the state after
@@ -139,42 +136,14 @@ class Plateau:
         plateau = Plateau(*in_default_dtypes(xp, tuple(self.params.values())))
         return _observe(xp, _as_arrays(xp, state, arrays[0]), metric, plateau)
 
-    @property
-    def params(self) -> dict[str, Any]:
-        """The hyperparameters by name (a copy)."""
-        return {name: getattr(self, name) for name in KINDS}
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether no hyperparameter is an array, a tensor or a tracer."""
-        return not any(map(is_array, self.params.values()))
-
-    def replace(self, **changes: Any) -> Plateau:
-        """The same plateau with other hyperparameters, checked as when it was made.
-
-        Args:
-            **changes: the hyperparameters to change, by name, as in `reduce_on_plateau`.
-
-        Raises:
-            TypeError: there is no hyperparameter of this name, or as for `reduce_on_plateau`.
-            ValueError: as for `reduce_on_plateau`.
-
-        >>> reduce_on_plateau(0.1).replace(patience=3)
-        reduce_on_plateau(init_value=0.1, patience=3)
-        """
-        return reduce_on_plateau(**(self.params | changes))
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(reduce_on_plateau).parameters
-        shown = [
-            f"{name}={value!r}"
-            for name, value in self.params.items()
-            if is_array(value) or value != defaults[name].default
-        ]
-        return f"reduce_on_plateau({', '.join(shown)})"
+def _below_1(refuse: Refusal, params: dict[str, Any]) -> None:
+    threshold, modes = params["threshold"], (params["mode"], params["threshold_mode"])
+    if modes == ("min", "rel") and not is_traced(threshold) and threshold >= 1:
+        refuse("threshold", "a number < 1 with mode 'min' and threshold_mode 'rel'", threshold)
 
 
-@with_plain_signature
+@controller(Plateau, check=_below_1)
 def reduce_on_plateau(
     init_value: Rate,
     decay_rate: Cut = 0.1,
@@ -244,21 +213,8 @@ def reduce_on_plateau(
     0.05 0
     0.05 0
     """
-    given = (
-        *(init_value, decay_rate, patience, mode, threshold, threshold_mode),
-        *(cooldown, end_value, eps),
-    )
-    kinds = zip(KINDS.items(), given, strict=True)
-    plateau = Plateau(**{name: _refuse.check(name, kind, value) for (name, kind), value in kinds})
-    relative_min = (plateau.mode, plateau.threshold_mode) == ("min", "rel")
-    if relative_min and not is_traced(plateau.threshold) and plateau.threshold >= 1:
-        _refuse("threshold", "a number < 1 with mode 'min' and threshold_mode 'rel'", threshold)
-    return plateau
-
-
-KINDS = kinds_of(reduce_on_plateau)
-TRACED = [name for name, kind in KINDS.items() if kind.traced]
-STATIC = [name for name, kind in KINDS.items() if not kind.traced]
+    modes = mode, threshold, threshold_mode
+    return Plateau(init_value, decay_rate, patience, *modes, cooldown, end_value, eps)
 
 
 def _observe(xp: Namespace, state: PlateauState, metric: Any, plateau: Plateau) -> PlateauState:
@@ -291,8 +247,3 @@ def _as_arrays(xp: Namespace, state: PlateauState, like: Any) -> PlateauState:
     device = device_of(like)
     pairs = zip(state, dtypes, strict=True)
     return PlateauState(*(xp.asarray(x, dtype=dtype, device=device) for x, dtype in pairs))
-
-
-when_imported(
-    "jax.tree_util", lambda tree_util: tree_util.register_dataclass(Plateau, TRACED, STATIC)
-)

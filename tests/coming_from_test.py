@@ -1,10 +1,12 @@
 """The page for those who come from other libraries: both columns of its tables run, and agree."""
 
+import doctest
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -38,29 +40,79 @@ from pytorch_optimizer.base.scheduler import BaseLinearWarmupScheduler
 
 import lrsched
 from lrsched import Plateau, Schedule
+from lrsched.configs.formats import FORMATS
 from tests.backends import jax_x64
 from tests.formulas import (
     axlearn,
     big_vision,
     composer,
     deepspeed,
+    detectron2,
+    diffusers,
+    dino,
+    espnet,
     fairseq,
+    fastai,
+    icefall,
     levanter,
     megatron,
     mlx,
+    mmengine,
+    nanogpt,
+    nanotron,
+    nemo,
     olmo,
+    open_clip,
     others,
     paddle,
     praxis,
     scenic,
+    slowfast,
+    stable_baselines3,
     thinc,
     timm,
     torchtitan,
+    ultralytics,
 )
 from tests.quiet_ignite import param_scheduler as ignite_schedulers
 
+Names = dict[str, Any]
+
 TORCH = vars(torch.optim.lr_scheduler)
-NAMES: dict[str, dict[str, Any]] = {
+FORMULAS: dict[str, ModuleType] = {
+    "diffusers": diffusers,
+    "timm": timm,
+    "Composer": composer,
+    "mmengine": mmengine,
+    "ultralytics": ultralytics,
+    "fastai": fastai,
+    "detectron2": detectron2,
+    "SlowFast": slowfast,
+    "big_vision": big_vision,
+    "DINO": dino,
+    "open_clip": open_clip,
+    "scenic": scenic,
+    "T5X": scenic,
+    "axlearn": axlearn,
+    "praxis": praxis,
+    "Megatron-LM": megatron,
+    "torchtitan": torchtitan,
+    "OLMo-core": olmo,
+    "NeMo": nemo,
+    "nanotron": nanotron,
+    "nanoGPT and its kin": nanogpt,
+    "levanter and marin": levanter,
+    "fairseq": fairseq,
+    "ESPnet": espnet,
+    "icefall": icefall,
+    "MLX": mlx,
+    "thinc": thinc,
+    "DeepSpeed": deepspeed,
+    "Paddle": paddle,
+    "stable-baselines3": stable_baselines3,
+    "others": others,
+}
+NAMES: dict[str, Names] = {
     "torch": TORCH,
     "optax": {"optax": optax},
     "transformers": vars(transformers.optimization),
@@ -69,30 +121,18 @@ NAMES: dict[str, dict[str, Any]] = {
     "fvcore": vars(fvcore.common.param_scheduler),
     "pytorch_warmup": TORCH | vars(pytorch_warmup),
     "pytorch_optimizer": vars(pytorch_optimizer.lr_scheduler),
-    "timm": vars(timm),
-    "Composer": vars(composer),
-    "big_vision": vars(big_vision),
-    "scenic": vars(scenic),
-    "T5X": vars(scenic),
-    "axlearn": vars(axlearn),
-    "praxis": vars(praxis),
-    "Megatron-LM": vars(megatron),
-    "torchtitan": vars(torchtitan),
-    "OLMo-core": vars(olmo),
-    "levanter and marin": vars(levanter),
-    "fairseq": vars(fairseq),
-    "MLX": vars(mlx),
-    "thinc": vars(thinc),
-    "DeepSpeed": vars(deepspeed),
-    "Paddle": vars(paddle),
-    "others": vars(others),
-}
+} | {library: vars(module) for library, module in FORMULAS.items()}
 SLOW = {"optax", "Keras"}  # JAX, one step at a time
 TOLERANCE = {"Keras": 1e-6}  # of the largest rate; Keras computes in float32
+CALLS: dict[str, Callable[[Any, int, Names], float]] = {
+    "Composer": lambda made, count, names: names["lr"] * made(count, names["total"]),
+    "OLMo-core": lambda made, count, names: made(names["lr"], count, names["total"]),
+    "fvcore": lambda made, count, names: made(count / names["total"]),
+    "fastai": lambda made, count, names: made(count / names["total"]),
+    "stable-baselines3": lambda made, count, names: made(1 - count / names["total"]),
+}
 PAGE = (Path(__file__).parents[1] / "docs" / "coming-from.md").read_text(encoding="utf-8")
 HERE = {name: getattr(lrsched, name) for name in lrsched.__all__}
-
-Names = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -136,10 +176,18 @@ def _call_of_arguments(text: str) -> str:
     return f"{name}({', '.join(['lr=lr', *given_])})"
 
 
+def _sections() -> dict[str, str]:
+    """The texts below the headings."""
+    parts = re.split(r"^## (.+)\n", PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+SECTIONS = _sections()
+
+
 def _rows() -> list[Row]:
     found = []
-    for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
-        library, text = section.split("\n", 1)
+    for library, text in SECTIONS.items():
         intro, *lines = re.split(r"^(?=\|)", text, flags=re.MULTILINE)
         call = re.search(r"`([^`]*\([^`]*…[^`]*)`", intro)
         for line in lines[2:]:
@@ -195,13 +243,10 @@ def there(row: Row, names: Names, counts: Sequence[int]) -> list[float]:
     assert row.theirs is not None
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=names["lr"])
     with jax_x64():
-        made = eval(row.theirs, NAMES[row.library] | names | {"optimizer": optimizer})
-        if row.library == "Composer":
-            return [names["lr"] * made(count, names["total"]) for count in counts]
-        if row.library == "OLMo-core":
-            return [made(names["lr"], count, names["total"]) for count in counts]
-        if row.library == "fvcore":
-            return [made(count / names["total"]) for count in counts]
+        given_ = {"optimizer": optimizer, "loss": None}
+        made = eval(row.theirs, NAMES[row.library] | names | given_)
+        if row.library in CALLS:
+            return [CALLS[row.library](made, count, names) for count in counts]
         if "CosineDecay" in type(made).__name__:  # Keras', whose branches compile at each count
             padded = np.pad(counts, (0, 80 - len(counts)), mode="edge")  # one shape, compiled once
             return [float(rate) for rate in jax.vmap(made)(padded)[: len(counts)]]
@@ -318,6 +363,32 @@ def test_the_exceptions_are_real(row: Row) -> None:
         assert theirs != pytest.approx(here(row, names)(count), rel=1e-6)
 
 
+def test_libraries_that_are_not_installed_name_the_version_that_was_read() -> None:
+    version = r"(core )?\d+\.\d+\.\d+|\d{6}|the code of \d{4}-\d\d-\d\d|commit \w{7}"
+    texts = {library: " ".join(text.split()) for library, text in SECTIONS.items()}
+    named = {
+        library for library, text in texts.items() if re.search(f"Read from ({version})", text)
+    }
+    assert named == set(FORMULAS)
+
+
+def test_the_list_of_configurations_is_that_of_from_config() -> None:
+    text = SECTIONS["A whole configuration file"]
+    listed = re.split(r"\s·\s", text.strip().split("\n\n")[1])
+    assert listed == sorted((each.title for each in FORMATS.values()), key=str.lower)
+    (block,) = re.findall(r"^```pycon\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    example = doctest.DocTestParser().get_doctest(block, {"lrsched": lrsched}, "page", None, None)
+    assert doctest.DocTestRunner().run(example) == (0, 2)
+
+
+def test_stable_baselines3_takes_a_schedule() -> None:
+    (code,) = re.findall(r"`(lambda[^`]*schedule[^`]*)`", SECTIONS["stable-baselines3"])
+    schedule, total = lrsched.warmup_cosine(0.1, 1000, 70), 1000
+    rate = eval(code, {"schedule": schedule, "total": total})
+    for count in range(total):
+        assert rate(1 - count / total) == pytest.approx(schedule(count), rel=1e-9, abs=1e-12)
+
+
 def test_a_row_that_is_wrong_is_found() -> None:
     """Rows with a floor, a boundary and a warmup that are off by a little."""
     wrong = {
@@ -341,7 +412,17 @@ def test_the_tables_are_whole() -> None:
         assert (
             row.here.count("`") % 2 == row.there.count("`") % 2 == row.differs.count("`") % 2 == 0
         )
-    assert len(COMPARED) >= 250
+    assert len(COMPARED) >= 350
+
+
+def test_the_readme_has_the_numbers_of_schedules_and_libraries() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    claim = re.search(r"compares (\d+) schedules of (\d+) libraries.*: (\d+) of the", readme)
+    assert claim is not None
+    schedules, libraries, installed = map(int, claim.groups())
+    assert schedules <= len(COMPARED) < schedules + 50
+    named = {*NAMES} - {"others"}
+    assert (libraries, installed) == (len(named), len({*NAMES} - {*FORMULAS}))
 
 
 def test_the_table_of_contents_has_every_library() -> None:

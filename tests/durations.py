@@ -40,12 +40,17 @@ sizes = st.fixed_dictionaries(
 )
 
 
+def _fraction_of_128(n: Any) -> Duration:
+    """A fraction of a run of 128 steps, which is exact; a difference for a whole number."""
+    return run_fraction(1) - 128 + n if type(n) is int else run_fraction(n / 128)
+
+
 UNITS: list[tuple[Callable[[Any], Duration], Callable[[Any], Any]]] = [
     (lambda n: epochs(n) + 0, lambda s: s.resolve(steps_per_epoch=1)),
     (lambda n: epochs(n / 2), lambda s: s.resolve(steps_per_epoch=2.0)),
     (lambda n: examples(n * 8), lambda s: s.resolve(batch_size=8)),
     (lambda n: tokens(n * 2), lambda s: s.resolve(tokens_per_step=2)),
-    (lambda n: run_fraction(1) - 100 + n, lambda s: s.resolve(total_steps=100)),
+    (_fraction_of_128, lambda s: s.resolve(total_steps=128)),
 ]
 
 

@@ -13,16 +13,18 @@ ROOT = Path(__file__).parent.parent
 # From the ground up; rooms on one line share a floor. A name with a star is a folder.
 ROOMS = (
     ("lrsched._arrays.*",),
-    ("lrsched._optional", "lrsched._set_module", "lrsched._old_paths"),
+    ("lrsched._atomic", "lrsched._optional", "lrsched._set_module", "lrsched._old_paths"),
     ("lrsched._plotting",),
     ("lrsched._core.*",),
     ("lrsched._numerics.*",),
-    ("lrsched.plateau", "lrsched._evaluate", "lrsched.diff"),
+    ("lrsched.plateau", "lrsched._evaluate", "lrsched.diff", "lrsched.plot"),
     ("lrsched.schedules.*",),
     ("lrsched.formats.*",),
-    ("lrsched",),
+    ("lrsched.configs.*",),
     ("lrsched.range_test.*",),
+    ("lrsched",),
     ("lrsched.cli.*",),
+    ("lrsched.__main__",),
     ("lrsched_torch._schedulers.*",),
     ("lrsched_torch._snapshot.*",),
     ("lrsched_torch._convert.*",),
@@ -35,7 +37,8 @@ ROOMS = (
 
 def is_for_adapters(module: str, room: str) -> bool:
     """Whether adapters may import it: what is public, and what `lrsched._core` itself lists."""
-    return module in ("lrsched", "lrsched._core") or room == "lrsched.range_test.*"
+    shared = ("lrsched", "lrsched._core", "lrsched.formats.torch_classes")
+    return module in shared or room == "lrsched.range_test.*"
 
 
 def sources(root: Path) -> dict[str, Path]:

@@ -20,6 +20,16 @@ def test_dir_shows_public_names_only() -> None:
         getattr(lrsched, "cosine")  # noqa: B009 - mypy knows that there is none
 
 
+def test_a_range_test_is_public_and_imported_on_first_use() -> None:
+    run_python(
+        f"import lrsched; {CHECK}; first = lrsched.RangeTest\n"
+        "from lrsched import RangeTest\n"
+        "from lrsched.range_test import RangeTest as same\n"
+        "assert first is RangeTest is same is lrsched.range_test.RangeTest\n"
+        "assert RangeTest.__module__ == 'lrsched.range_test'"
+    )
+
+
 def test_every_public_name_can_be_used_after_import_lrsched() -> None:
     run_python("import lrsched; [getattr(lrsched, name) for name in dir(lrsched)]")
 

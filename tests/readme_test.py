@@ -30,7 +30,7 @@ import lrsched
 import lrsched_jax
 import lrsched_keras
 import lrsched_torch
-from lrsched._core.definition import RECIPES, REGISTRY
+from lrsched._core.definition import REGISTRY
 from lrsched.cli.commands import cli
 from lrsched.range_test import RangeTest
 
@@ -47,7 +47,7 @@ TEXTS = {
 }
 PAGES = [name for name in TEXTS if re.match("README|docs/", name) and name not in OTHER_DOCS]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-SCHEDULES = {name for name in REGISTRY if name in lrsched.__all__} | set(RECIPES)
+SCHEDULES = {name for name in REGISTRY if name in lrsched.__all__}
 
 Names = dict[str, Any]
 

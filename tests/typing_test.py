@@ -40,9 +40,12 @@ def halving(
 
 
 assert_type(halving(0.1, halving_steps=50), Schedule)
+assert_type(lrsched.RangeTest.load("test.json"), lrsched.RangeTest)
+assert_type(lrsched.load("recipe.json", lrsched.Plateau), lrsched.Plateau)
+lrsched.load("recipe.json")(3)
 
 linear("a", 1, 10)  # arg-type
-linear(1, 1, 10.5)  # arg-type
+lrsched.one_cycle(1, 10.5)  # arg-type
 linear(1, 1)  # call-arg
 cyclic(1, 2, mode=3)  # arg-type
 cyclic(1, 2, gamma=0.9)  # call-arg
@@ -51,8 +54,10 @@ lrsched.one_cycle(1, 10, anneal="cos")  # arg-type
 lrsched.anneal(1, 0, 10, "sqrt")  # arg-type
 lrsched.warmup_stable_decay(1, 1, 1, 1, shape="cos")  # arg-type
 cyclic(1, 2, mode="triangle")  # arg-type
-halving(0.1, 0.5)  # arg-type
+halving(0.1, "5")  # arg-type
 linear(1, 0, 10)(1).lr  # attr-defined
+lrsched.rangeTest  # attr-defined
+lrsched.load("recipe.json").reslove()  # union-attr
 """
 
 

@@ -5,7 +5,7 @@ import math
 import numbers
 import operator
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
@@ -50,8 +50,7 @@ class Kind(NamedTuple):
             rates "per step".
         schema: its JSON schema, which holds types, choices and bounds only.
         item_type: int, float or `Schedule`, for one or a sequence of them; else None.
-        per: the duration that a rate belongs to, by name; else "".
-        over: `over(rate, factor)` is that rate for a duration `factor` times as long.
+        least: the least length that a duration above 0 has, once it is resolved or stretched.
     """
 
     expected: str
@@ -60,8 +59,35 @@ class Kind(NamedTuple):
     unit: str = ""
     schema: Mapping[str, Any] = MappingProxyType({})
     item_type: type | None = None
-    per: str = ""
-    over: Callable[[Any, float], Any] = operator.mul
+    least: float = 0.0
+
+    def length(self, steps: Any) -> Any:
+        """A length that was computed, as the kind takes it."""
+        if is_traced(steps):
+            return steps
+        if self.item_type is int:
+            steps = round(steps)
+        return self.least if 0 < steps < self.least else steps
+
+
+class Refused(NamedTuple):
+    """What a `Refusal` says, as the attribute `refused` of its error."""
+
+    schedule: str
+    parameter: str
+    expected: str
+    got: object
+
+    def text(self) -> str:
+        """The message of the error."""
+        return f"{self.schedule}: {self.parameter} must be {self.expected}, got {shown(self.got)}"
+
+
+def refusal(refused: Refused, error: type[Exception]) -> Exception:
+    """The error that says it."""
+    made = error(refused.text())
+    made.__dict__["refused"] = refused
+    return made
 
 
 class Refusal:
@@ -73,7 +99,7 @@ class Refusal:
     def __call__(
         self, parameter: str, expected: str, got: object, error: type[Exception] = ValueError
     ) -> NoReturn:
-        raise error(f"{self.schedule}: {parameter} must be {expected}, got {shown(got)}")
+        raise refusal(Refused(self.schedule, parameter, expected, got), error)
 
     def check(self, parameter: str, kind: Kind, value: Any) -> Any:
         """Convert a value to its kind, or refuse it."""
@@ -183,6 +209,28 @@ def number(*bounds: str, unit: str = "") -> Kind:
     )
 
 
+def steps(*bounds: str, least: float = 1.0) -> Kind:
+    """A number of steps within bounds, 0 or at least `least`; a whole one is kept as an integer."""
+    within = _Bounds(bounds)
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=False)
+        if is_traced(value):
+            return value
+        if 0 < value < least:
+            raise ValueError
+        within.check(value)
+        if value > MAX_COUNT:
+            raise ValueError(f"a number <= {MAX_COUNT} (steps)")
+        return int(value) if value == int(value) else value
+
+    schema = {"type": "number", **within.schema, "maximum": MAX_COUNT}
+    expected = _expected("number", within, "steps")
+    if bounds == (">= 0",) and least == 1:
+        expected = "0 or a number >= 1 (steps)"
+    return Kind(expected, convert, unit="steps", schema=schema, item_type=float, least=least)
+
+
 def amount(*bounds: str) -> Kind:
     """A finite Python number within bounds; an integer is kept as one."""
     within = _Bounds(bounds)
@@ -194,6 +242,18 @@ def amount(*bounds: str) -> Kind:
         return within.check(value)
 
     return Kind(_expected("number", within, ""), convert, traced=False, item_type=float)
+
+
+def exact_number(*bounds: str) -> Kind:
+    """A finite Python number within bounds, which JAX may not trace; an integer if it is whole."""
+    kind = amount(*bounds)
+
+    def convert(value: Any) -> Any:
+        value = kind.convert(value)
+        return int(value) if value == int(value) else value
+
+    schema = {"type": "number", **_Bounds(bounds).schema}
+    return kind._replace(convert=convert, schema=schema)
 
 
 def _expected(kind: str, within: _Bounds, unit: str) -> str:
@@ -222,7 +282,8 @@ def sequence(expected: str, item: Kind, in_order: Callable[[Any, Any], bool] | N
     """A sequence of one kind, kept as a tuple. Neighbouring Python numbers must be `in_order`."""
 
     def convert(values: Any) -> Any:
-        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        is_no_sequence = isinstance(values, (str, bytes, Mapping, Set))
+        if is_no_sequence or not isinstance(values, Iterable):
             raise TypeError
         kept = tuple(item.convert(value) for value in values)
         if in_order is not None:
@@ -232,21 +293,40 @@ def sequence(expected: str, item: Kind, in_order: Callable[[Any, Any], bool] | N
         return kept
 
     schema = {"type": "array", "items": item.schema}
-    return Kind(expected, convert, unit=item.unit, schema=schema, item_type=item.item_type)
+    return Kind(
+        expected, convert, unit=item.unit, schema=schema, item_type=item.item_type, least=item.least
+    )
 
 
-def choice(*options: str) -> Kind:
-    """One of a few names."""
+def choice(*options: str, aliases: Mapping[str, str] = MappingProxyType({})) -> Kind:
+    """One of a few names; aliases are names from before."""
 
     def convert(value: Any) -> Any:
         if not isinstance(value, str):
             raise TypeError
+        value = aliases.get(value, value)
         if value not in options:
             raise ValueError
         return str(value)
 
     expected = " or ".join(map(repr, options))
     return Kind(expected, convert, traced=False, schema={"enum": list(options)})
+
+
+def number_choice(*options: int) -> Kind:
+    """One of a few integers."""
+
+    def convert(value: Any) -> Any:
+        value = _number(value, integer=True)
+        if is_traced(value):
+            raise TypeError
+        if value not in options:
+            raise ValueError
+        return value
+
+    expected = " or ".join(map(str, options))
+    schema = {"enum": list(options)}
+    return Kind(expected, convert, traced=False, schema=schema, item_type=int)
 
 
 def choice_or_function(options: Sequence[str], function: str) -> Kind:
@@ -269,7 +349,20 @@ def optional(kind: Kind) -> Kind:
         kind.unit,
         {"anyOf": [kind.schema, {"type": "null"}]},
         kind.item_type,
+        kind.least,
     )
+
+
+def static(kind: Kind) -> Kind:
+    """A kind whose values JAX may not trace."""
+
+    def convert(value: Any) -> Any:
+        value = kind.convert(value)
+        if is_traced(value):
+            raise TypeError(f"{kind.expected}, known when the schedule is made")
+        return value
+
+    return kind._replace(convert=convert, traced=False)
 
 
 def _flag(value: Any) -> Any:
@@ -279,6 +372,16 @@ def _flag(value: Any) -> Any:
 
 
 FLAG = Kind("True or False", _flag, traced=False, schema={"type": "boolean"})
+
+
+def at_least_a_step_if(flag: str, parameter: str) -> Callable[[Refusal, Mapping[str, Any]], None]:
+    """A check that a duration has a step if a flag is set: what recurs in stairs or cycles."""
+
+    def check(refuse: Refusal, params: Mapping[str, Any]) -> None:
+        if params[flag] and not is_traced(params[parameter]) and params[parameter] < 1:
+            refuse(parameter, f"a number >= 1 (steps) with {flag}", params[parameter])
+
+    return check
 
 
 def ordered(

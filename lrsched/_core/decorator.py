@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
-from lrsched._core.checks import Kind, Refusal, sequence
-from lrsched._core.definition import (
-    RECIPES,
-    REGISTRY,
-    Check,
-    Definition,
-    checked_arguments,
-    kinds_of,
-    plain_annotations,
-    plain_signature,
-)
+from lrsched._core.blame import NOTHING
+from lrsched._core.checks import Kind, Real, sequence
+from lrsched._core.definition import REGISTRY, Check, Definition
 from lrsched._core.recipe import MAX_DEPTH, MAX_PARTS
 from lrsched._core.schedule import Schedule
 
 P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @overload
@@ -64,12 +54,12 @@ def schedule(body: Any = None, /, *, check: Check | None = None) -> Any:
     0.05
     """
     if body is None:
-        return functools.partial(_factory, check=check)
-    return _factory(body, check)
+        return lambda body: _factory(Definition(body, check, Schedule))
+    return _factory(Definition(body, check, Schedule))
 
 
-def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Schedule]:
-    definition = Definition(body, check, Schedule)
+def _factory(definition: Definition) -> Callable[..., Schedule]:
+    body = definition.body
     known = REGISTRY.get(definition.name)
     # The same module may define a name again (a notebook's cell); another module may not.
     if known is not None and known.body.__module__ != body.__module__:
@@ -77,51 +67,71 @@ def _factory(body: Callable[..., Any], check: Check | None) -> Callable[..., Sch
             f"@schedule: the name {definition.name} is taken by {known.body.__module__}"
         )
 
-    @functools.wraps(body)
     def factory(*args: Any, **kwargs: Any) -> Schedule:
-        return Schedule(definition, definition.bind(*args, **kwargs))
+        return Schedule.made(definition, *args, **kwargs)
 
-    parameters = definition.signature.parameters.values()
-    # Without it, `inspect.signature` would show that of the body.
-    factory.__signature__ = definition.signature  # type: ignore[attr-defined]
-    factory.__annotations__ = {each.name: each.annotation for each in parameters}
-    factory.__annotations__["return"] = Schedule
-    factory._definition = definition  # type: ignore[attr-defined]
-    definition.factory = factory
     REGISTRY[definition.name] = definition
-    return factory
+    return definition.publish(factory)
 
 
-def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Register a function that composes schedules, so that configs can name it.
+@overload
+def recipe(compose: Callable[P, Schedule], /) -> Callable[P, Schedule]: ...
+@overload
+def recipe(
+    *, check: Check | None = None, is_scalable: bool = True, blame: Mapping[str, str] = NOTHING
+) -> Callable[[Callable[P, Schedule]], Callable[P, Schedule]]: ...
+def recipe(
+    compose: Any = None,
+    /,
+    *,
+    check: Check | None = None,
+    is_scalable: bool = True,
+    blame: Mapping[str, str] = NOTHING,
+) -> Any:
+    """Turn a function that composes schedules into a factory of schedules of its own name.
 
-    Its parameters are annotated with their kinds, by which they are checked. What the composition
-    refuses then is refused in the name of the function.
+    The factory makes a schedule with the parameters of the function, which are annotated with their
+    kinds. Its value is that of the composition, which is made once the durations are in steps. What
+    the composition refuses is refused in the name of the recipe.
+
+    Args:
+        compose: the function. It may not branch on a hyperparameter that JAX may trace.
+        check: as for `schedule`.
+        is_scalable: whether the recipe with its durations multiplied is the stretched recipe.
+            `stretch` makes its composition longer where it is not.
+        blame: which parameter of the recipe is at fault where a part refuses one of its own, by the
+            name of the latter; "*" for all others. Not needed for what the recipe passes on.
     """
-    refuse, kinds = Refusal(function.__name__), kinds_of(function)
-    annotations = function.__annotations__ = plain_annotations(function)
-    signature = functools.cache(lambda: inspect.signature(function))  # slow to make: not on import
-
-    @functools.wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
-        compose: Callable[..., Schedule] = function
-        params = checked_arguments(refuse, signature(), kinds, args, kwargs)
-        try:
-            return compose(**params)
-        except (TypeError, ValueError) as refused:
-            reason = str(refused).removeprefix(f"{refuse.schedule}: ")
-            error = TypeError if isinstance(refused, TypeError) else ValueError
-        raise error(f"{refuse.schedule}: {reason}")
-
-    checked.__annotations__ = annotations  # since Python 3.14 `wraps` copies how to compute them
-    RECIPES[function.__name__] = checked
-    return checked
+    if compose is None:
+        return lambda compose: _factory(
+            Definition(compose, check, Schedule, True, is_scalable, blame)
+        )
+    return _factory(Definition(compose, check, Schedule, True, is_scalable, blame))
 
 
-def with_plain_signature(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, whose annotations `help` shows without the kinds in them."""
-    function.__signature__ = plain_signature(function)  # type: ignore[attr-defined]
-    return function
+@overload
+def counts_steps(factory: Callable[P, Schedule], /) -> Callable[P, Schedule]: ...
+@overload
+def counts_steps(
+    *, when: Callable[[Mapping[str, Any]], bool]
+) -> Callable[[Callable[P, Schedule]], Callable[P, Schedule]]: ...
+def counts_steps(factory: Any = None, /, *, when: Any = lambda params: True) -> Any:
+    """Mark schedules in whose formula a step is more than a unit of time, such as `t + 1`.
+
+    With their durations in another unit they would be other schedules.
+
+    Args:
+        factory: the factory of the schedules.
+        when: whether a schedule with these hyperparameters is one.
+    """
+    if factory is None:
+        return functools.partial(_mark, when)
+    return _mark(when, factory)
+
+
+def _mark(when: Callable[[Mapping[str, Any]], bool], factory: Any) -> Any:
+    factory._definition.counts_steps = when
+    return factory
 
 
 def _inner(value: Any) -> Any:
@@ -134,7 +144,13 @@ def _inner(value: Any) -> Any:
     return value
 
 
+def _inner_or_number(value: Any) -> Any:
+    return REGISTRY["constant"].factory(value) if hasattr(value, "__float__") else _inner(value)
+
+
 _schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"}, item_type=Schedule)
+_or_number = _schedule._replace(expected="a schedule or a number", convert=_inner_or_number)
 
 Inner = Annotated[Schedule, _schedule]
+InnerOrNumber = Annotated[Schedule | Real, _or_number]
 Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]

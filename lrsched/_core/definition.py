@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any
 
+from lrsched._core.blame import NOTHING, in_the_name_of
 from lrsched._core.checks import Kind, Refusal
 from lrsched._core.durations import durations_in
 
@@ -14,10 +16,19 @@ Check = Callable[[Refusal, dict[str, Any]], None]
 
 
 class Definition:
-    """A schedule's formula with its name and the kinds of its hyperparameters."""
+    """A schedule's formula with its name and the kinds of its hyperparameters.
+
+    The definition of a recipe has, in place of the formula, a function that composes schedules, and
+    that of a controller one that makes it.
+    """
 
     body: Callable[..., Any]
+    is_recipe: bool
+    is_scalable: bool  # whether `stretch` may multiply the durations: else it stretches the parts
+    blame: Mapping[str, str]  # as for `in_the_name_of`: what the parts refuse
+    levels: int  # of nesting: a recipe has its own, and those of its parts
     name: str
+    counts_steps: Callable[[Mapping[str, Any]], bool]  # whether a step is more than a unit of time
     check: Check | None
     refuse: Refusal
     signature: inspect.Signature
@@ -26,13 +37,25 @@ class Definition:
     traced: tuple[str, ...]  # the parameters that JAX may trace
     static: tuple[str, ...]  # the others
     is_own: bool  # whether the formula is the library's: others may branch, and are not compiled
-    factory: Callable[..., Any]  # set by `@schedule`: makes a schedule of this definition
+    factory: Callable[..., Any]  # set by `publish`: makes a schedule of this definition
 
     def __init__(
-        self, body: Callable[..., Any], check: Check | None, result: type | None = None
+        self,
+        body: Callable[..., Any],
+        check: Check | None,
+        result: type | None = None,
+        is_recipe: bool = False,
+        is_scalable: bool = True,
+        blame: Mapping[str, str] = NOTHING,
     ) -> None:
         hints = _hints(body)
-        parameters = list(inspect.signature(body).parameters.values())[2:]  # without xp and count
+        parameters = list(inspect.signature(body).parameters.values())
+        parameters = parameters if is_recipe else parameters[2:]  # without xp and count
+        self.is_recipe = is_recipe
+        self.is_scalable = is_scalable
+        self.blame = blame
+        self.levels = 2 if is_recipe else 1
+        self.counts_steps = lambda params: False
         self.body = body
         self.name = body.__name__
         self.check = check
@@ -50,10 +73,44 @@ class Definition:
         The check of hyperparameters together is postponed where one of them is a duration, until it
         is resolved.
         """
-        params = checked_arguments(self.refuse, self.signature, self.kinds, args, kwargs)
+        try:
+            _refuse_unknown(kwargs, self.parameters)
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            names = ", ".join(self.parameters)
+            raise TypeError(f"{self.name}: {error} (its parameters: {names})") from None
+        bound.apply_defaults()
+        check = self.refuse.check
+        params = {name: check(name, self.kinds[name], x) for name, x in bound.arguments.items()}
         if self.check is not None and not any(durations_in(tuple(params.values()))):
             self.check(self.refuse, params)
         return tuple(params.values())
+
+    def publish(self, factory: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function the factory of this definition, with its documentation and signature."""
+        functools.update_wrapper(factory, self.body)
+        # Without it, `inspect.signature` would show that of the body.
+        factory.__signature__ = self.signature  # type: ignore[attr-defined]
+        parameters = self.signature.parameters.values()
+        factory.__annotations__ = {each.name: each.annotation for each in parameters}
+        factory.__annotations__["return"] = self.signature.return_annotation
+        factory._definition = self  # type: ignore[attr-defined]
+        self.factory = factory
+        return factory
+
+    def compose(self, values: tuple[Any, ...]) -> Any:
+        """The schedule that a recipe stands for; what its parts refuse, the recipe refuses."""
+        try:
+            return self.body(*values)
+        except (TypeError, ValueError) as refused:
+            params = dict(zip(self.parameters, values, strict=True))
+            error = in_the_name_of(self.name, refused, params, self.blame)
+        raise error
+
+    def complete(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Values that were pickled before the last parameters were added, with their defaults."""
+        added = list(self.signature.parameters.values())[len(values) :]
+        return values + tuple(parameter.default for parameter in added)
 
     def split(self, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The values that JAX may trace, and the static ones."""
@@ -67,28 +124,15 @@ class Definition:
         return tuple(params[x] for x in self.parameters)
 
 
-def checked_arguments(
-    refuse: Refusal,
-    signature: inspect.Signature,
-    kinds: Mapping[str, Kind],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> dict[str, Any]:
-    """The arguments of a call by name, defaults included, each converted to its kind."""
-    try:
-        bound = signature.bind(*args, **kwargs)
-    except TypeError as error:
-        names = ", ".join(signature.parameters)
-        raise TypeError(f"{refuse.schedule}: {error} (its parameters: {names})") from None
-    bound.apply_defaults()
-    return {name: refuse.check(name, kinds[name], x) for name, x in bound.arguments.items()}
+def _refuse_unknown(kwargs: Mapping[str, Any], parameters: Collection[str]) -> None:
+    """Refuse a name that is no parameter before one that is missing is asked for."""
+    for name in kwargs:
+        if name not in parameters:
+            from lrsched._core.synonyms import parameter_like
 
-
-def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
-    """The kind of each parameter of a function, from its annotation."""
-    hints, code = _hints(function), function.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return {name: _kind_of(function.__name__, name, hints.get(name)) for name in names}
+            like = parameter_like(name, parameters)
+            hint = f"; did you mean {like!r}?" if like else ""
+            raise TypeError(f"got an unexpected keyword argument {name!r}{hint}")
 
 
 def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
@@ -109,18 +153,6 @@ def _kind_of(function: str, parameter: str, hint: Any) -> Kind:
     return kind
 
 
-def plain_annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """A function's annotations without their kinds, for `help`."""
-    return {name: _plain_type(hint) for name, hint in _hints(function).items()}
-
-
-def plain_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """A function's signature without the kinds of its annotations, for `help`."""
-    hints = _hints(function)
-    signature = inspect.signature(function)
-    return _plain(signature.parameters.values(), hints, hints.get("return"))
-
-
 def _plain(
     parameters: Iterable[inspect.Parameter], hints: Mapping[str, Any], result: Any
 ) -> inspect.Signature:
@@ -133,6 +165,3 @@ def _plain_type(hint: Any) -> Any:
 
 
 REGISTRY: dict[str, Definition] = {}
-
-# The functions that compose schedules of the registry, by name.
-RECIPES: dict[str, Callable[..., Any]] = {}

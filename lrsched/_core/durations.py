@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsFloat
 
-from lrsched._core.checks import Kind, Refusal, amount, integer, is_traced, number
+from lrsched._core.checks import (
+    Kind,
+    Refusal,
+    amount,
+    choice,
+    integer,
+    is_traced,
+    number,
+    optional,
+)
 from lrsched._core.when_imported import when_imported
 
 
@@ -21,12 +31,45 @@ class Unit(NamedTuple):
 
 
 _size = number(">= 1e-18")
+_size_or_schedule = _size._replace(expected=f"{_size.expected}, or a schedule")
 UNITS = {
     "run": Unit("run_fraction", "total_steps", integer(1, "steps"), operator.mul),
     "epochs": Unit("epochs", "steps_per_epoch", _size, operator.mul),
-    "examples": Unit("examples", "batch_size", _size, operator.truediv),
-    "tokens": Unit("tokens", "tokens_per_step", _size, operator.truediv),
+    "examples": Unit("examples", "batch_size", _size_or_schedule, operator.truediv),
+    "tokens": Unit("tokens", "tokens_per_step", _size_or_schedule, operator.truediv),
 }
+
+
+Round = Literal["nearest", "up", "down"]
+ROUNDING: Mapping[str, Callable[[float], int]] = {
+    "nearest": round,
+    "up": math.ceil,
+    "down": math.floor,
+}
+ROUND = optional(choice(*ROUNDING))
+_amount = amount(">= 0")
+
+
+class Term(NamedTuple):
+    """An amount in a unit, and how it is rounded to whole steps; None for not at all."""
+
+    amount: int | float
+    unit: str
+    round: str | None = None
+
+    def __repr__(self) -> str:
+        rounding = f", round={self.round!r}" if self.round else ""
+        return f"{UNITS[self.unit].factory}({abs(self.amount)!r}{rounding})"
+
+    def steps(self, size: Any, whole: bool) -> int | float:
+        """The amount in steps, for a unit of this size."""
+        length: int | float = UNITS[self.unit].steps(self.amount, size)
+        rounding = self.round or ("nearest" if whole else None)
+        if rounding is None:
+            return length
+        # What is subtracted is rounded like what is added.
+        sign = -1 if self.amount < 0 else 1
+        return sign * ROUNDING[rounding](sign * length)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,10 +84,19 @@ class Duration:
     """
 
     # Each amount is kept and rounded by itself. Plain numbers of steps are added up in `steps`.
-    terms: tuple[tuple[int | float, str], ...]
+    terms: tuple[Term, ...]
     steps: int | float = 0
 
     __array_ufunc__ = None  # `numpy.int64(500) + duration` must call `__radd__`
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.terms, self.steps
+
+    def __setstate__(self, state: Any) -> None:
+        terms, steps = state
+        # Pickles written before 2026-11 hold terms without a rounding.
+        object.__setattr__(self, "terms", tuple(Term(*term) for term in terms))
+        object.__setattr__(self, "steps", steps)
 
     def __add__(self, other: Any) -> Duration:
         added = _duration(other)
@@ -55,7 +107,7 @@ class Duration:
     __radd__ = __add__
 
     def __neg__(self) -> Duration:
-        return Duration(tuple((0 - amount, unit) for amount, unit in self.terms), 0 - self.steps)
+        return Duration(tuple(x._replace(amount=0 - x.amount) for x in self.terms), 0 - self.steps)
 
     def __sub__(self, other: Any) -> Duration:
         subtracted = _duration(other)
@@ -65,7 +117,7 @@ class Duration:
         return (-self).__add__(other)
 
     def __repr__(self) -> str:
-        parts = [(amount, f"{UNITS[unit].factory}({abs(amount)!r})") for amount, unit in self.terms]
+        parts = [(term.amount, repr(term)) for term in self.terms]
         if parts[0][0] < 0:  # as in 500 - run_fraction(0.1)
             text = repr(self.steps)
         else:
@@ -73,27 +125,24 @@ class Duration:
             parts += [(self.steps, repr(abs(self.steps)))] if self.steps else []
         return text + "".join(f" {'-' if amount < 0 else '+'} {part}" for amount, part in parts)
 
-    def resolved(self, sizes: Mapping[str, Any], whole: bool) -> Any:
+    def resolved(self, sizes: Mapping[str, Any], whole: bool = False) -> Any:
         """The duration in steps; a shorter duration if `sizes` lacks some of its units.
 
         Args:
             sizes: the size of each known unit, by its name: "run" the steps of the run, "epochs"
                 the steps of an epoch, "examples" and "tokens" the number of them in a step.
-            whole: whether to round each amount to a whole number of steps, half to even.
+            whole: whether to round each amount to a whole number of steps, half to even, that does
+                not say how.
 
-        >>> (epochs(3) - 5).resolved({"epochs": 10.26}, whole=True)
-        26
-        >>> (epochs(3) - tokens(5)).resolved({"epochs": 10}, whole=True)
-        30 - tokens(5)
+        >>> (epochs(3) - 5).resolved({"epochs": 10.25})
+        25.75
+        >>> (epochs(3, round="up") - tokens(5)).resolved({"epochs": 10.25})
+        31 - tokens(5)
         """
-        steps, left = self.steps, []
-        for size, unit in self.terms:
-            if unit in sizes:
-                length = UNITS[unit].steps(size, sizes[unit])
-                steps += round(length) if whole else length
-            else:
-                left.append((size, unit))
-        return Duration(tuple(left), steps or 0) if left else steps
+        known = [term.steps(sizes[term.unit], whole) for term in self.terms if term.unit in sizes]
+        left = tuple(term for term in self.terms if term.unit not in sizes)
+        steps = _without_rounding_errors(self.steps, *known)
+        return Duration(left, steps) if left else steps
 
     def to_dict(self) -> dict[str, Any]:
         """The duration as plain data: {"duration": {"run": 0.1}}, or a list of such terms.
@@ -101,7 +150,10 @@ class Duration:
         >>> run_fraction(0.1).to_dict()
         {'duration': {'run': 0.1}}
         """
-        terms = [{unit: size} for size, unit in self.terms]
+        terms: list[dict[str, Any]] = [
+            {term.unit: term.amount} | ({"round": term.round} if term.round else {})
+            for term in self.terms
+        ]
         terms += [{"steps": self.steps}] if self.steps else []
         return {"duration": terms[0] if len(terms) == 1 else terms}
 
@@ -115,46 +167,52 @@ class Duration:
         def __rtruediv__(self, other: Any, /) -> Any: ...
 
 
-def run_fraction(fraction: SupportsFloat) -> Duration:
+def run_fraction(fraction: SupportsFloat, round: Round | None = None) -> Duration:
     """A fraction of the whole run: `fraction * total_steps` steps.
 
     It can be given wherever a schedule takes steps. `schedule.resolve(total_steps=...)` turns it
-    into steps, rounded to a whole number, half to even, where the schedule wants an integer.
+    into steps: exactly, or rounded to a whole number by `round`.
 
     Durations of all units can be added and subtracted, with each other and with numbers of steps.
-    Each term is rounded by itself, so a warmup of `run_fraction(0.1)` and a decay of
-    `run_fraction(1.0) - run_fraction(0.1)` always add up to the run exactly (`run_fraction(0.9)`
-    may miss it by a step).
+    Each term is rounded by itself, so a warmup of `run_fraction(0.1, round="up")` and a decay of
+    `run_fraction(1.0) - run_fraction(0.1, round="up")` add up to the run.
 
     Args:
         fraction: the fraction of the run, 0 or more; 1 is the whole run.
+        round: "up" or "down" to a whole number of steps, or to the "nearest", half to even; by
+            default only where the schedule takes nothing but an integer, to the nearest.
 
     Raises:
-        TypeError: `fraction` is not a Python number.
-        ValueError: `fraction` is not finite, or < 0.
+        TypeError: `fraction` is not a Python number, or `round` is not a string.
+        ValueError: `fraction` is not finite or < 0, or `round` is none of the three.
 
     Elsewhere: Composer's "0.1dur", big_vision's `warmup_percent`; levanter's `warmup=0.1`, where
-    the size of the number tells a fraction from a number of steps.
+    the size of the number tells a fraction from a number of steps. transformers rounds its
+    `warmup_ratio` up, NeMo and MaxText round down.
 
     >>> from lrsched import cosine_decay, warmup
-    >>> recipe = warmup(cosine_decay(0.1, run_fraction(1.0) - run_fraction(0.1)), run_fraction(0.1))
+    >>> begin = run_fraction(0.1, round="up")
+    >>> recipe = warmup(cosine_decay(0.1, run_fraction(1.0) - begin), begin)
     >>> recipe.resolve(total_steps=777)
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=699), warmup_steps=78)
+    >>> warmup(cosine_decay(0.1, 100), run_fraction(0.1)).resolve(total_steps=777)
+    warmup(schedule=cosine_decay(init_value=0.1, decay_steps=100), warmup_steps=77.7)
     """
-    return _amount_of("run", "fraction", fraction)
+    return _amount_of("run", "fraction", fraction, round)
 
 
-def epochs(number: SupportsFloat) -> Duration:
-    """A number of epochs: `number * steps_per_epoch` steps; rounding and sums as in `run_fraction`.
+def epochs(number: SupportsFloat, round: Round | None = None) -> Duration:
+    """A number of epochs: `number * steps_per_epoch` steps; sums and `round` as in `run_fraction`.
 
     `schedule.resolve(steps_per_epoch=len(loader))` turns it into steps.
 
     Args:
         number: the number of epochs, 0 or more; it need not be whole.
+        round: as in `run_fraction`.
 
     Raises:
-        TypeError: `number` is not a Python number.
-        ValueError: `number` is not finite, or < 0.
+        TypeError: `number` is not a Python number, or `round` is not a string.
+        ValueError: `number` is not finite or < 0, or `round` is none of the three names.
 
     Elsewhere: Composer's "10ep", big_vision's `warmup_epochs`. `from_epochs` reads a whole recipe
     whose plain integers are epochs.
@@ -163,50 +221,53 @@ def epochs(number: SupportsFloat) -> Duration:
     >>> step_decay(0.1, 0.1, epochs(30)).resolve(steps_per_epoch=782)
     step_decay(init_value=0.1, decay_rate=0.1, step_size=23460)
     """
-    return _amount_of("epochs", "number", number)
+    return _amount_of("epochs", "number", number, round)
 
 
-def examples(number: SupportsFloat) -> Duration:
+def examples(number: SupportsFloat, round: Round | None = None) -> Duration:
     """A number of training examples: `number / batch_size` steps; else as `run_fraction`.
 
     `schedule.resolve(batch_size=...)` turns it into steps.
 
     Args:
         number: the number of examples, 0 or more.
+        round: as in `run_fraction`.
 
     Raises:
-        TypeError: `number` is not a Python number.
-        ValueError: `number` is not finite, or < 0.
+        TypeError: `number` is not a Python number, or `round` is not a string.
+        ValueError: `number` is not finite or < 0, or `round` is none of the three names.
 
     Elsewhere: Composer's "50000sp" (samples), big_vision's `warmup_examples`, Megatron's
-    `--lr-warmup-samples`.
+    `--lr-warmup-samples`. If the batch size grows, as with Megatron's `--rampup-batch-size`, pass
+    the schedule of it: `schedule.resolve(batch_size=rampup_batch_size(...))`.
 
     >>> from lrsched import linear
     >>> linear(1.0, 0.0, examples(1_000_000)).resolve(batch_size=256)
-    linear(init_value=1.0, end_value=0.0, steps=3906)
+    linear(init_value=1.0, end_value=0.0, steps=3906.25)
     """
-    return _amount_of("examples", "number", number)
+    return _amount_of("examples", "number", number, round)
 
 
-def tokens(number: SupportsFloat) -> Duration:
+def tokens(number: SupportsFloat, round: Round | None = None) -> Duration:
     """A number of training tokens: `number / tokens_per_step` steps; else as `run_fraction`.
 
     `schedule.resolve(tokens_per_step=...)` turns it into steps.
 
     Args:
         number: the number of tokens, 0 or more.
+        round: as in `run_fraction`.
 
     Raises:
-        TypeError: `number` is not a Python number.
-        ValueError: `number` is not finite, or < 0.
+        TypeError: `number` is not a Python number, or `round` is not a string.
+        ValueError: `number` is not finite or < 0, or `round` is none of the three names.
 
     Elsewhere: Composer's "2000000000tok", Megatron-DeepSpeed's `--lr-decay-tokens`.
 
     >>> from lrsched import linear
-    >>> linear(1.0, 0.0, tokens(2e9) - 100).resolve(tokens_per_step=2048 * 512)
+    >>> linear(1.0, 0.0, tokens(2e9, round="down") - 100).resolve(tokens_per_step=2048 * 512)
     linear(init_value=1.0, end_value=0.0, steps=1807)
     """
-    return _amount_of("tokens", "number", number)
+    return _amount_of("tokens", "number", number, round)
 
 
 DURATION_FACTORIES: Mapping[str, Callable[..., Duration]] = {
@@ -249,9 +310,19 @@ def _duration(value: Any) -> Duration | None:
     return Duration((), Refusal("duration").check("steps", amount(), value))
 
 
-def _amount_of(unit: str, parameter: str, value: Any) -> Duration:
-    kind = amount(">= 0")
-    return Duration(((Refusal(UNITS[unit].factory).check(parameter, kind, value), unit),))
+def _amount_of(unit: str, parameter: str, value: Any, rounding: Any) -> Duration:
+    refuse = Refusal(UNITS[unit].factory)
+    size, rounding = refuse.checked(**{parameter: (_amount, value), "round": (ROUND, rounding)})
+    return Duration((Term(size, unit, rounding),))
+
+
+def _without_rounding_errors(*lengths: int | float) -> int | float:
+    """The sum, which is a whole number where it misses one by rounding: 0.1 * 1230 is 123."""
+    total = sum(lengths)
+    nearest = round(total)
+    # A product has half a unit of its last place, and so has each sum.
+    errors = len(lengths) * math.ulp(max(map(abs, lengths)))
+    return nearest if abs(total - nearest) <= errors else total
 
 
 when_imported("jax.tree_util", lambda tree_util: tree_util.register_static(Duration))

@@ -1,20 +1,41 @@
 """The kinds of hyperparameter: each as a `Kind`, and as the annotation of a parameter."""
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from lrsched._core.checks import FLAG, Kind, Real, Whole, integer, number, optional, sequence
+from lrsched._core.checks import (
+    FLAG,
+    Kind,
+    Real,
+    Whole,
+    integer,
+    number,
+    optional,
+    sequence,
+    static,
+    steps,
+)
 from lrsched._core.durations import Duration
 
 
 def or_duration(kind: Kind) -> Kind:
     """A number of steps, or a `Duration` that `Schedule.resolve` turns into one."""
 
+    def number_of_steps(value: Any) -> Any:
+        try:
+            return kind.convert(value)
+        except (TypeError, ValueError) as refused:
+            share = _share_of_run(value)
+            if share is None:
+                raise
+            error = TypeError if isinstance(refused, TypeError) else ValueError
+            expected = str(refused) or kind.expected
+        raise error(f"{expected}; a share of the run is run_fraction({share:g})")
+
     def convert(value: Any) -> Any:
         if not isinstance(value, Duration):
-            return kind.convert(value)
+            return number_of_steps(value)
         if kind.item_type is int and type(value.steps) is not int:
             raise TypeError
         return value
@@ -23,11 +44,16 @@ def or_duration(kind: Kind) -> Kind:
     return kind._replace(convert=convert, schema=schema)
 
 
-def _power(rate: Any, factor: float) -> Any:
+def _share_of_run(value: Any) -> float | None:
+    """The fraction of the run that a number below 1, or text such as "10%", seems to mean."""
+    is_percentage = isinstance(value, str) and value.endswith("%")
+    if isinstance(value, str) and not is_percentage:
+        return None
     try:
-        return rate**factor
-    except OverflowError:
-        return math.inf
+        share = float(value[:-1]) / 100 if is_percentage else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return share if 0 < share < 1 or (is_percentage and share == 1) else None
 
 
 SMALLEST_POSITIVE = ">= 1e-18"
@@ -35,35 +61,32 @@ VALUE = number()
 POSITIVE = number(SMALLEST_POSITIVE)
 RATE = number(">= 0")
 RATE_PER_STEP = number(">= 0", unit="per step")
-FACTOR_PER_DECAY_STEPS = RATE._replace(per="decay_steps", over=_power)
-RATE_PER_DECAY_STEPS = RATE._replace(per="decay_steps", over=operator.mul)
 POWER = number("> 0")
 FRACTION = number(">= 0", "<= 1")
-STEPS = or_duration(integer(1, "steps"))
-PHASE = or_duration(integer(0, "steps"))
-REAL_STEPS = or_duration(number(SMALLEST_POSITIVE, unit="steps"))
+STEPS = or_duration(steps(">= 1"))
+PHASE = or_duration(steps(">= 0"))
+TIMESCALE = or_duration(steps("> 0", least=1e-18))
+WHOLE_STEPS = or_duration(integer(1, "steps"))
 VALUES = sequence("finite numbers", VALUE)
-BOUNDARIES = sequence(
-    "integers >= 1 in strictly ascending order (steps)", STEPS, lambda a, b: a < b
-)
-MILESTONES = sequence("integers >= 0 in ascending order (steps)", PHASE, lambda a, b: a <= b)
+BOUNDARIES = sequence("numbers >= 1 in strictly ascending order (steps)", STEPS, operator.lt)
+MILESTONES = sequence("0 or numbers >= 1 in ascending order (steps)", PHASE, operator.le)
 
 Value = Annotated[Real, VALUE]
 Positive = Annotated[Real, POSITIVE]
 Rate = Annotated[Real, RATE]
 RatePerStep = Annotated[Real, RATE_PER_STEP]
-FactorPerDecaySteps = Annotated[Real, FACTOR_PER_DECAY_STEPS]
-RatePerDecaySteps = Annotated[Real, RATE_PER_DECAY_STEPS]
-RealSteps = Annotated[Real, REAL_STEPS]
 Power = Annotated[Real, POWER]
 Fraction = Annotated[Real, FRACTION]
 Values = Annotated[Sequence[Real], VALUES]
-Steps = Annotated[Whole, STEPS]
-Phase = Annotated[Whole, PHASE]
-OptionalPhase = Annotated[Whole | None, optional(PHASE)]
-StepNumber = Annotated[Whole, integer(1, "steps")]  # no duration: it is computed with at once
-PhaseNumber = Annotated[Whole, integer(0, "steps")]
+Steps = Annotated[Real, STEPS]
+Phase = Annotated[Real, PHASE]
+Timescale = Annotated[Real, TIMESCALE]
+OptionalPhase = Annotated[Real | None, optional(PHASE)]
+WholeSteps = Annotated[Whole, WHOLE_STEPS]
+StaticSteps = Annotated[Real, static(STEPS)]  # for recipes that branch on them, or round them
+StaticPhase = Annotated[Real, static(PHASE)]
+StaticWholeSteps = Annotated[Whole, static(WHOLE_STEPS)]
 Multiple = Annotated[Whole, integer(1, "times")]
-Boundaries = Annotated[Sequence[Whole], BOUNDARIES]
-Milestones = Annotated[Sequence[Whole], MILESTONES]
+Boundaries = Annotated[Sequence[Real], BOUNDARIES]
+Milestones = Annotated[Sequence[Real], MILESTONES]
 Flag = Annotated[bool, FLAG]

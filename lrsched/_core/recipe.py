@@ -10,11 +10,10 @@ from typing import Any, Self, TypeVar, cast
 from lrsched._arrays.namespace import is_array
 from lrsched._core.checks import Kind
 from lrsched._core.definition import Definition
-from lrsched._core.durations import Duration
+from lrsched._core.durations import Duration, durations_in
+from lrsched._core.written import VERSION, Written, call_text, encode, equal
 
 T = TypeVar("T")
-
-VERSION = 1  # of the format that `to_dict` writes
 
 # Each operation takes up to 9 frames of Python's stack for each level, of which there are 1000 by
 # default: a recipe of so many levels leaves 400 to the caller.
@@ -24,7 +23,7 @@ MAX_DEPTH = 64
 MAX_PARTS = 100_000
 
 
-class Recipe:
+class Recipe(Written):
     """A definition with the values of its hyperparameters.
 
     Recipes compare and hash by these, `repr` evaluates back, and they pickle.
@@ -35,7 +34,7 @@ class Recipe:
     _definition: Definition
     _values: tuple[Any, ...]
     _arrays: tuple[Any, ...]  # the arrays among the hyperparameters, also of nested recipes
-    _depth: int  # the levels of nesting: 1 without nested recipes
+    _depth: int  # the levels of nesting: 1 for a formula without nested recipes
     _parts: int  # the recipes in this one, itself included; shared ones count each time
     _resolved: bool
 
@@ -57,9 +56,14 @@ class Recipe:
         self._set("_definition", definition)
         self._set("_values", values)
         self._set("_arrays", tuple(arrays))
-        self._set("_depth", inside + 1)
+        self._set("_depth", inside + definition.levels)
         self._set("_parts", parts)
         self._set("_resolved", resolved)
+
+    @classmethod
+    def made(cls, definition: Definition, /, *args: Any, **kwargs: Any) -> Self:
+        """The recipe of a definition with these hyperparameters, which are checked."""
+        return cls(definition, definition.bind(*args, **kwargs))
 
     def _set(self, attribute: str, value: object) -> None:
         object.__setattr__(self, attribute, value)
@@ -86,7 +90,7 @@ class Recipe:
 
     def replace(self, **changes: Any) -> Self:
         """The same recipe with other hyperparameters, checked as when it was made."""
-        return type(self)(self._definition, self._definition.bind(**(self.params | changes)))
+        return type(self).made(self._definition, **(self.params | changes))
 
     def items(self) -> Iterator[tuple[Recipe, str, Any]]:
         """Every hyperparameter that is not a recipe: its owner, its name and its value.
@@ -105,6 +109,11 @@ class Recipe:
         """The values of all hyperparameters, those of nested recipes and of sequences included."""
         for _, _, value in self.items():
             yield from value if type(value) is tuple else (value,)
+
+    def open_units(self) -> set[str]:
+        """The units of the durations that are not in steps yet."""
+        found = (part for value in self.leaves() for part in durations_in(value))
+        return {term.unit for duration in found for term in duration.terms}
 
     def fold(
         self, leaf: Callable[[Kind, Any], Any], node: Callable[[Recipe, dict[str, Any]], T]
@@ -139,31 +148,17 @@ class Recipe:
 
         `lrsched.from_dict` reads it.
         """
-        return {"lrsched": VERSION, **self.fold(_encode, _encode_recipe)}
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The recipe as JSON; `lrsched.from_json` reads it."""
-        import json
-
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+        return {"lrsched": VERSION, **self.fold(encode, _encode_recipe)}
 
     def __repr__(self) -> str:
-        shown = []
-        for (name, value), parameter in zip(
-            self.params.items(), self._definition.signature.parameters.values(), strict=True
-        ):
-            default = parameter.default
-            if is_array(value) or type(value) is not type(default) or value != default:
-                text = getattr(value, "__qualname__", None) or repr(value)
-                shown.append(f"{name}={text}")
-        return f"{self.name}({', '.join(shown)})"
+        return call_text(self.name, self.params, self._definition.signature)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Recipe):
             return NotImplemented
         if self._definition is not other._definition:
             return False
-        return self is other or _equal(self._values, other._values)
+        return self is other or equal(self._values, other._values)
 
     def __hash__(self) -> int:
         return hash((self._definition.name, self._values))
@@ -183,33 +178,13 @@ class Recipe:
 
     def __setstate__(self, state: tuple[Any, tuple[Any, ...]]) -> None:
         factory, values = state
-        type(self).__init__(self, factory._definition, values)
+        type(self).__init__(self, factory._definition, factory._definition.complete(values))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.name}: a schedule does not change; use .replace({name}=...)")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{self.name}: a schedule does not change")
-
-
-def _equal(first: Any, second: Any) -> bool:
-    if type(first) is tuple and type(second) is tuple:
-        return len(first) == len(second) and all(map(_equal, first, second))
-    if is_array(first) or is_array(second):
-        same = first is second or getattr(first, "shape", ()) == getattr(second, "shape", ())
-        return same and bool((first == second).all())
-    return bool(first == second)
-
-
-def _encode(kind: Kind, value: Any) -> Any:
-    """A hyperparameter as plain data."""
-    if isinstance(value, Duration):
-        return value.to_dict()
-    if is_array(value) and getattr(value, "shape", None) == ():
-        return value.item()
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    raise TypeError(f"to_dict: a recipe holds numbers, names and schedules, not {value!r}")
 
 
 def _encode_recipe(recipe: Recipe, params: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NoReturn, overload
+from typing import Any, Self, cast, overload
 
 from lrsched._arrays.compiler import TRACING, Expr, TracingError, compiled, defer
 from lrsched._arrays.namespace import (
@@ -20,12 +20,12 @@ from lrsched._arrays.namespace import (
     namespace_of,
 )
 from lrsched._arrays.scalars import SCALARS
+from lrsched._arrays.types import Namespace
 from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
 from lrsched._core.definition import REGISTRY, Definition
-from lrsched._core.durations import UNITS, Duration, durations_in, unit_sizes
-from lrsched._core.lengths import Length, with_lengths
 from lrsched._core.pytree import register_schedules
 from lrsched._core.recipe import Recipe
+from lrsched._core.resolve import refuse_unresolved, resolve
 from lrsched._core.when_imported import call_waiting, when_imported
 
 POINTS = 400  # of a drawn curve; more than a screen resolves
@@ -50,21 +50,61 @@ class Schedule(Recipe):
 
     # `__dict__` is there, and empty: torch's LambdaLR saves the `__dict__` of a callable in its
     # checkpoint and updates it on loading, which must not change the schedule.
-    __slots__ = ("__dict__", "__weakref__", "_called", "_compiled", "_ready")
+    __slots__ = ("__dict__", "__weakref__", "_called", "_compiled", "_composition", "_ready")
     __array_ufunc__ = None  # lets `__rmul__` handle numpy.float64(0.5) * schedule
 
     # A cache that no user can see: from its second call with a Python number on, a schedule uses
     # its formula compiled for such numbers.
-    _ready: bool  # whether the formula can run on Python numbers: no array, no duration
+    _ready: bool  # whether there is a formula, and it can run: no array, no duration
     _called: bool | None  # whether it was called once with a number; None after the second call
     _compiled: Callable[[Any], Any] | None
+    _composition: Schedule | None  # of a named recipe, once it was made
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         super().__init__(definition, values)
         call_waiting()
-        self._set("_ready", self._resolved and self._arrays == ())  # as torch.compile reads it
+        is_plain = self._arrays == ()  # as torch.compile reads it
+        self._set("_ready", self._resolved and is_plain and not definition.is_recipe)
         self._set("_called", False)
         self._set("_compiled", None)
+        self._set("_composition", None)
+
+    @classmethod
+    def made(cls, definition: Definition, /, *args: Any, **kwargs: Any) -> Self:
+        """The schedule of a definition with these hyperparameters, which are checked."""
+        schedule = super().made(definition, *args, **kwargs)
+        schedule._compose_ahead()
+        return schedule
+
+    def __setstate__(self, state: tuple[Any, tuple[Any, ...]]) -> None:
+        super().__setstate__(state)
+        self._compose_ahead()
+
+    def _compose_ahead(self) -> None:
+        """Make the composition of a recipe, which torch.compile could not trace."""
+        if self._definition.is_recipe and self._resolved:
+            self._composed()
+
+    def _composed(self) -> Schedule:
+        """What a named recipe is composed of."""
+        composition = self._composition
+        if composition is None:
+            composition = self._definition.compose(self._values)
+            if composition.is_plain:  # what holds JAX's tracers may not outlive their trace
+                self._set("_composition", composition)
+        return composition
+
+    def expand(self) -> Schedule:
+        """The same schedule with every named recipe replaced by the schedules it is composed of.
+
+        >>> from lrsched import warmup_cosine
+        >>> warmup_cosine(0.1, total_steps=1000, warmup_steps=100).expand()
+        warmup(schedule=cosine_decay(init_value=0.1, decay_steps=900), warmup_steps=100)
+        """
+        if not self._resolved:
+            refuse_unresolved(self)
+        expanded: Schedule = self.fold(lambda kind, value: value, _expanded)
+        return expanded
 
     @overload
     def __call__(self, count: float) -> float: ...
@@ -81,20 +121,38 @@ class Schedule(Recipe):
                 if self._called is not None:
                     self._note_call()
                 return self._definition.body(SCALARS, count, *self._values)
+        if not self._resolved:
+            refuse_unresolved(self)
+        if self._definition.is_recipe:
+            return self._of_composition(count)
         if kind is Expr:
             return self._traced(count)
-        if not self._resolved:
-            _refuse_unresolved(self)
+        if kind is tuple:
+            return self._in_pairs(count)
         arrays = (count, *self._arrays) if is_array(count) else self._arrays
         if not arrays:
             return self(as_python(count))
         xp = namespace_of(arrays)
         if xp.__name__ == "jax.numpy":
             call_waiting()
-        count = as_count(xp, count, like=arrays[0])
+        return self._evaluated(xp, as_count(xp, count, like=arrays[0]))
+
+    def _of_composition(self, count: Any) -> Any:
+        composition = self._composed()
+        value = composition(count)
+        if self._compiled is not composition._compiled:
+            self._set("_compiled", composition._compiled)
+        return value
+
+    def _evaluated(self, xp: Namespace, count: Any) -> Any:
         values = in_default_dtypes(xp, self._values) if self._arrays else self._values
-        values = as_known(xp, values)
-        return as_result(xp, self._definition.body(xp, count, *values), count)
+        value = self._definition.body(xp, count, *as_known(xp, values))
+        return as_result(xp, value, count[0] if type(count) is tuple else count)
+
+    def _in_pairs(self, count: tuple[Any, Any]) -> Any:
+        """The value at a count that a combinator has as the sum of two floats, for more digits."""
+        xp = namespace_of((count[0], *self._arrays))
+        return self._evaluated(xp, count if self._definition.is_own else count[0] + count[1])
 
     def _note_call(self) -> None:
         """Compile the formula at the second call with a number; for one call it does not pay."""
@@ -114,17 +172,20 @@ class Schedule(Recipe):
         self,
         total_steps: Whole | None = None,
         steps_per_epoch: Real | None = None,
-        batch_size: Real | None = None,
-        tokens_per_step: Real | None = None,
+        batch_size: Real | Schedule | None = None,
+        tokens_per_step: Real | Schedule | None = None,
     ) -> Schedule:
         """The same schedule with its durations in steps.
 
         Durations made by `lrsched.run_fraction`, `epochs`, `examples` and `tokens` become steps,
-        also in nested schedules. Units whose argument is not given stay. Where the schedule takes
-        an integer, each term is rounded to a whole number of steps, half to even; so
-        `run_fraction(0.1)` and `run_fraction(1.0) - run_fraction(0.1)` add up to the run exactly.
-        Where the duration is that of a rate, the rate makes up for the rounding, as in `stretch`.
-        The result is checked as if it had been made with these numbers.
+        also in nested schedules. Units whose argument is not given stay. They are rounded where
+        they say so, and to the nearest integer where the schedule takes nothing else; lengths of
+        less than a step become one. The result is checked as if it had been made with these
+        numbers.
+
+        Where the batch size is a schedule, all durations must be in examples and not rounded, and
+        the result is a `time_warp` of the schedule, exact at every count. So it is with tokens.
+        Schedules whose formula counts steps, such as a warmup that counts from 1, are refused.
 
         Args:
             total_steps: the optimizer updates of the whole run, at least 1, for `run_fraction`.
@@ -134,66 +195,71 @@ class Schedule(Recipe):
                 Lightning, Accelerate), and `len(loader) // k` where the rest is dropped. A number
                 that is not whole is the average of many epochs, as of a loop that carries the rest
                 over to the next epoch.
-            batch_size: the examples in one update, for `examples`.
-            tokens_per_step: the tokens in one update, for `tokens`.
+            batch_size: the examples in one update, for `examples`; a schedule of the step where
+                their number changes, such as `rampup_batch_size`, or `piecewise_constant` with
+                boundaries in steps or in examples.
+            tokens_per_step: the tokens in one update, for `tokens`; or a schedule of the step.
 
         Raises:
             TypeError, ValueError: an argument is not a positive Python number, or the resolved
-                schedule is refused, for example for 0 steps.
+                schedule is refused, for example for 0 steps. A schedule of batch sizes does not
+                come to rest, a duration is not in its unit, or a formula counts steps.
 
         Elsewhere: Composer resolves its time strings inside its trainer, big_vision its
         `total_steps` and `data_size` in the call that makes the schedule.
 
         >>> from lrsched import cosine_decay, run_fraction, warmup
-        >>> begin = run_fraction(0.05)
+        >>> begin = run_fraction(0.05, round="up")
         >>> recipe = warmup(cosine_decay(0.1, run_fraction(1.0) - begin), begin)
         >>> recipe.resolve(total_steps=1234)
         warmup(schedule=cosine_decay(init_value=0.1, decay_steps=1172), warmup_steps=62)
         """
-        given = {
+        given: dict[str, Any] = {
             "total_steps": total_steps,
             "steps_per_epoch": steps_per_epoch,
             "batch_size": batch_size,
             "tokens_per_step": tokens_per_step,
         }
-        sizes = unit_sizes(Refusal("resolve"), given)
-
-        def in_steps(kind: Kind, value: Any) -> Any:
-            if type(value) is not Duration:
-                return value
-            exact = value.resolved(sizes, whole=False)
-            if kind.item_type is not int:
-                return exact
-            steps = value.resolved(sizes, whole=True)
-            return steps if type(steps) is Duration else Length(exact, steps)
-
-        resolved: Schedule = self.fold(in_steps, _resolved)
+        resolved: Schedule = resolve(self, given)
         return resolved
 
     def plot(self, steps: int | None = None, ax: Any = None, **style: Any) -> Any:
         """Draw the values at counts 0 to `steps` with matplotlib, and return the axes.
 
+        Durations in other units than steps are drawn over a nominal run: one of 1000 steps, and of
+        epochs, examples or tokens so many that the longest duration has 1000 steps. The axis of the
+        counts is then in that unit, or its label says how long the units are.
+
         Args:
-            steps: the last count; by default as many as show the shape.
+            steps: the last count, of that run; by default as many as show the shape.
             ax: the axes to draw on; by default new ones.
             style: options of matplotlib's `Axes.plot`.
 
         Raises:
-            TypeError, ValueError: `steps` is not an integer >= 1.
+            TypeError, ValueError: `steps` is not an integer >= 1, or the schedule is refused with
+                durations of any such run.
             ModuleNotFoundError: matplotlib is not installed.
         """
         if steps is not None:
             steps = Refusal("plot").check("steps", integer(1, "steps"), steps)
         from lrsched import _plotting
+        from lrsched._core.nominal import over_a_nominal_run
 
-        return _plotting.draw(*self._curve(steps), ax, {"label": self.name, **style})
+        (schedule,), axis = over_a_nominal_run([self])
+        counts, values = schedule._curve(steps)
+        style = {"label": self.name, **style}
+        return _plotting.draw(axis.places(counts), values, ax, style, axis.label)
 
     def _repr_svg_(self) -> str | Any:
-        if not self._resolved:
-            return None  # a notebook shows the repr then
         from lrsched import _plotting
+        from lrsched._core.nominal import over_a_nominal_run
 
-        return _plotting.svg(*self._curve(), self.name, repr(self))
+        try:
+            (schedule,), axis = over_a_nominal_run([self])
+        except (TypeError, ValueError):
+            return None  # a notebook shows the repr then
+        counts, values = schedule._curve()
+        return _plotting.svg(axis.places(counts), values, self.name, repr(self), axis.label)
 
     def _curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
         """At most 401 counts from 0 to `steps`, and the values there, for drawing.
@@ -203,8 +269,10 @@ class Schedule(Recipe):
         """
         if steps is not None:
             return self._sample(steps)
-        longest = sum(value for value in self.leaves() if isinstance(value, int))
-        counts, values = self._sample(min(max(4 * longest, 100), MAX_COUNT))
+        longest = sum(
+            value for kind, value in self._numbers() if kind.unit == "steps" or type(value) is int
+        )
+        counts, values = self._sample(min(max(math.ceil(4 * longest), 100), MAX_COUNT))
         span = max(values) - min(values)
         moving = [
             n for n, v in zip(counts, values, strict=True) if abs(v - values[-1]) > 1e-3 * span
@@ -212,9 +280,15 @@ class Schedule(Recipe):
         rest = moving[-1] if moving else counts[-1]
         return self._sample(min(counts[-1], max(1, math.ceil(1.15 * rest))))
 
+    def _numbers(self) -> Iterator[tuple[Kind, int | float]]:
+        """The plain numbers among the hyperparameters, with their kinds."""
+        for owner, name, value in self.items():
+            for member in value if type(value) is tuple else (value,):
+                if type(member) in (int, float):
+                    yield owner._definition.kinds[name], member
+
     def _sample(self, steps: int) -> tuple[list[int], list[float]]:
-        number = min(steps, POINTS)
-        counts = [steps * point // number for point in range(number + 1)]
+        counts = sampled(steps)
         return counts, [float(self(count)) for count in counts]
 
     # Arithmetic finds its schedules in the registry: `lrsched.schedules` imports this module.
@@ -228,13 +302,41 @@ class Schedule(Recipe):
 
     __rmul__ = __mul__
 
+    def __truediv__(self, other: Any) -> Schedule:
+        if isinstance(other, Schedule) or not hasattr(other, "__float__"):
+            return NotImplemented
+        quotient: Schedule = self * (1 / other)
+        return quotient
+
+    def __neg__(self) -> Schedule:
+        return self * -1.0
+
     def __add__(self, other: Any) -> Schedule:
-        return _from_registry("add", self, other) if isinstance(other, Schedule) else NotImplemented
+        if isinstance(other, Schedule) or hasattr(other, "__float__"):
+            return _from_registry("add", self, other)
+        return NotImplemented
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Schedule:
+        if isinstance(other, Schedule) or hasattr(other, "__float__"):
+            sum_: Schedule = self + -other
+            return sum_
+        return NotImplemented
+
+    def __rsub__(self, other: Any) -> Schedule:
+        return (-self).__add__(other)
+
+
+def sampled(steps: int) -> list[int]:
+    """At most 401 counts from 0 to `steps`, for drawing."""
+    number = min(steps, POINTS)
+    return [steps * point // number for point in range(number + 1)]
 
 
 def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
     """What pickles written before 2026-11 call."""
-    return Schedule(factory._definition, values)
+    return Schedule(factory._definition, factory._definition.complete(values))
 
 
 def _from_registry(name: str, *args: Any) -> Schedule:
@@ -242,25 +344,12 @@ def _from_registry(name: str, *args: Any) -> Schedule:
     return made
 
 
-def _resolved(recipe: Recipe, params: dict[str, Any]) -> Any:
-    """The recipe with hyperparameters in steps; a refusal says which durations they were."""
-    if recipe.is_resolved:
-        return recipe
-    try:
-        return with_lengths(recipe, params)
-    except (TypeError, ValueError) as refused:
-        error, reason = TypeError if isinstance(refused, TypeError) else ValueError, str(refused)
-    was = [f"{name}={x!r}" for name, x in recipe.params.items() if any(durations_in(x))]
-    raise error(f"{reason} (resolved from {', '.join(was)})" if was else reason)
-
-
-def _refuse_unresolved(schedule: Schedule) -> NoReturn:
-    """Refuse to call a schedule with durations, and name the arguments of `resolve` to give."""
-    found = [item for item in schedule.items() if any(durations_in(item[2]))]
-    recipe, parameter, value = found[0]
-    open_units = {unit for _, _, v in found for part in durations_in(v) for _, unit in part.terms}
-    arguments = [f"{known.argument}=..." for unit, known in UNITS.items() if unit in open_units]
-    recipe._definition.refuse.unresolved(parameter, value, ", ".join(arguments))
+def _expanded(recipe: Recipe, params: dict[str, Any]) -> Any:
+    if any(params[name] is not value for name, value in recipe.params.items()):
+        recipe = recipe.replace(**params)
+    if recipe._definition.is_recipe:
+        return cast(Schedule, recipe)._composed().expand()
+    return recipe
 
 
 when_imported("jax.tree_util", functools.partial(register_schedules, Schedule))

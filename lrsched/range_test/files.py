@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from lrsched._atomic import write_file
 
 T = TypeVar("T")
 Array = npt.NDArray[np.float64]
@@ -28,12 +28,12 @@ def write(path: str | os.PathLike[str], facts: Facts, arrays: Mapping[str, Array
     if path.suffix == ".json":
         data = facts | {name: _plain(array) for name, array in arrays.items()}
         text = json.dumps(data, allow_nan=False)
-        _replace(path, lambda file: file.write(text.encode()))
+        write_file(path, lambda file: file.write(text.encode()))
     elif path.suffix == ".npz":
         # As bytes: an array of text would depend on its length.
         encoded: Any = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         stored = {**arrays, "facts": encoded}
-        _replace(path, lambda file: np.savez_compressed(file, **stored))
+        write_file(path, lambda file: np.savez_compressed(file, **stored))
     else:
         raise ValueError(f"RangeTest.save: path must end in .json or .npz, got {str(path)!r}")
 
@@ -93,26 +93,3 @@ def _plain(array: Array) -> Any:
     if array.ndim > 1:
         return [_plain(row) for row in array]
     return [x if np.isfinite(x) else repr(x) for x in array.tolist()]
-
-
-def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file beside the path, and rename it when it is complete."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or Path())
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        _set_default_permissions(name)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _set_default_permissions(name: str) -> None:
-    """Give the file the permissions that `open` would give it; a temporary file is private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(name, 0o666 & ~mask)

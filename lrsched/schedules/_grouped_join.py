@@ -13,6 +13,7 @@ from lrsched._arrays.types import Array, Namespace
 from lrsched._core.kinds import VALUE
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.pieces import piecewise, piecewise_numpy, segment_index
+from lrsched._numerics.steps import Steps, is_whole
 
 Groups = list[list[int]]
 
@@ -20,12 +21,15 @@ MIN_GROUP = 5  # with fewer schedules, evaluating each is cheaper than the look-
 
 
 def piecewise_schedules(
-    xp: Namespace, count: Array, boundaries: Sequence[Array], schedules: Sequence[Schedule]
+    xp: Namespace, count: Steps, boundaries: Sequence[Array], schedules: Sequence[Schedule]
 ) -> Array:
     """`piecewise` for schedules, evaluating as few of them as the array library allows."""
-    if is_scalar(xp) or any(is_array(each) and each.ndim for each in boundaries):
+    if is_scalar(xp) or type(count) is tuple:
         return piecewise(xp, count, boundaries, schedules)
-    if count.ndim == 0 and (groups := group_by_structure(schedules)):
+    if any(is_array(each) and each.ndim for each in boundaries):
+        return piecewise(xp, count, boundaries, schedules)
+    whole = all(is_whole(xp, each) for each in (count, *boundaries))
+    if whole and count.ndim == 0 and (groups := group_by_structure(schedules)):
         return grouped_piecewise(xp, count, boundaries, schedules, groups)
     plain = not any(map(is_array, boundaries)) and all(each.is_plain for each in schedules)
     if plain and xp.__name__ == "numpy":
@@ -45,6 +49,8 @@ def group_by_structure(schedules: Sequence[Schedule]) -> Groups | None:
 
 def _structure(schedule: Schedule) -> Hashable:
     """What schedules of one group have in common: all but the numbers that may be looked up."""
+    if schedule._definition.is_recipe:
+        return id(schedule)  # of numbers in a table no recipe can be composed
     parts = (
         _structure(value)
         if isinstance(value, Schedule)
@@ -64,9 +70,8 @@ def _is_number(schedule: Schedule, name: str, value: Array) -> bool:
     """
     if is_array(value):
         return bool(value.shape == ())
-    kind = schedule._definition.kinds[name]
-    return (type(value) is int and kind.item_type is int) or (
-        type(value) is float and kind is VALUE
+    return type(value) is int or (
+        type(value) is float and schedule._definition.kinds[name] is VALUE
     )
 
 

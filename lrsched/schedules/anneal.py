@@ -15,8 +15,9 @@ from lrsched._numerics.complement import (
     half_cosines,
     interpolate_power,
 )
-from lrsched._numerics.elementary import exponential, fraction, is_literal, progress
+from lrsched._numerics.elementary import exponential, fraction, is_literal
 from lrsched._numerics.shapes import Shape, interpolate
+from lrsched._numerics.steps import progress
 
 
 @schedule
@@ -38,8 +39,9 @@ def anneal(
 
         "linear"            g(p) = 1 - p
         "cosine"            g(p) = (1 + cos(pi * p)) / 2
+        "quarter-cosine"    g(p) = cos(pi * p / 2)
         "1-sqrt"            g(p) = 1 - sqrt(p)
-        "square"            g(p) = 1 - p ** 2
+        "1-square"          g(p) = 1 - p ** 2
         "exponential"       g(p) = 2 ** (1 - p) - 1
         "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
 
@@ -47,11 +49,12 @@ def anneal(
         init_value: the value at count 0.
         end_value: the value at count `steps` and after.
         steps: the length in steps, at least 1.
-        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
+        shape: "linear", "cosine", "quarter-cosine", "1-sqrt", "1-square", "exponential" or
+            "lowered-linear".
 
     Raises:
-        TypeError: a value is not a number, `steps` is not an integer, or `shape` is not a string.
-        ValueError: a value is not finite, `steps` < 1, or `shape` is not one of the six.
+        TypeError: a value or `steps` is not a number, or `shape` is not a string.
+        ValueError: a value is not finite, `steps` < 1, or `shape` is not one of the seven.
 
     Source: the cooldowns compared by Hägele et al. 2024, arXiv:2405.18392, where "1-sqrt" is best;
     Megatron ("exponential"); Dremov et al. 2025, arXiv:2508.01483 ("lowered-linear").
@@ -65,6 +68,42 @@ def anneal(
     """
     done, remaining = progress(xp, count, steps)
     return interpolate(xp, init_value, end_value, done, remaining, steps, shape)
+
+
+@schedule
+def reciprocal_decay(
+    xp: Namespace, count: Array, init_value: Positive, steps: Steps, end_value: Positive
+) -> Array:
+    """From one value to another with a reciprocal that rises along a line, held at the end.
+
+        1 / value(t) = (1 - p) / init_value + p / end_value
+
+        p = min(t, steps) / steps
+
+    t is the count of updates made so far.
+
+    Args:
+        init_value: the value at count 0, at least 1e-18.
+        steps: the length in steps, at least 1.
+        end_value: the value at count `steps` and after, at least 1e-18.
+
+    Raises:
+        TypeError: a parameter is not a number.
+        ValueError: a value is not finite or < 1e-18, or `steps` < 1.
+
+    Source: the decay of WSD-S, Wen et al. 2024, arXiv:2410.05192.
+
+    Elsewhere: `inverse_time(init_value, init_value / end_value - 1, steps)`, which does not hold
+    the end value. From whatever value a schedule has reached it is `then_scale(schedule, begin,
+    reciprocal_decay(1.0, steps, ratio))`.
+
+    >>> round(reciprocal_decay(1.0, 100, 0.1)(50), 6)
+    0.181818
+    """
+    done, remaining = progress(xp, count, steps)
+    p, q = fraction(xp, done, steps), fraction(xp, remaining, steps)
+    ratio = end_value / init_value
+    return end_value / (ratio * q + p)
 
 
 @schedule
@@ -91,7 +130,7 @@ def rex(
         beta: how late the value falls, from 1e-18 to 1e18: the lower, the later; 1 is a line.
 
     Raises:
-        TypeError: a value or `beta` is not a number, or `steps` is not an integer.
+        TypeError: a value, `beta` or `steps` is not a number.
         ValueError: a value is not finite, `steps` < 1, or `beta` is not from 1e-18 to 1e18.
 
     Source: Chen et al. 2021, "REX", arXiv:2107.04197, where beta is 1/2.
@@ -139,7 +178,7 @@ def k_decay(
         shape: "cosine" or "linear".
 
     Raises:
-        TypeError: a value, `k` or `power` is not a number, `steps` is not an integer, or `shape` is
+        TypeError: a value, `k`, `power` or `steps` is not a number, or `shape` is
             not a string.
         ValueError: a number is not finite, `steps` < 1, `k` or `power` <= 0, or `shape` is neither
             "cosine" nor "linear".
@@ -194,7 +233,7 @@ def tanh_decay(
         upper: the argument of tanh at count `steps` and after, from -20 to 20.
 
     Raises:
-        TypeError: a value or a bound is not a number, or `steps` is not an integer.
+        TypeError: a value, a bound or `steps` is not a number.
         ValueError: a value is not finite, `steps` < 1, a bound is not from -20 to 20, or
             `lower` >= `upper`.
 

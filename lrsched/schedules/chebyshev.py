@@ -2,27 +2,29 @@
 
 from typing import Annotated, Any
 
-from lrsched._arrays.namespace import is_array, whole
+from lrsched._arrays.namespace import is_array
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Whole, ordered
-from lrsched._core.decorator import schedule
-from lrsched._core.kinds import STEPS, Positive
+from lrsched._core.decorator import counts_steps, schedule
+from lrsched._core.kinds import WHOLE_STEPS, Positive
 from lrsched._numerics.elementary import half_cosine
+from lrsched._numerics.steps import whole_part
 
 _BITS = 29  # of the longest round: the formula needs 2 * steps <= 2**31 - 1
 
 
 def _power_of_2(value: Any) -> Any:
-    value = STEPS.convert(value)
+    value = WHOLE_STEPS.convert(value)
     if isinstance(value, int) and (value & (value - 1) or value > 2**_BITS):
         raise ValueError
     return value
 
 
 _expected = f"a power of 2 from 1 to {2**_BITS} (steps)"
-PowerOf2 = Annotated[Whole, STEPS._replace(expected=_expected, convert=_power_of_2)]
+PowerOf2 = Annotated[Whole, WHOLE_STEPS._replace(expected=_expected, convert=_power_of_2)]
 
 
+@counts_steps
 @schedule(check=ordered("lowest_value", "peak_value"))
 def fractal_chebyshev(
     xp: Namespace, count: Array, peak_value: Positive, lowest_value: Positive, steps: PowerOf2
@@ -59,7 +61,7 @@ def fractal_chebyshev(
     >>> [round(rates(count), 3) for count in range(5)]
     [11.607, 1.038, 2.914, 1.415, 11.607]
     """
-    position = whole(xp, count)
+    position = whole_part(xp, count)
     twice = 2 * _fractal_order(xp, position - position // steps * steps, steps) + 1
     rest = 2 * steps - twice
     high = half_cosine(xp, rest, twice, 2 * steps)

@@ -14,7 +14,7 @@ from lrsched._core.checks import (
     integer,
     is_traced,
 )
-from lrsched._core.decorator import schedule
+from lrsched._core.decorator import counts_steps, schedule
 from lrsched._core.kinds import (
     Flag,
     Fraction,
@@ -27,6 +27,9 @@ from lrsched._core.kinds import (
 )
 from lrsched._numerics.elementary import decay_and_growth, geometric, one_minus_power
 from lrsched._numerics.shapes import piecewise_interpolate, weights
+from lrsched._numerics.steps import Steps as NumberOfSteps
+from lrsched._numerics.steps import cycle as cycle_of
+from lrsched._numerics.steps import less, minus, plus, where
 
 ModeName = Literal["triangular", "triangular2", "exp_range"]
 Mode = Annotated[
@@ -91,11 +94,11 @@ def cyclic(
         shape: "linear" or "cosine".
 
     Raises:
-        TypeError: a value or `decay_rate` is not a number, a length is not an integer, `mode` is
-            neither a string nor a function, or `shape` is not a string.
+        TypeError: a value, a length or `decay_rate` is not a number, `mode` is neither a string
+            nor a function, or `shape` is not a string.
         ValueError: a number is not finite, `up_steps` < 1, `down_steps` < 0, the period is longer
-            than 2**31 - 1 steps, `decay_rate` < 0, `decay_rate` is not 1 in a mode other than
-            "exp_range", or `mode` or `shape` is none of these names.
+            than 2**31 - 1 steps, `decay_rate` < 0, `decay_rate` is not 1 in a mode
+            other than "exp_range", or `mode` or `shape` is none of these names.
 
     Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186.
 
@@ -111,15 +114,15 @@ def cyclic(
     0.5
     """
     down_steps = up_steps if down_steps is None else down_steps
-    period = up_steps + down_steps
-    cycle = count // period
-    position = count - cycle * period
-    rising = position < up_steps
-    from_init = xp.where(rising, position, period - position)
-    from_peak = xp.where(rising, up_steps - position, position - up_steps)
-    init_weight, peak_weight = weights(xp, from_init, from_peak, from_init + from_peak, shape)
+    period = plus(xp, up_steps, down_steps)
+    cycle, position, remaining = cycle_of(xp, count, period)
+    rising = less(xp, position, up_steps)
+    from_init = where(xp, rising, position, remaining)
+    from_peak = where(xp, rising, minus(xp, up_steps, position), minus(xp, position, up_steps))
+    length = plus(xp, from_init, from_peak)
+    init_weight, peak_weight = weights(xp, from_init, from_peak, length, shape)
 
-    def scaled(rate: Array, n: Array) -> Array:
+    def scaled(rate: Array, n: NumberOfSteps) -> Array:
         """The value with the amplitude scaled by rate ** n, for a rate of at most 1."""
         peak_term = geometric(xp, peak_value * peak_weight, rate, n)
         return init_value * (init_weight + peak_weight * one_minus_power(xp, rate, n)) + peak_term
@@ -143,6 +146,7 @@ def _phases_in_order(refuse: Refusal, params: dict[str, Any]) -> None:
         refuse("up_fraction", "<= 0.5 with three_phase", fraction)
 
 
+@counts_steps
 @schedule(check=_phases_in_order)
 def one_cycle(
     xp: Namespace,

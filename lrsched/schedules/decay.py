@@ -5,30 +5,22 @@ from typing import Any
 from lrsched._arrays.namespace import is_array, take
 from lrsched._arrays.scalars import SCALARS, is_scalar
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Refusal
+from lrsched._core.checks import Refusal, at_least_a_step_if
 from lrsched._core.decorator import schedule
-from lrsched._core.kinds import (
-    Boundaries,
-    FactorPerDecaySteps,
-    Flag,
-    Milestones,
-    Rate,
-    Steps,
-    Value,
-    Values,
-)
-from lrsched._numerics.elementary import geometric, progress
+from lrsched._core.kinds import Boundaries, Flag, Milestones, Rate, Steps, Timescale, Value, Values
+from lrsched._numerics.elementary import geometric
 from lrsched._numerics.pieces import segment_index
 from lrsched._numerics.shapes import interpolate
+from lrsched._numerics.steps import cycle, progress
 
 
-@schedule
+@schedule(check=at_least_a_step_if("staircase", "decay_steps"))
 def exponential_decay(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: FactorPerDecaySteps,
-    decay_steps: Steps = 1,
+    decay_rate: Rate,
+    decay_steps: Timescale = 1,
     staircase: Flag = False,
 ) -> Array:
     """A decay by a constant rate, smooth or in stairs, without an end.
@@ -43,13 +35,14 @@ def exponential_decay(
     Args:
         init_value: the value at count 0.
         decay_rate: the factor per `decay_steps` steps, 0 or more.
-        decay_steps: the steps in which the value is multiplied by `decay_rate` once, at least 1.
+        decay_steps: the steps in which the value is multiplied by `decay_rate` once, above 0; at
+            least 1 with `staircase`.
         staircase: whether the value changes only at every multiple of `decay_steps`.
 
     Raises:
-        TypeError: `init_value` or `decay_rate` is not a number, `decay_steps` is not an integer, or
+        TypeError: `init_value`, `decay_rate` or `decay_steps` is not a number, or
             `staircase` is not a bool.
-        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` < 1.
+        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` <= 0.
 
     Elsewhere: `optax.exponential_decay(init_value, transition_steps, decay_rate)`; torch's
     `ExponentialLR(gamma)` for `decay_steps=1`; Keras' `ExponentialDecay`.
@@ -60,7 +53,7 @@ def exponential_decay(
     0.05
     """
     if staircase:
-        return geometric(xp, init_value, decay_rate, count // decay_steps)
+        return geometric(xp, init_value, decay_rate, cycle(xp, count, decay_steps)[0])
     return geometric(xp, init_value, decay_rate, count, decay_steps)
 
 
@@ -81,7 +74,7 @@ def step_decay(
         step_size: the length of a stair in steps, at least 1.
 
     Raises:
-        TypeError: `init_value` or `decay_rate` is not a number, or `step_size` is not an integer.
+        TypeError: `init_value`, `decay_rate` or `step_size` is not a number.
         ValueError: a number is not finite, `decay_rate` < 0, or `step_size` < 1.
 
     Elsewhere: torch's `StepLR(step_size, gamma)`; `optax.exponential_decay(..., staircase=True)`.
@@ -89,7 +82,7 @@ def step_decay(
     >>> [step_decay(1.0, 0.1, 3)(count) for count in range(5)]
     [1.0, 1.0, 1.0, 0.1, 0.1]
     """
-    return geometric(xp, init_value, decay_rate, count // step_size)
+    return geometric(xp, init_value, decay_rate, cycle(xp, count, step_size)[0])
 
 
 @schedule
@@ -113,7 +106,7 @@ def multi_step_decay(
 
     Raises:
         TypeError: `init_value` or `decay_rate` is not a number, or `boundaries` is not a sequence
-            of integers.
+            of numbers.
         ValueError: a number is not finite, `decay_rate` < 0, or `boundaries` are negative or not
             in ascending order.
 
@@ -155,9 +148,9 @@ def piecewise_constant(
             order.
 
     Raises:
-        TypeError: `values` is not a sequence of numbers, or `boundaries` not one of integers.
-        ValueError: a value is not finite, `boundaries` are below 1 or not strictly ascending, or
-            there is not exactly one more value than there are boundaries.
+        TypeError: `values` is not a sequence of numbers, or `boundaries` not one of numbers.
+        ValueError: a value is not finite, `boundaries` are below 1 or not strictly ascending,
+            or there is not exactly one more value than there are boundaries.
 
     Elsewhere: `optax.piecewise_constant_schedule`, which takes factors; Keras'
     `PiecewiseConstantDecay(boundaries, values)`, which begins the next value one step later;
@@ -189,7 +182,7 @@ def cosine_decay(
             `alpha`.
 
     Raises:
-        TypeError: a value is not a number, or `decay_steps` is not an integer.
+        TypeError: a value or `decay_steps` is not a number.
         ValueError: a value is not finite, or `decay_steps` < 1.
 
     Source: Loshchilov and Hutter 2016, "SGDR", arXiv:1608.03983, equation 5, without restarts.

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from lrsched._arrays.namespace import real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, number
-from lrsched._core.decorator import schedule
-from lrsched._core.kinds import Flag, Phase, Positive, RatePerDecaySteps, Steps, Value
+from lrsched._core.checks import Real, at_least_a_step_if, number
+from lrsched._core.decorator import counts_steps, schedule
+from lrsched._core.kinds import Flag, Phase, Positive, Power, Rate, Timescale, Value
+from lrsched._numerics.complement import complement_of, interpolate_power
 from lrsched._numerics.elementary import exponential, fraction, power_of_product
+from lrsched._numerics.steps import as_real, cycle, total
 
 
 @schedule
@@ -15,7 +17,7 @@ def inverse_sqrt(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    timescale: Steps,
+    timescale: Timescale,
     shift: Phase = 0,
     end_value: Value = 0.0,
 ) -> Array:
@@ -27,13 +29,13 @@ def inverse_sqrt(
 
     Args:
         init_value: the value at count 0, if `shift` is 0.
-        timescale: in steps, at least 1; after three times as many the value has fallen by half.
+        timescale: in steps, above 0; after three times as many the value has fallen by half.
         shift: the steps by which the curve has begun before count 0, at least 0.
         end_value: the value that the curve decays towards.
 
     Raises:
-        TypeError: a value is not a number, or `timescale` or `shift` is not an integer.
-        ValueError: a value is not finite, `timescale` < 1, or `shift` < 0.
+        TypeError: a value, `timescale` or `shift` is not a number.
+        ValueError: a value is not finite, `timescale` <= 0, or `shift` < 0.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 5.3; with timescale and shift, Zhai et
     al. 2021, arXiv:2106.04560.
@@ -48,19 +50,86 @@ def inverse_sqrt(
     >>> [decay(count) for count in (0, 300, 1500)]
     [1.0, 0.5, 0.25]
     """
-    passed = real(xp, shift) + real(xp, count)  # the sum may not fit an integer
+    passed = real(xp, shift) + as_real(xp, count)  # the sum may not fit an integer
     whole = real(xp, timescale) + passed
     weight = xp.sqrt(real(xp, timescale) / whole)
     return init_value * weight + end_value * (passed / whole / (1.0 + weight))
 
 
 @schedule
+def inverse_power(
+    xp: Namespace,
+    count: Array,
+    init_value: Value,
+    timescale: Timescale,
+    power: Power,
+    shift: Phase = 0,
+    end_value: Value = 0.0,
+) -> Array:
+    """Falls with an inverse power of the time, without an end.
+
+        value(t) = end_value + (init_value - end_value) * (T / (T + shift + t)) ** power
+
+    t is the count of updates made so far, T is `timescale`. With the power 1/2 it is
+    `inverse_sqrt`, with 1 `inverse_time`.
+
+    Args:
+        init_value: the value at count 0, if `shift` is 0.
+        timescale: in steps, above 0; after as many the value has fallen to 2 ** -power.
+        power: the exponent, above 0.
+        shift: the steps by which the curve has begun before count 0, at least 0.
+        end_value: the value that the curve decays towards.
+
+    Raises:
+        TypeError: a parameter is not a number.
+        ValueError: a value is not finite, `timescale` or `power` <= 0, or `shift` < 0.
+
+    Elsewhere: k-diffusion's `InverseLR(inv_gamma, power)`, whose default power is 1 and which is
+    used with 2/3; OLMo-core's `PowerLR`.
+
+    >>> decay = inverse_power(1.0, timescale=100, power=2)
+    >>> [decay(count) for count in (0, 100, 300)]
+    [1.0, 0.25, 0.0625]
+    """
+    passed = total(xp, count, shift)
+    parts = complement_of(xp, timescale, passed, total(xp, passed, timescale))
+    return interpolate_power(xp, init_value, end_value, parts, power)
+
+
+@schedule
+def eden_decay(xp: Namespace, count: Array, init_value: Value, timescale: Timescale) -> Array:
+    """Flat at first, then falls with the inverse square root of the time, without an end.
+
+        value(t) = init_value * (1 + (t / timescale) ** 2) ** -0.25
+
+    t is the count of updates made so far.
+
+    Args:
+        init_value: the value at count 0.
+        timescale: in steps, above 0; at that count the value has fallen by 16 %.
+
+    Raises:
+        TypeError: a parameter is not a number.
+        ValueError: a parameter is not finite, or `timescale` <= 0.
+
+    Source: Eden, of icefall; Yao et al. 2023, "Zipformer", arXiv:2310.11230, equation 8, is the
+    product of one in updates and one in epochs: see `eden`.
+
+    >>> round(eden_decay(1.0, timescale=100)(100), 6)
+    0.840896
+    """
+    x = fraction(xp, count, timescale)
+    large, small = xp.maximum(x, 1.0), xp.minimum(x, 1.0) / xp.maximum(x, 1.0)
+    return init_value / xp.sqrt(large * xp.sqrt(1.0 + small * small))
+
+
+@schedule(check=at_least_a_step_if("staircase", "decay_steps"))
 def inverse_time(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: RatePerDecaySteps,
-    decay_steps: Steps = 1,
+    decay_rate: Rate,
+    decay_steps: Timescale = 1,
     staircase: Flag = False,
 ) -> Array:
     """Falls with the inverse of the time, smooth or in stairs, without an end.
@@ -74,13 +143,14 @@ def inverse_time(
     Args:
         init_value: the value at count 0.
         decay_rate: what each `decay_steps` steps add to the divisor, 0 or more.
-        decay_steps: the steps in which the divisor grows by `decay_rate`, at least 1.
+        decay_steps: the steps in which the divisor grows by `decay_rate`, above 0; at least 1 with
+            `staircase`.
         staircase: whether the value changes only at every multiple of `decay_steps`.
 
     Raises:
-        TypeError: `init_value` or `decay_rate` is not a number, `decay_steps` is not an integer, or
+        TypeError: `init_value`, `decay_rate` or `decay_steps` is not a number, or
             `staircase` is not a bool.
-        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` < 1.
+        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` <= 0.
 
     Elsewhere: Keras' `InverseTimeDecay(initial_learning_rate, decay_steps, decay_rate)`; thinc's
     `decaying`. A decay from `init_value` to `end_value` over D steps is `inverse_time(init_value,
@@ -89,17 +159,18 @@ def inverse_time(
     >>> inverse_time(0.1, decay_rate=1.0, decay_steps=10)(30)
     0.025
     """
-    passed = real(xp, count // decay_steps) if staircase else fraction(xp, count, decay_steps)
+    stairs = (cycle(xp, count, decay_steps)[0], 1) if staircase else (count, decay_steps)
+    passed = fraction(xp, *stairs)
     return init_value / (1.0 + decay_rate * passed)
 
 
-@schedule
+@schedule(check=at_least_a_step_if("staircase", "decay_steps"))
 def natural_exponential_decay(
     xp: Namespace,
     count: Array,
     init_value: Value,
-    decay_rate: RatePerDecaySteps,
-    decay_steps: Steps = 1,
+    decay_rate: Rate,
+    decay_steps: Timescale = 1,
     staircase: Flag = False,
 ) -> Array:
     """Falls with the natural exponential of the time, smooth or in stairs, without an end.
@@ -113,13 +184,14 @@ def natural_exponential_decay(
     Args:
         init_value: the value at count 0.
         decay_rate: the decrease of the exponent per `decay_steps` steps, 0 or more.
-        decay_steps: the steps in which the exponent falls by `decay_rate`, at least 1.
+        decay_steps: the steps in which the exponent falls by `decay_rate`, above 0; at least 1
+            with `staircase`.
         staircase: whether the value changes only at every multiple of `decay_steps`.
 
     Raises:
-        TypeError: `init_value` or `decay_rate` is not a number, `decay_steps` is not an integer, or
+        TypeError: `init_value`, `decay_rate` or `decay_steps` is not a number, or
             `staircase` is not a bool.
-        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` < 1.
+        ValueError: a number is not finite, `decay_rate` < 0, or `decay_steps` <= 0.
 
     Elsewhere: Paddle's `NaturalExpDecay(learning_rate, gamma)`; `exponential_decay` with the rate
     `exp(-decay_rate)`.
@@ -128,7 +200,8 @@ def natural_exponential_decay(
     0.013534
     """
     if staircase:
-        return exponential(xp, init_value, -1.0 * decay_rate, count // decay_steps)
+        stairs = cycle(xp, count, decay_steps)[0]
+        return exponential(xp, init_value, -1.0 * decay_rate, stairs)
     return exponential(xp, init_value, -1.0 * decay_rate, count, decay_steps)
 
 
@@ -136,6 +209,7 @@ Exponent = Annotated[Real, number(">= -4", "<= 0")]
 Tokens = Annotated[Real, number(">= 1", unit="tokens")]
 
 
+@counts_steps
 @schedule
 def power_law(
     xp: Namespace,

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from lrsched._arrays.namespace import real, whole
+from lrsched._arrays.namespace import real
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.checks import Whole, integer
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.kinds import Fraction, OptionalPhase, Phase, Steps
 from lrsched._numerics.elementary import MAX_PRODUCT
+from lrsched._numerics.steps import cycle, less, whole_part
 
 Key = Annotated[Whole, integer(0, "a key of the noise")]
 
@@ -70,14 +71,14 @@ def noise(
     >>> [round(noisy(count), 4) for count in range(4)] == [round(noisy(n), 4) for n in range(4)]
     True
     """
-    draw = _draw(whole(xp, count // every), key)
+    draw = _draw(whole_part(xp, cycle(xp, count, every)[0]), key)
     # above is 1 + u: the factor is then a sum of two positive numbers, in which nothing cancels.
     above = (2.0 * real(xp, draw) + 1.0) / 2.0**_BITS
     factor = (1.0 - amount) + amount * above
-    noisy = count >= begin
+    factor = xp.where(less(xp, count, begin), 1.0, factor)
     if end is not None:
-        noisy = noisy & (count < end)
-    return xp.clip(schedule(count) * xp.where(noisy, factor, 1.0), -MAX_PRODUCT, MAX_PRODUCT)
+        factor = xp.where(less(xp, count, end), factor, 1.0)
+    return xp.clip(schedule(count) * factor, -MAX_PRODUCT, MAX_PRODUCT)
 
 
 def _draw(n: Array, key: Array) -> Array:

@@ -4,8 +4,10 @@ from lrsched._arrays.types import Array, Namespace
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Flag, Positive, Power, Steps, Value
 from lrsched._numerics.complement import complement_of, interpolate_power
-from lrsched._numerics.elementary import geometric, progress
+from lrsched._numerics.elementary import geometric
 from lrsched._numerics.shapes import interpolate
+from lrsched._numerics.steps import as_real, negative, progress, where
+from lrsched._numerics.steps import cycle as cycle_of
 
 
 @schedule
@@ -49,7 +51,7 @@ def linear(xp: Namespace, count: Array, init_value: Value, end_value: Value, ste
         steps: the length of the line in steps, at least 1.
 
     Raises:
-        TypeError: a value is not a number, or `steps` is not an integer.
+        TypeError: a value or `steps` is not a number.
         ValueError: a value is not finite, or `steps` < 1.
 
     Source: linear decay to zero is "budgeted training", Li et al. 2019, arXiv:1905.04753; after a
@@ -95,7 +97,7 @@ def polynomial(
         cycle: whether to go on after `steps` instead of holding `end_value`.
 
     Raises:
-        TypeError: a value or `power` is not a number, `steps` is not an integer, or `cycle` is not
+        TypeError: a value, `power` or `steps` is not a number, or `cycle` is not
             a bool.
         ValueError: a number is not finite, `steps` < 1, or `power` <= 0.
 
@@ -109,9 +111,10 @@ def polynomial(
     0.0625
     """
     if cycle:
-        cycles = xp.maximum(-(-count // steps), 1)
-        remaining = cycles * steps - count  # where the product overflows, this wraps back
-        parts = complement_of(xp, remaining, count, steps, cycles)
+        index, done, remaining = cycle_of(xp, count, steps)
+        at_end = (as_real(xp, done) == 0) & (index > 0)
+        cycles = xp.where(at_end, index, index + 1)
+        parts = complement_of(xp, where(xp, at_end, 0, remaining), count, steps, cycles)
     else:
         done, remaining = progress(xp, count, steps)
         parts = complement_of(xp, remaining, done, steps)
@@ -137,7 +140,7 @@ def exponential_ramp(
         steps: the length in steps, at least 1.
 
     Raises:
-        TypeError: a value is not a number, or `steps` is not an integer.
+        TypeError: a value or `steps` is not a number.
         ValueError: a value is not finite or < 1e-18, or `steps` < 1.
 
     Source: the sweep of a learning-rate range test, Smith 2015, arXiv:1506.01186, section 3.3.
@@ -151,8 +154,7 @@ def exponential_ramp(
     [0.0001, 0.001, 0.01, 0.1, 1.0, 1.0]
     """
     done, remaining = progress(xp, count, steps)
-    backwards = done > remaining
-    growth = geometric(
-        xp, 1.0, end_value / init_value, xp.where(backwards, -remaining, done), steps
-    )
+    backwards = as_real(xp, done) > as_real(xp, remaining)
+    n = where(xp, backwards, negative(remaining), done)
+    growth = geometric(xp, 1.0, end_value / init_value, n, steps)
     return xp.where(backwards, end_value * growth, init_value * growth)

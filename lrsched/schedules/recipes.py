@@ -1,14 +1,11 @@
-"""Named recipes, composed of the schedules in this package.
-
-Each function returns a composition; its `repr` and its JSON show the parts.
-"""
+"""Named recipes, composed of the schedules in this package; `expand` shows the parts."""
 
 from typing import Any
 
+from lrsched._arrays.namespace import is_array, namespace_of, promoted
 from lrsched._core.checks import Refusal
-from lrsched._core.decorator import recipe
-from lrsched._core.durations import durations_in
-from lrsched._core.kinds import Phase, PhaseNumber, Positive, StepNumber, Steps, Value
+from lrsched._core.decorator import counts_steps, recipe
+from lrsched._core.kinds import Phase, Positive, StaticPhase, StaticSteps, Steps, Value
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.shapes import Shape
 from lrsched.schedules.combine import join, warmup
@@ -17,10 +14,11 @@ from lrsched.schedules.ramp import constant, exponential_ramp
 from lrsched.schedules.transform import cooldown
 
 
-def _refuse_long_warmup(refuse: Refusal, warmup_steps: Any, total_steps: Any) -> None:
-    """Refuse a warmup as long as the run; a Duration is compared once it is resolved."""
-    if not any(durations_in((warmup_steps, total_steps))) and warmup_steps >= total_steps:
-        refuse("warmup_steps", f"below total_steps ({total_steps})", warmup_steps)
+def _rest(total_steps: Any, warmup_steps: Any) -> Any:
+    """The steps after the warmup: one, if it is as long as the run or longer."""
+    total, before = promoted(total_steps, warmup_steps)
+    rest = total - before
+    return namespace_of([rest]).maximum(rest, 1) if is_array(rest) else max(rest, 1)
 
 
 @recipe
@@ -36,21 +34,22 @@ def warmup_cosine(
         value(t) = init_value + (peak_value - init_value) * t / W                     for t < W
                    end_value + (peak_value - end_value) * (1 + cos(pi * p)) / 2       for t >= W
 
-        W = warmup_steps,  p = min((t - W) / (total_steps - W), 1)
+        W = warmup_steps,  p = min((t - W) / max(total_steps - W, 1), 1)
 
-    t is the count of updates made so far.
+    t is the count of updates made so far. A warmup may be as long as the run, or longer; the values
+    after it then fall within one step.
 
     Args:
         peak_value: the value at count `warmup_steps`.
         total_steps: the length of the run in steps, at least 1.
-        warmup_steps: the length of the warmup in steps, at least 0, below `total_steps`.
+        warmup_steps: the length of the warmup in steps, 0 or at least 1.
         end_value: the value at count `total_steps` and after.
         init_value: the value at count 0.
 
     Raises:
-        TypeError: a value is not a number, or a length is not an integer.
-        ValueError: a value is not finite, `total_steps` < 1, `warmup_steps` < 0, or
-            `warmup_steps` >= `total_steps`.
+        TypeError: a parameter is not a number.
+        ValueError: a value is not finite, `total_steps` < 1, or `warmup_steps` is neither 0 nor at
+            least 1.
 
     Elsewhere: `optax.warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps,
     decay_steps=total_steps, end_value)`; transformers' `cosine` and `cosine_with_min_lr`.
@@ -59,8 +58,7 @@ def warmup_cosine(
     >>> [round(recipe(count), 6) for count in (0, 10, 20, 60, 100)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    _refuse_long_warmup(Refusal("warmup_cosine"), warmup_steps, total_steps)
-    decay = cosine_decay(peak_value, total_steps - warmup_steps, end_value)
+    decay = cosine_decay(peak_value, _rest(total_steps, warmup_steps), end_value)
     return warmup(decay, warmup_steps, init_value)
 
 
@@ -86,8 +84,9 @@ def warmup_stable_decay(
 
         "linear"            g(p) = 1 - p
         "cosine"            g(p) = (1 + cos(pi * p)) / 2
+        "quarter-cosine"    g(p) = cos(pi * p / 2)
         "1-sqrt"            g(p) = 1 - sqrt(p)
-        "square"            g(p) = 1 - p ** 2
+        "1-square"          g(p) = 1 - p ** 2
         "exponential"       g(p) = 2 ** (1 - p) - 1
         "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
 
@@ -98,12 +97,13 @@ def warmup_stable_decay(
         decay_steps: the length of the decay in steps, at least 1.
         end_value: the value at the end of the decay and after.
         init_value: the value at count 0.
-        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
+        shape: "linear", "cosine", "quarter-cosine", "1-sqrt", "1-square", "exponential" or
+            "lowered-linear".
 
     Raises:
-        TypeError: a value is not a number, a length is not an integer, or `shape` is not a string.
+        TypeError: a value is not a number, a length is not a number, or `shape` is not a string.
         ValueError: a value is not finite, `warmup_steps` or `stable_steps` < 0, `decay_steps` < 1,
-            or `shape` is not one of the six.
+            or `shape` is not one of the seven.
 
     Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392, with
     a decay of 10 to 20 % of the run in the shape "1-sqrt"; with a line, Iyer et al. 2020, "Knee",
@@ -121,9 +121,19 @@ def warmup_stable_decay(
     return warmup(stable, warmup_steps, init_value)
 
 
-@recipe
+def _warmup_before_the_first_cut(refuse: Refusal, params: dict[str, Any]) -> None:
+    if round(0.8 * params["total_steps"]) - params["warmup_steps"] < 1:
+        refuse("warmup_steps", "below 80 % of total_steps", params["warmup_steps"])
+
+
+@counts_steps
+@recipe(
+    check=_warmup_before_the_first_cut,
+    is_scalable=False,
+    blame={"boundaries": "total_steps"},
+)
 def deepseek(
-    peak_value: Value, total_steps: StepNumber, warmup_steps: PhaseNumber = 2000
+    peak_value: Value, total_steps: StaticSteps, warmup_steps: StaticPhase = 2000
 ) -> Schedule:
     """Up along a line, then level, lower from 80 % of the run, and lower still from 90 %.
 
@@ -142,7 +152,7 @@ def deepseek(
         warmup_steps: the length of the warmup in steps, at least 0, below 80 % of `total_steps`.
 
     Raises:
-        TypeError: `peak_value` is not a number, or a length is not an integer.
+        TypeError: a parameter is not a number, or JAX traces a length.
         ValueError: `peak_value` is not finite, `total_steps` < 1, or `warmup_steps` is negative or
             not below 80 % of `total_steps`.
 
@@ -152,16 +162,12 @@ def deepseek(
     >>> [recipe(count) for count in (0, 1000, 2000, 7999, 8000, 9000)]
     [0.0, 0.5, 1.0, 1.0, 0.316, 0.1]
     """
-    refuse = Refusal("deepseek")
-    _refuse_long_warmup(refuse, warmup_steps, total_steps)
     levels = [peak_value * factor for factor in (1.0, 0.316, 0.1)]
     boundaries = [round(share * total_steps) - warmup_steps for share in (0.8, 0.9)]
-    if boundaries[0] < 1:
-        refuse("warmup_steps", "below 80 % of total_steps", warmup_steps)
     return warmup(piecewise_constant(levels, boundaries), warmup_steps)
 
 
-@recipe
+@recipe(blame={"boundaries": "hold_steps"})
 def infinite(
     peak_value: Value,
     warmup_steps: Phase,
@@ -196,7 +202,7 @@ def infinite(
         init_value: the value at count 0.
 
     Raises:
-        TypeError: a value is not a number, or a length is not an integer.
+        TypeError: a value is not a number, or a length is not a number.
         ValueError: a value is not finite, `hold_value` or `end_value` < 1e-18, `warmup_steps` or
             `hold_steps` < 0, or `cosine_steps` or `decay_steps` < 1.
 
@@ -208,4 +214,5 @@ def infinite(
     """
     down = cosine_decay(peak_value, cosine_steps, hold_value)
     end = exponential_ramp(hold_value, end_value, decay_steps)
-    return warmup(join([down, end], [cosine_steps + hold_steps]), warmup_steps, init_value)
+    both = sum(promoted(cosine_steps, hold_steps))
+    return warmup(join([down, end], [both]), warmup_steps, init_value)

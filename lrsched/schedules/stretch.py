@@ -1,9 +1,11 @@
 """Changes of the unit of time: stretch a schedule, or turn its epochs into steps."""
 
-from typing import Any, cast
+from typing import Any
 
+from lrsched._arrays.namespace import is_array, namespace_of, real
+from lrsched._core.blame import in_the_name_of
 from lrsched._core.checks import Kind, Refusal, Whole, integer, number
-from lrsched._core.lengths import Length, with_lengths
+from lrsched._core.recipe import Recipe
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.transform import staircase
 
@@ -15,13 +17,13 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
 
         value(t) = schedule(t / ratio)
 
-    Everything counted in steps is multiplied, in nested schedules too, and rounded to whole steps.
-    Where the duration is that of a rate (the `decay_steps` of `exponential_decay`,
-    `natural_exponential_decay` and `inverse_time`), the rate makes up for the rounding, and the
-    curve is exact. The ends, boundaries and stairs of schedules are up to half a step off. A rate
-    per step r (of `cyclic` in the mode "exp_range") becomes r ** (1 / ratio). The result is an
-    ordinary schedule, as exact as one made with its hyperparameters. It is the recipe of a longer
-    run from its beginning on: to go on after a finished run, see `join` and `cooldown`.
+    Everything counted in steps is multiplied, in nested schedules too. What must be whole (the
+    `total_steps` of `one_cycle`, the `steps` of `fractal_chebyshev`) is rounded, and what would be
+    shorter than a step becomes one. Where a formula has a step of its own, such as the t + 1 of a
+    warmup that counts from 1, it remains a step. A rate per step r (of `cyclic` in the mode
+    "exp_range") becomes r ** (1 / ratio). The result is an ordinary schedule, as exact as one made
+    with its hyperparameters. It is the recipe of a longer run from
+    its beginning on: to go on after a finished run, see `join` and `cooldown`.
 
     Args:
         schedule: the schedule, with all durations in steps.
@@ -38,24 +40,12 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
     >>> stretch(warmup(cosine_decay(0.1, 90), 10), 2.5)
     warmup(schedule=cosine_decay(init_value=0.1, decay_steps=225), warmup_steps=25)
     >>> stretch(exponential_decay(0.1, 0.25), 0.5)
-    exponential_decay(init_value=0.1, decay_rate=0.0625)
+    exponential_decay(init_value=0.1, decay_rate=0.25, decay_steps=0.5)
     """
     refuse = Refusal("stretch")
     _require_steps(refuse, schedule)
     ratio = refuse.check("ratio", _ratio, ratio)
-
-    def stretched(kind: Kind, value: Any) -> Any:
-        if value is None:
-            return None
-        if kind.unit == "per step":
-            return value ** (1 / ratio)
-        if kind.unit != "steps":
-            return value
-        length = value * ratio
-        return Length(length, round(length)) if isinstance(value, int) else length
-
-    result: Any = schedule.fold(stretched, with_lengths)
-    return cast(Schedule, result)
+    return _stretched("stretch", "ratio", schedule, ratio)
 
 
 def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
@@ -82,8 +72,46 @@ def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = Fal
     refuse = Refusal("from_epochs")
     _require_steps(refuse, schedule)
     length = refuse.check("steps_per_epoch", integer(1, "steps"), steps_per_epoch)
-    stretched = stretch(schedule, length)
+    stretched = _stretched("from_epochs", "steps_per_epoch", schedule, length)
     return staircase(stretched, length) if stepwise else stretched
+
+
+def _real(steps: Any) -> Any:
+    """The number of steps, which JAX may be told not to multiply by a float if it is an integer."""
+    return real(namespace_of([steps]), steps) if is_array(steps) else steps
+
+
+def _stretched(caller: str, parameter: str, schedule: Schedule, ratio: float) -> Schedule:
+    """The stretched schedule; what it refuses is refused as a parameter of the caller."""
+    if ratio == 1:
+        return schedule
+    if not _is_scalable(schedule):
+        schedule = schedule.expand()
+
+    def stretched(kind: Kind, value: Any) -> Any:
+        if value is None:
+            return None
+        if kind.unit == "per step":
+            return value ** (1 / ratio)
+        if kind.unit != "steps":
+            return value
+        return kind.length(_real(value) * ratio)
+
+    try:
+        return schedule.map(stretched)
+    except (TypeError, ValueError) as refused:
+        error = in_the_name_of(caller, refused, {parameter: ratio}, {"*": parameter})
+    raise error
+
+
+def _is_scalable(schedule: Schedule) -> bool:
+    """Whether each named recipe in a schedule is stretched by stretching its durations."""
+
+    def node(recipe: Recipe, params: dict[str, Any]) -> bool:
+        inside = (all(x) if type(x) is tuple else x for x in params.values())
+        return recipe._definition.is_scalable and all(inside)
+
+    return schedule.fold(lambda kind, value: True, node)
 
 
 def _require_steps(refuse: Refusal, schedule: Any) -> None:

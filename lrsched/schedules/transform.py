@@ -1,12 +1,16 @@
 """Changes of a schedule: of its values, of its time, of its end."""
 
+from typing import cast
+
 from lrsched._arrays.namespace import MAX_COUNT
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import ordered
-from lrsched._core.decorator import Inner, schedule
+from lrsched._core.checks import Real, ordered
+from lrsched._core.decorator import Inner, InnerOrNumber, schedule
 from lrsched._core.kinds import Phase, Steps, Value
-from lrsched._numerics.elementary import MAX_PRODUCT, progress
+from lrsched._core.schedule import Schedule
+from lrsched._numerics.elementary import MAX_PRODUCT
 from lrsched._numerics.shapes import Shape, interpolate
+from lrsched._numerics.steps import cycle, least, minus, plus, progress, since
 
 
 @schedule(check=ordered("low", "high"))
@@ -35,9 +39,14 @@ def clip(xp: Namespace, count: Array, schedule: Inner, low: Value, high: Value) 
     return xp.minimum(xp.maximum(schedule(count), low), high)
 
 
+def _at(schedule: Schedule | Real, count: Array) -> Array:
+    """The value of a schedule, which a number has been made into."""
+    return cast(Schedule, schedule)(count)
+
+
 @schedule
-def add(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
-    """The sum of two schedules at each step: `first + second`.
+def add(xp: Namespace, count: Array, first: InnerOrNumber, second: InnerOrNumber) -> Array:
+    """The sum of two schedules at each step: `first + second`; `first - second` is one, too.
 
         value(t) = first(t) + second(t)
 
@@ -45,21 +54,24 @@ def add(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     float32.
 
     Args:
-        first: one schedule.
+        first: one schedule, or a number, which is a constant.
         second: the other.
 
     Raises:
-        TypeError: one of them is not a schedule.
+        TypeError: one of them is neither a schedule nor a number.
+        ValueError: a number is not finite.
 
-    >>> from lrsched import constant, linear
-    >>> (linear(1.0, 0.0, 10) + constant(0.5))(5)
+    >>> from lrsched import linear
+    >>> (linear(1.0, 0.0, 10) + 0.5)(5)
     1.0
+    >>> (1 - linear(1.0, 0.0, 10))(3)
+    0.30000000000000004
     """
-    return xp.clip(first(count) + second(count), -MAX_PRODUCT, MAX_PRODUCT)
+    return xp.clip(_at(first, count) + _at(second, count), -MAX_PRODUCT, MAX_PRODUCT)
 
 
 @schedule
-def minimum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
+def minimum(xp: Namespace, count: Array, first: InnerOrNumber, second: InnerOrNumber) -> Array:
     """The lower of two schedules at each step.
 
         value(t) = min(first(t), second(t))
@@ -67,21 +79,22 @@ def minimum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     t is the count of updates made so far, the same for both.
 
     Args:
-        first: one schedule.
+        first: one schedule, or a number, which is a constant.
         second: the other.
 
     Raises:
-        TypeError: one of them is not a schedule.
+        TypeError: one of them is neither a schedule nor a number.
+        ValueError: a number is not finite.
 
-    >>> from lrsched import constant, linear
-    >>> minimum(linear(1.0, 0.0, 10), constant(0.3))(5)
+    >>> from lrsched import linear
+    >>> minimum(linear(1.0, 0.0, 10), 0.3)(5)
     0.3
     """
-    return xp.minimum(first(count), second(count))
+    return xp.minimum(_at(first, count), _at(second, count))
 
 
 @schedule
-def maximum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
+def maximum(xp: Namespace, count: Array, first: InnerOrNumber, second: InnerOrNumber) -> Array:
     """The higher of two schedules at each step.
 
         value(t) = max(first(t), second(t))
@@ -89,17 +102,18 @@ def maximum(xp: Namespace, count: Array, first: Inner, second: Inner) -> Array:
     t is the count of updates made so far, the same for both.
 
     Args:
-        first: one schedule.
+        first: one schedule, or a number, which is a constant.
         second: the other.
 
     Raises:
-        TypeError: one of them is not a schedule.
+        TypeError: one of them is neither a schedule nor a number.
+        ValueError: a number is not finite.
 
-    >>> from lrsched import constant, linear
-    >>> maximum(linear(1.0, 0.0, 10), constant(0.3))(9)
+    >>> from lrsched import linear
+    >>> maximum(linear(1.0, 0.0, 10), 0.3)(9)
     0.3
     """
-    return xp.maximum(first(count), second(count))
+    return xp.maximum(_at(first, count), _at(second, count))
 
 
 @schedule
@@ -115,7 +129,7 @@ def delay(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
         steps: the delay in steps, at least 0.
 
     Raises:
-        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        TypeError: `schedule` is not a schedule, or `steps` is not a number.
         ValueError: `steps` < 0.
 
     Elsewhere: optax's `transition_begin`.
@@ -124,7 +138,7 @@ def delay(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array:
     >>> delay(linear(1.0, 0.0, 10), 5)(10)
     0.5
     """
-    return schedule(xp.maximum(count - steps, 0))
+    return schedule(since(xp, count, steps))
 
 
 @schedule
@@ -140,7 +154,7 @@ def advance(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array
         steps: the steps skipped, at least 0.
 
     Raises:
-        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        TypeError: `schedule` is not a schedule, or `steps` is not a number.
         ValueError: `steps` < 0.
 
     Elsewhere: torch's `last_epoch`.
@@ -149,7 +163,7 @@ def advance(xp: Namespace, count: Array, schedule: Inner, steps: Phase) -> Array
     >>> advance(linear(1.0, 0.0, 10), 5)(0)
     0.5
     """
-    return schedule(xp.minimum(count, MAX_COUNT - steps) + steps)
+    return schedule(plus(xp, least(xp, count, minus(xp, MAX_COUNT, steps)), steps))
 
 
 @schedule
@@ -165,7 +179,7 @@ def repeat(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
         steps: the length of the repeated part in steps, at least 1.
 
     Raises:
-        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        TypeError: `schedule` is not a schedule, or `steps` is not a number.
         ValueError: `steps` < 1.
 
     Elsewhere: ignite's `CyclicalScheduler`s, timm's `cycle_limit`.
@@ -174,7 +188,7 @@ def repeat(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array:
     >>> repeat(linear(1.0, 0.0, 4), 4)(6)
     0.5
     """
-    return schedule(count - count // steps * steps)
+    return schedule(cycle(xp, count, steps)[1])
 
 
 @schedule
@@ -190,7 +204,7 @@ def reverse(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Array
         steps: the step of the schedule to start from, at least 1.
 
     Raises:
-        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        TypeError: `schedule` is not a schedule, or `steps` is not a number.
         ValueError: `steps` < 1.
 
     >>> from lrsched import linear
@@ -214,7 +228,7 @@ def staircase(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Arr
         steps: the length of a stair in steps, at least 1.
 
     Raises:
-        TypeError: `schedule` is not a schedule, or `steps` is not an integer.
+        TypeError: `schedule` is not a schedule, or `steps` is not a number.
         ValueError: `steps` < 1.
 
     Elsewhere: a torch scheduler that is stepped once an epoch.
@@ -223,7 +237,7 @@ def staircase(xp: Namespace, count: Array, schedule: Inner, steps: Steps) -> Arr
     >>> staircase(linear(1.0, 0.0, 10), 5)(7)
     0.5
     """
-    return schedule(count // steps * steps)
+    return schedule(minus(xp, count, cycle(xp, count, steps)[1]))
 
 
 @schedule
@@ -247,8 +261,9 @@ def cooldown(
 
         "linear"            g(p) = 1 - p
         "cosine"            g(p) = (1 + cos(pi * p)) / 2
+        "quarter-cosine"    g(p) = cos(pi * p / 2)
         "1-sqrt"            g(p) = 1 - sqrt(p)
-        "square"            g(p) = 1 - p ** 2
+        "1-square"          g(p) = 1 - p ** 2
         "exponential"       g(p) = 2 ** (1 - p) - 1
         "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
 
@@ -259,13 +274,14 @@ def cooldown(
         begin: the last step at which the schedule is followed, at least 0.
         steps: the length of the cooldown in steps, at least 1.
         end_value: the value at count `begin + steps` and after.
-        shape: "linear", "cosine", "1-sqrt", "square", "exponential" or "lowered-linear".
+        shape: "linear", "cosine", "quarter-cosine", "1-sqrt", "1-square", "exponential" or
+            "lowered-linear".
 
     Raises:
-        TypeError: `schedule` is not a schedule, `begin` or `steps` is not an integer, `end_value`
+        TypeError: `schedule` is not a schedule, `begin` or `steps` is not a number, `end_value`
             is not a number, or `shape` is not a string.
         ValueError: `begin` < 0, `steps` < 1, `end_value` is not finite, or `shape` is not one of
-            the six.
+            the seven.
 
     Source: Zhai et al. 2021, arXiv:2106.04560; Hägele et al. 2024, arXiv:2405.18392.
 
@@ -276,7 +292,7 @@ def cooldown(
     >>> cooldown(constant(1.0), begin=80, steps=20)(90)
     0.5
     """
-    done, remaining = progress(xp, xp.maximum(count - begin, 0), steps)
+    done, remaining = progress(xp, since(xp, count, begin), steps)
     return interpolate(
-        xp, schedule(xp.minimum(count, begin)), end_value, done, remaining, steps, shape
+        xp, schedule(least(xp, count, begin)), end_value, done, remaining, steps, shape
     )

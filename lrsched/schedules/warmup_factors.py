@@ -9,19 +9,21 @@ from typing import Annotated
 
 from lrsched._arrays.namespace import is_array, real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, Whole, integer, number
-from lrsched._core.decorator import recipe, schedule
-from lrsched._core.kinds import Rate, RealSteps, Steps, or_duration
+from lrsched._core.checks import Real, number, static, steps
+from lrsched._core.decorator import counts_steps, recipe, schedule
+from lrsched._core.kinds import Rate, Steps, Timescale, or_duration
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.double_float import natural_log
-from lrsched._numerics.elementary import gaussian, langevin, one_minus_exp, progress
+from lrsched._numerics.elementary import gaussian, langevin, one_minus_exp
+from lrsched._numerics.steps import as_real, progress
 from lrsched.schedules.ramp import constant, linear
 
-LogSteps = Annotated[Whole, or_duration(integer(2, "steps"))]
+LogSteps = Annotated[Real, or_duration(steps(">= 2"))]
 
 
+@counts_steps
 @schedule
-def exponential_warmup(xp: Namespace, count: Array, time_constant: RealSteps) -> Array:
+def exponential_warmup(xp: Namespace, count: Array, time_constant: Timescale) -> Array:
     """A factor that approaches 1 exponentially, without an end.
 
         value(t) = 1 - exp(-(t + 1) / time_constant)
@@ -46,6 +48,7 @@ def exponential_warmup(xp: Namespace, count: Array, time_constant: RealSteps) ->
     return one_minus_exp(xp, count, time_constant)
 
 
+@counts_steps
 @schedule
 def log_warmup(xp: Namespace, count: Array, warmup_steps: LogSteps) -> Array:
     """A factor that rises with the logarithm of the step to 1, held there.
@@ -59,7 +62,7 @@ def log_warmup(xp: Namespace, count: Array, warmup_steps: LogSteps) -> Array:
             `warmup_steps - 1` on.
 
     Raises:
-        TypeError: `warmup_steps` is not an integer.
+        TypeError: `warmup_steps` is not a number.
         ValueError: `warmup_steps` < 2.
 
     Elsewhere: DeepSpeed's `WarmupLR(warmup_type="log")`, its default.
@@ -68,7 +71,8 @@ def log_warmup(xp: Namespace, count: Array, warmup_steps: LogSteps) -> Array:
     [0.0, 0.5, 1.0]
     """
     done, _ = progress(xp, count, warmup_steps - 1)
-    return xp.log1p(1.0 * real(xp, done)) / xp.log(real(xp, warmup_steps + 0 * count))
+    passed = 1.0 * as_real(xp, done)
+    return xp.log1p(passed) / xp.log(real(xp, warmup_steps) + 0.0 * passed)
 
 
 @schedule
@@ -86,7 +90,7 @@ def sigmoid_ramp_up(xp: Namespace, count: Array, steps: Steps, steepness: Rate =
         steepness: 0 or more; the factor at count 0 is exp(-steepness).
 
     Raises:
-        TypeError: `steps` is not an integer, or `steepness` is not a number.
+        TypeError: `steps` is not a number, or `steepness` is not a number.
         ValueError: `steps` < 1, or `steepness` is not finite or < 0.
 
     Source: Laine and Aila 2016, arXiv:1610.02242, who call it the ramp-up; mean teacher calls it
@@ -102,6 +106,7 @@ def sigmoid_ramp_up(xp: Namespace, count: Array, steps: Steps, steepness: Rate =
 Beta2 = Annotated[Real, number(">= 0.9", "<= 0.999999")]
 
 
+@counts_steps
 @schedule
 def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
     """A factor that rises to 1 as the variance of Adam's step falls: RAdam's, without an end.
@@ -135,25 +140,25 @@ def radam_warmup(xp: Namespace, count: Array, beta2: Beta2 = 0.999) -> Array:
     # code computes 1 - L(n * h / 2) directly.
     half = -0.5 * natural_log(xp, beta2)
     first = langevin(xp if is_array(half) else math, half)
-    n = real(xp, count) + 5.0
+    count = as_real(xp, count)
+    n = count + 5.0
     x = n * half
     early = x < 1.0
     small = xp.where(early, x, 1.0)
     large = xp.clip(x, 1.0, 40.0)  # expm1(80) fits into float32, and its term is below rounding
     late = n / xp.maximum(x, 1.0) - 2.0 * n / xp.expm1(2.0 * large)
-    over_4 = xp.where(
-        early, real(xp, count) + 1.0 - (n * langevin(xp, small) - first), late + first - 4.0
-    )
+    over_4 = xp.where(early, count + 1.0 - (n * langevin(xp, small) - first), late + first - 4.0)
     limit = 1.0 / half + first
     return xp.sqrt(
         over_4 / (limit - 4.0) * ((over_4 + 2.0) / (limit - 2.0)) * (limit / (over_4 + 4.0))
     )
 
 
-_Below1 = Annotated[Real, number(">= 0", "< 1")]
+_Below1 = Annotated[Real, static(number(">= 0", "< 1"))]
 
 
-@recipe
+@counts_steps
+@recipe(is_scalable=False)
 def untuned_linear_warmup(beta2: _Below1 = 0.999) -> Schedule:
     """A factor that rises along a line to 1, as long as an Adam with this `beta2` needs it.
 

@@ -61,37 +61,77 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.linear(1, 0, 0),
         ValueError,
-        "linear: steps must be an integer >= 1 (steps), got 0",
+        "linear: steps must be a number >= 1 (steps), got 0",
     ),
     (
         lambda: lr.linear(1, 0, -5),
         ValueError,
-        "linear: steps must be an integer >= 1 (steps), got -5",
+        "linear: steps must be a number >= 1 (steps), got -5",
     ),
     (
-        lambda: lr.linear(1, 0, 10.0),
-        TypeError,
-        "linear: steps must be an integer >= 1 (steps), got 10.0",
+        lambda: lr.linear(1, 0, 0.1),
+        ValueError,
+        "linear: steps must be a number >= 1 (steps); a share of the run is run_fraction(0.1), "
+        "got 0.1",
     ),
     (
-        lambda: lr.linear(1, 0, np.float32(10)),
+        lambda: lr.warmup(ONE, np.float32(0.25)),
+        ValueError,
+        "warmup: warmup_steps must be 0 or a number >= 1 (steps); a share of the run is "
+        "run_fraction(0.25), got np.float32(0.25)",
+    ),
+    (
+        lambda: lr.linear(1, 0, "10%"),
         TypeError,
-        "linear: steps must be an integer >= 1 (steps), got np.float32(10.0)",
+        "linear: steps must be a number >= 1 (steps); a share of the run is run_fraction(0.1), "
+        "got '10%'",
+    ),
+    (
+        lambda: lr.one_cycle(1, 0.5),
+        TypeError,
+        "one_cycle: total_steps must be an integer >= 2 (steps); a share of the run is "
+        "run_fraction(0.5), got 0.5",
+    ),
+    (
+        lambda: lr.linear(1, 0, "ten%"),
+        TypeError,
+        "linear: steps must be a number >= 1 (steps), got 'ten%'",
+    ),
+    (
+        lambda: lr.multi_step_decay(1, 0.1, ["30%", 60]),
+        TypeError,
+        "multi_step_decay: boundaries must be 0 or a number >= 1 (steps); a share of the run is "
+        "run_fraction(0.3), got ['30%', 60]",
+    ),
+    (
+        lambda: lr.linear(1, 0, math.inf),
+        ValueError,
+        "linear: steps must be a number >= 1 (steps), got inf",
+    ),
+    (
+        lambda: lr.one_cycle(1, 10.0),
+        TypeError,
+        "one_cycle: total_steps must be an integer >= 2 (steps), got 10.0",
+    ),
+    (
+        lambda: lr.one_cycle(1, np.float32(10)),
+        TypeError,
+        "one_cycle: total_steps must be an integer >= 2 (steps), got np.float32(10.0)",
     ),
     (
         lambda: lr.linear(1, 0, False),
         TypeError,
-        "linear: steps must be an integer >= 1 (steps), got False",
+        "linear: steps must be a number >= 1 (steps), got False",
     ),
     (
         lambda: lr.linear(1, 0, "10"),
         TypeError,
-        "linear: steps must be an integer >= 1 (steps), got '10'",
+        "linear: steps must be a number >= 1 (steps), got '10'",
     ),
     (
         lambda: lr.linear(1, 0, 2**31),
         ValueError,
-        "linear: steps must be an integer <= 2147483647 (steps), got 2147483648",
+        "linear: steps must be a number <= 2147483647 (steps), got 2147483648",
     ),
     (
         lambda: lr.linear(1, 0),
@@ -128,7 +168,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.exponential_decay(1, 0.5, 0),
         ValueError,
-        "exponential_decay: decay_steps must be an integer >= 1 (steps), got 0",
+        "exponential_decay: decay_steps must be a number > 0 (steps), got 0",
     ),
     (
         lambda: lr.exponential_decay(1, 0.5, 5, staircase=1),
@@ -143,17 +183,30 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.multi_step_decay(1, 0.5, [5, 3]),
         ValueError,
-        "multi_step_decay: boundaries must be integers >= 0 in ascending order (steps), got [5, 3]",
+        "multi_step_decay: boundaries must be 0 or numbers >= 1 in ascending order (steps), "
+        "got [5, 3]",
     ),
     (
         lambda: lr.multi_step_decay(1, 0.5, 5),
         TypeError,
-        "multi_step_decay: boundaries must be integers >= 0 in ascending order (steps), got 5",
+        "multi_step_decay: boundaries must be 0 or numbers >= 1 in ascending order (steps), got 5",
     ),
     (
         lambda: lr.multi_step_decay(1, 0.5, "35"),
         TypeError,
-        "multi_step_decay: boundaries must be integers >= 0 in ascending order (steps), got '35'",
+        "multi_step_decay: boundaries must be 0 or numbers >= 1 in ascending order (steps), "
+        "got '35'",
+    ),
+    (
+        lambda: lr.multi_step_decay(1, 0.5, {3}),
+        TypeError,
+        "multi_step_decay: boundaries must be 0 or numbers >= 1 in ascending order (steps), "
+        "got {3}",
+    ),
+    (
+        lambda: lr.resume(lr.constant(1), 3, batch_size=(256, 0)),
+        ValueError,
+        "resume: batch_size must be a pair of numbers > 0 (before, after), or None, got (256, 0)",
     ),
     (
         lambda: lr.piecewise_constant([1, 2], []),
@@ -163,7 +216,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.piecewise_constant([1, 2, 3], [5, 5]),
         ValueError,
-        "piecewise_constant: boundaries must be integers >= 1 in strictly ascending order"
+        "piecewise_constant: boundaries must be numbers >= 1 in strictly ascending order"
         " (steps), got [5, 5]",
     ),
     (
@@ -174,17 +227,17 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.cosine_decay(1, 0),
         ValueError,
-        "cosine_decay: decay_steps must be an integer >= 1 (steps), got 0",
+        "cosine_decay: decay_steps must be a number >= 1 (steps), got 0",
     ),
     (
         lambda: lr.cosine_restarts(1, 5, 0),
         ValueError,
-        "cosine_restarts: period_mult must be an integer >= 1 (times), got 0",
+        "cosine_restarts: period_mult must be a number > 0 (1, <= 0.99 or >= 1.01), got 0",
     ),
     (
-        lambda: lr.cosine_restarts(1, 5, 1.5),
-        TypeError,
-        "cosine_restarts: period_mult must be an integer >= 1 (times), got 1.5",
+        lambda: lr.cosine_restarts(1, 5, 1.005),
+        ValueError,
+        "cosine_restarts: period_mult must be a number > 0 (1, <= 0.99 or >= 1.01), got 1.005",
     ),
     (
         lambda: lr.cosine_restarts(1, 5, peak_mult=-1),
@@ -194,12 +247,12 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.cyclic(0, 1, 0),
         ValueError,
-        "cyclic: up_steps must be an integer >= 1 (steps), got 0",
+        "cyclic: up_steps must be a number >= 1 (steps), got 0",
     ),
     (
         lambda: lr.cyclic(0, 1, 5, -1),
         ValueError,
-        "cyclic: down_steps must be an integer >= 0 (steps), or None, got -1",
+        "cyclic: down_steps must be 0 or a number >= 1 (steps), or None, got -1",
     ),
     (
         lambda: lr.cyclic(0, 1, LAST),
@@ -261,7 +314,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.warmup(ONE, -1),
         ValueError,
-        "warmup: warmup_steps must be an integer >= 0 (steps), got -1",
+        "warmup: warmup_steps must be 0 or a number >= 1 (steps), got -1",
     ),
     (
         lambda: lr.join([ONE, ONE], [5, 10]),
@@ -272,12 +325,12 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: lr.join([ONE, ONE, ONE], [10, 5]),
         ValueError,
-        "join: boundaries must be integers >= 1 in strictly ascending order (steps), got [10, 5]",
+        "join: boundaries must be numbers >= 1 in strictly ascending order (steps), got [10, 5]",
     ),
     (
         lambda: lr.join([ONE, ONE], [0]),
         ValueError,
-        "join: boundaries must be integers >= 1 in strictly ascending order (steps), got [0]",
+        "join: boundaries must be numbers >= 1 in strictly ascending order (steps), got [0]",
     ),
     (
         lambda: lr.join([ONE, 0.1], [5]),
@@ -313,10 +366,13 @@ def test_traced_hyperparameters_are_taken_and_their_kind_is_checked() -> None:
     def value(steps: Any) -> Any:
         return lr.linear(1.0, 0.0, steps)(5)
 
-    assert jax.jit(value)(10) == 0.5
-    with pytest.raises(TypeError, match="linear: steps must be an integer >= 1"):
-        jax.jit(value)(10.0)
-    with pytest.raises(TypeError, match="linear: steps must be an integer >= 1"):
+    def total(steps: Any) -> Any:
+        return lr.one_cycle(1.0, steps)(5)
+
+    assert jax.jit(value)(10) == jax.jit(value)(10.0) == 0.5
+    with pytest.raises(TypeError, match="one_cycle: total_steps must be an integer >= 2"):
+        jax.jit(total)(10.0)
+    with pytest.raises(TypeError, match="linear: steps must be a number >= 1"):
         jax.jit(value)(jax.numpy.ones(3, int))
 
 

@@ -6,6 +6,7 @@ import io
 import pickle
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ import pytest
 import lrsched
 from lrsched import Inner, Schedule
 from lrsched._core.definition import REGISTRY
-from lrsched._core.recipe import MAX_DEPTH
 from tests.optional import needs
 
 ONE = lrsched.constant(1.0)
@@ -46,6 +46,11 @@ WRAP: dict[str, list[Callable[[Any], Schedule]]] = {
     "reverse": [lambda s: lrsched.reverse(s, 50)],
     "staircase": [lambda s: lrsched.staircase(s, 2)],
     "cooldown": [lambda s: lrsched.cooldown(s, 5, 50)],
+    "scale_for_batch_size": [lambda s: lrsched.scale_for_batch_size(s, 9, 10)],
+    "time_warp": [lambda s: lrsched.time_warp(s, (1, 2), (5,))],
+    "resume": [lambda s: lrsched.resume(s, 5, batch_size=(1, 2))],
+    "switch": [lambda s: lrsched.switch(s, ONE, 5), lambda s: lrsched.switch(ONE, s, 1)],
+    "with_restarts": [lambda s: lrsched.with_restarts(s, 50, 1)],
     "halved_of_a_test": [lambda s: halved_of_a_test(s)],
 }
 WRAPS = [wrap for wraps in WRAP.values() for wrap in wraps]
@@ -54,9 +59,13 @@ WRAPS = [wrap for wraps in WRAP.values() for wrap in wraps]
 def nested(wraps: list[Callable[[Any], Schedule]]) -> Schedule:
     """A schedule of the largest depth, in which these follow each other."""
     schedule = lrsched.linear(1.0, 0.5, 40)
-    for level in range(MAX_DEPTH - 1):
-        schedule = wraps[level % len(wraps)](schedule)
-    return schedule
+    while True:
+        shallower = schedule
+        for wrap in wraps:
+            with suppress(ValueError):
+                schedule = wrap(schedule)
+        if schedule is shallower:
+            return schedule
 
 
 CHAINS = {

@@ -216,3 +216,85 @@ def test_plot_draws_the_curves_over_their_difference() -> None:
     with pytest.raises(TypeError, match=r"plot: ax must be two axes .* or None, got <Axes"):
         found.plot(figure.axes[0])
     pyplot.close("all")
+
+
+def exact(count: int) -> float:
+    return 0.05 * (1 + math.cos(math.pi * count / 500))
+
+
+def in_float32(count: int) -> Any:
+    """The cosine with all of its steps rounded."""
+    one, angle = np.float32(1), np.float32(math.pi) * np.float32(count / 500)
+    return np.float32(0.05) * (one + np.cos(angle, dtype=np.float32))
+
+
+def test_rounding_to_float32_is_said_and_the_tolerance_decides() -> None:
+    found = diff(in_float32, exact, 500)
+    assert found.dtype == "float32"
+    assert not found.same
+    assert found.same_to_rounding
+    lines = str(found).splitlines()
+    assert lines[0] == "a and b are equal to within float32 rounding at 500 steps"
+    assert lines[1] == (
+        f"{found.number} of 500 steps differ by more than rtol 1e-06, "
+        f"the first at step {found.first}"
+    )
+    assert lines[2].startswith("largest difference ")
+    assert lines[3].startswith("largest relative difference ")
+    assert len(lines) == 4
+    assert diff(in_float32, exact, 500, atol=1e-7).same
+
+
+def test_python_numbers_have_no_rounding_to_explain() -> None:
+    found = diff(lambda count: float(in_float32(count)), exact, 500)
+    assert found.dtype == "float64"
+    assert not found.same_to_rounding
+    assert "a and b differ at " in str(found)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "unit"), [("float32", 2.0**-24), ("float16", 2.0**-11), ("float64", 0.0)]
+)
+def test_the_bound_is_what_the_documentation_says(dtype: str, unit: float) -> None:
+    """Of what is just within, and just beyond; the peak is at another step."""
+    bound = unit + 8 * 2.0**-24 * 4.0 if unit else 1e-15
+    for part, within in ((0.99, True), (1.01, False)):
+        far = 1.0 + part * bound
+        found = Diff(np.asarray([far, 4.0]), np.asarray([1.0, 4.0]), 0.0, 0.0, dtype)
+        assert not found.same
+        assert found.same_to_rounding == (within and unit > 0)
+
+
+def test_what_rounding_does_not_explain_is_not_hidden() -> None:
+    wrong = [in_float32(count) for count in range(500)]
+    wrong[300] *= np.float32(1 + 1e-4)
+    found = diff(wrong, exact, 500)
+    assert not found.same_to_rounding
+    lines = str(found).splitlines()
+    assert lines[0].startswith(f"a and b differ at {found.number} of 500 steps")
+    noise = found.number - 1
+    assert lines[1] == f"float32 rounding explains {noise} of these, but not step 300"
+    wrong[0] = np.float32(math.nan)
+    assert not diff(wrong, exact, 9).same_to_rounding
+
+
+def test_a_shift_and_a_factor_are_seen_through_rounding() -> None:
+    assert diff(lambda n: in_float32(n + 1), exact, 500).shift == -1
+    assert diff(lambda n: in_float32(n) * np.float32(3), exact, 500).factor == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("module", "make"),
+    [
+        ("numpy", lambda np: np.float32([0.1, 0.2])),
+        needing("jax", "jax.numpy", lambda jnp: jnp.float32([0.1, 0.2])),
+        needing("jax", "jax.numpy", lambda jnp: lambda n: jnp.float32([0.1, 0.2])[n]),
+        needing("torch", "torch", lambda torch: torch.tensor([0.1, 0.2])),
+        needing("torch", "torch", lambda torch: lambda n: torch.tensor([0.1, 0.2])[n]),
+    ],
+)
+def test_the_type_of_any_library_is_seen(module: str, make: Any) -> None:
+    found = diff(make(needs(module)), [0.1, 0.2], 2, rtol=0.0)
+    assert found.dtype == "float32"
+    assert found.same_to_rounding
+    assert not found.same

@@ -35,7 +35,7 @@ def near(boundaries: Sequence[int]) -> list[int]:
 @st.composite
 def joins_of_one_structure(draw: Any, name: str) -> Schedule:
     """A join of one schedule with other whole numbers and values, and one of another kind."""
-    boundaries = draw(ascending(1, st.just(MIN_GROUP + 1)))
+    boundaries = draw(ascending(1, st.just(MIN_GROUP + 1), whole=True))
     first = draw(BY_NAME[name])
     pieces = [first]
     for factor in range(2, MIN_GROUP + 2):
@@ -120,7 +120,7 @@ def test_pieces_of_several_kinds_are_evaluated_where_they_are(library: str) -> N
     "change",
     [
         lambda n: lrsched.exponential_decay(1.0, 0.9 + n / 100, 10),  # its logarithm on the host
-        lambda n: lrsched.anneal(1.0, 0.0, 10, ["linear", "cosine", "square", "1-sqrt"][n % 4]),
+        lambda n: lrsched.anneal(1.0, 0.0, 10, ["linear", "cosine", "1-square", "1-sqrt"][n % 4]),
         lambda n: lrsched.multi_step_decay(1.0, 0.5, [n + 1]),
     ],
 )

@@ -1,0 +1,5 @@
+"""`python -m lrsched`: the command `lrsched`."""
+
+from lrsched.cli import main
+
+main()
