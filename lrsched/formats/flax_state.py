@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from lrsched._core.checks import Refusal
+from lrsched._core.controller import CONTROLLERS, Controller
 from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
 from lrsched._core.when_imported import when_imported
-from lrsched.plateau import TRACED, Plateau
 
 
 def _register(serialization: Any) -> None:
@@ -39,7 +39,9 @@ def _register(serialization: Any) -> None:
         serialization.register_serialization_state(kind, to_state_dict, from_state_dict)
 
     register_type(Schedule, _numbers_of_schedule, _rebuilt_schedule)
-    register_type(Plateau, _numbers_of_plateau, dataclasses.replace)
+    for definition in CONTROLLERS.values():
+        kind = definition.signature.return_annotation
+        register_type(kind, _numbers_of_controller, dataclasses.replace)
     # A number in the place of a duration is refused with the schedule that it would be in.
     serialization.register_serialization_state(
         Duration, lambda duration: {}, lambda target, state: target if state == {} else state
@@ -58,8 +60,8 @@ def _rebuilt_schedule(target: Schedule, **numbers: dict[str, Any]) -> Schedule:
     return Schedule(definition, definition.merge(numbers[definition.name].values(), static))
 
 
-def _numbers_of_plateau(plateau: Plateau) -> dict[str, Any]:
-    return {name: getattr(plateau, name) for name in TRACED}
+def _numbers_of_controller(controller: Controller) -> dict[str, Any]:
+    return {name: getattr(controller, name) for name in controller._definition.traced}
 
 
 def register() -> None:

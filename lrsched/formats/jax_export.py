@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from lrsched._core.checks import Kind, Refusal
+from lrsched._core.checks import Refusal
+from lrsched._core.controller import CONTROLLERS
 from lrsched._core.definition import Definition
 from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
 from lrsched._core.when_imported import when_imported
 from lrsched.formats.serialize import decode, definition_and_params
-from lrsched.plateau import KINDS, STATIC, TRACED, Plateau, PlateauState, reduce_on_plateau
+from lrsched.plateau import PlateauState
 
 Static: TypeAlias = tuple[Any, ...]  # the hyperparameters that are no numbers
 
@@ -38,14 +39,20 @@ def _register(export: Any) -> None:
         deserialize_auxdata=lambda data: decode(_read(data)),
         from_children=lambda duration, _: duration,
     )
-    export.register_pytree_node_serialization(
-        Plateau,
-        serialized_name="lrsched.Plateau",
-        serialize_auxdata=lambda static: _write(dict(zip(STATIC, static, strict=True))),
-        deserialize_auxdata=_read_plateau,
-        from_children=_plateau,
-    )
+    for definition in CONTROLLERS.values():
+        _register_controller(export, definition)
     export.register_namedtuple_serialization(PlateauState, serialized_name="lrsched.PlateauState")
+
+
+def _register_controller(export: Any, definition: Definition) -> None:
+    kind = definition.signature.return_annotation
+    export.register_pytree_node_serialization(
+        kind,
+        serialized_name=f"lrsched.{kind.__name__}",
+        serialize_auxdata=lambda static: _write(dict(zip(definition.static, static, strict=True))),
+        deserialize_auxdata=lambda data: _checked(definition, _read(data)),
+        from_children=lambda static, traced: kind(*definition.merge(traced, static)),
+    )
 
 
 def _write_schedule(static: tuple[Definition, Static]) -> bytes:
@@ -58,9 +65,8 @@ def _write_schedule(static: tuple[Definition, Static]) -> bytes:
 
 
 def _read_schedule(data: bytes) -> tuple[Definition, Static]:
-    definition, params = definition_and_params(REFUSE.schedule, _read(data))
-    kinds = {name: definition.kinds[name] for name in definition.static}
-    return definition, _checked(definition.refuse, kinds, params)
+    definition, params = definition_and_params(REFUSE.schedule, "schedule", _read(data))
+    return definition, _checked(definition, params)
 
 
 def _schedule(static: tuple[Definition, Static], traced: Sequence[Any]) -> Schedule:
@@ -68,20 +74,12 @@ def _schedule(static: tuple[Definition, Static], traced: Sequence[Any]) -> Sched
     return Schedule(definition, definition.merge(traced, values))
 
 
-def _read_plateau(data: bytes) -> Static:
-    kinds = {name: KINDS[name] for name in STATIC}
-    return _checked(Refusal(reduce_on_plateau.__name__), kinds, _read(data))
-
-
-def _plateau(static: Static, traced: Sequence[Any]) -> Plateau:
-    return Plateau(**dict(zip((*STATIC, *TRACED), (*static, *traced), strict=True)))
-
-
-def _checked(refuse: Refusal, kinds: Mapping[str, Kind], params: Mapping[str, Any]) -> Static:
-    """The values of static hyperparameters that were read, in the order of `kinds`."""
-    if params.keys() != kinds.keys():
-        refuse("what is static", f"{list(kinds)}", list(params))
-    return tuple(refuse.check(name, kind, params[name]) for name, kind in kinds.items())
+def _checked(definition: Definition, params: Mapping[str, Any]) -> Static:
+    """The values of static hyperparameters that were read, in the order of the definition."""
+    names, refuse = definition.static, definition.refuse
+    if params.keys() != set(names):
+        refuse("what is static", f"{list(names)}", list(params))
+    return tuple(refuse.check(name, definition.kinds[name], params[name]) for name in names)
 
 
 def _write(data: Mapping[str, Any]) -> bytes:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lrsched._core.checks import Kind
-from lrsched._core.definition import RECIPES, REGISTRY
+from lrsched._core.definition import Definition
 from lrsched._core.schedule import Schedule
-from lrsched.formats.parse import unknown
+from lrsched.formats.names import find, known_names, unknown
 from lrsched.formats.transformers_names import BUILDERS, from_name
 
 
@@ -27,9 +27,9 @@ class ParamType(NamedTuple):
 
 
 class Builder(NamedTuple):
-    """A function that makes a schedule, with its signature and the types of its parameters."""
+    """A function that makes a schedule or a controller, its signature and its parameters' types."""
 
-    make: Callable[..., Schedule]
+    make: Callable[..., Any]
     signature: inspect.Signature
     param_types: Mapping[str, ParamType]
 
@@ -38,19 +38,22 @@ class Builder(NamedTuple):
         return self.param_types.get(name, ParamType(None, optional=False))
 
 
+def is_known(name: str) -> bool:
+    """Whether a name is one that `find_builder` finds."""
+    return name in known_names() or name in BUILDERS
+
+
 def find_builder(name: str) -> Builder:
     """The builder for this name; the ValueError for an unknown name suggests the nearest one."""
-    if name in REGISTRY:
-        return _definition_builder(name)
-    if name in RECIPES:
-        return _function_builder(RECIPES[name])
+    known = known_names()
+    if name in known:
+        return _definition_builder(find(name))
     if name in BUILDERS:
         return _transformers_builder(name, BUILDERS[name])
-    raise unknown(name, {*REGISTRY, *RECIPES, *BUILDERS})
+    raise unknown(name, {*known, *BUILDERS})
 
 
-def _definition_builder(name: str) -> Builder:
-    definition = REGISTRY[name]
+def _definition_builder(definition: Definition) -> Builder:
     param_types = {
         name: ParamType(kind.item_type, _takes_none(kind))
         for name, kind in definition.kinds.items()

@@ -1,22 +1,29 @@
-"""Schedules from the text of their `repr`, read without running it."""
+"""Schedules and controllers from the text of their `repr`, read without running it."""
 
 from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
-from lrsched._core.definition import REGISTRY, Definition
+from lrsched._core.controller import Controller
 from lrsched._core.durations import DURATION_FACTORIES, Duration
 from lrsched._core.schedule import Schedule
+from lrsched.formats.names import find, of_kind
 
 T = TypeVar("T")
+RECIPE = (Schedule, Controller)
+Types: TypeAlias = type | tuple[type, ...]
 VALUES = "a schedule, a duration, a number, a string, True, False, None, a tuple or a list"
 
 
-def from_repr(text: str) -> Schedule:
-    """The schedule of a recipe written as its `repr`, checked like one made in code.
+@overload
+def from_repr(text: str, kind: None = None) -> Schedule | Any: ...
+@overload
+def from_repr(text: str, kind: type[T]) -> T: ...
+def from_repr(text: str, kind: type[Any] | None = None) -> Any:
+    """The schedule or the controller of a recipe written as its `repr`, checked as if made in code.
 
     A recipe is a call of a schedule by its name, with numbers, strings, True, False, None, tuples,
     lists, durations (`run_fraction(1.0) - 500`) and other recipes as arguments. Recipes can be
@@ -24,9 +31,11 @@ def from_repr(text: str) -> Schedule:
 
     Args:
         text: the recipe.
+        kind: what it must be, `Schedule` or `Plateau`; by default either.
 
     Raises:
-        TypeError: `text` is not a string, or an argument is missing, unknown or of the wrong type.
+        TypeError: `text` is not a string, the recipe is not of the kind, or an argument is missing,
+            unknown or of the wrong type.
         ValueError: `text` is not a recipe, names an unknown schedule, or has a value that is
             refused. The message names the column (and the line, after the first).
 
@@ -34,16 +43,14 @@ def from_repr(text: str) -> Schedule:
     0.05
     >>> from_repr("warmup(cosin_decay(0.1, 900), 100)")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: from_repr: column 8: schedule must be one of ..., got 'cosin_decay' (did you mean
-    'cosine_decay'?)
+    ValueError: from_repr: column 8: did you mean 'cosine_decay'? schedule must be one of ...
     """
     if not isinstance(text, str):
         raise TypeError(f"from_repr: the recipe must be a string, got {text!r:.80}")
-    recipe: Schedule = read("from_repr", text, Schedule)
-    return recipe
+    return of_kind("from_repr", read("from_repr", text, RECIPE), kind)
 
 
-def read(caller: str, text: str, expected: type = object) -> Any:
+def read(caller: str, text: str, expected: Types = object) -> Any:
     """A value written as its `repr`: a schedule, a duration, a number, a tuple, ...
 
     Errors begin with `caller` and name the place in the text.
@@ -52,25 +59,6 @@ def read(caller: str, text: str, expected: type = object) -> Any:
         return _Reader(caller, text).read(expected)
     except (RecursionError, MemoryError):
         raise ValueError(f"{caller}: the recipe must not be nested this deeply") from None
-
-
-def find(name: str, besides: Iterable[str] = ()) -> Definition:
-    """The definition of a schedule, by name.
-
-    The ValueError for an unknown name suggests the nearest known name, or the nearest of `besides`.
-    """
-    if name in REGISTRY:
-        return REGISTRY[name]
-    raise unknown(name, REGISTRY, besides)
-
-
-def unknown(name: str, known: Iterable[str], besides: Iterable[str] = ()) -> ValueError:
-    """The ValueError for an unknown name, with the nearest name in `known` or `besides`."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name[:80], [*known, *besides], n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ValueError(f"schedule must be one of {', '.join(sorted(known))}, got {name!r:.80}{hint}")
 
 
 class _Reader:
@@ -83,7 +71,7 @@ class _Reader:
         self.indent = text[: len(text) - len(self.source)]
         self.lines = self.source.split("\n")
 
-    def read(self, expected: type) -> Any:
+    def read(self, expected: Types) -> Any:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python's, of style such as "1if"
@@ -111,6 +99,8 @@ class _Reader:
                 return tuple(map(self.value, items))
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
                 return self.product(node, self.value(left), self.value(right))
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                return self.quotient(node, self.value(left), self.value(right))
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
                 return self.sum(node, sign, self.value(left), self.value(right))
             case ast.Call(func=called, args=args, keywords=keywords):
@@ -123,16 +113,20 @@ class _Reader:
             self.refuse_node(node, "a product must be of schedules and numbers, got")
         return self.checked(node, lambda: left * right)
 
+    def quotient(self, node: ast.expr, left: Any, right: Any) -> Any:
+        if type(left) is not Schedule or type(right) not in (int, float) or not right:
+            self.refuse_node(node, "a quotient must be of a schedule and a number but 0, got")
+        return self.checked(node, lambda: left / right)
+
     def sum(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
-        kinds = {type(left), type(right)}
-        if Duration in kinds and kinds <= {Duration, int, float}:
-            minus = isinstance(sign, ast.Sub)
-            return self.checked(node, lambda: left - right if minus else left + right)
-        if isinstance(sign, ast.Sub):
-            self.refuse_node(node, "a difference must be of durations and numbers, got")
-        if kinds != {Schedule}:
-            self.refuse_node(node, "a sum must be of schedules, or of durations and numbers, got")
-        return self.checked(node, lambda: left + right)
+        kinds, minus = {type(left), type(right)}, isinstance(sign, ast.Sub)
+        for summand in (Duration, Schedule):
+            if summand in kinds and kinds <= {summand, int, float}:
+                return self.checked(node, lambda: left - right if minus else left + right)
+        what = "difference" if minus else "sum"
+        return self.refuse_node(
+            node, f"a {what} must be of schedules and numbers, or of durations and numbers, got"
+        )
 
     def factory_named(self, called: ast.expr) -> Callable[..., Any]:
         name = ast.unparse(called).removeprefix("lrsched.")

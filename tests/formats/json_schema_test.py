@@ -77,3 +77,13 @@ def test_what_is_no_duration_is_refused(duration: Any) -> None:
 def test_a_duration_stands_only_where_steps_do() -> None:
     recipe = {"lrsched": 1, "schedule": "constant", "params": {"value": {"duration": {"run": 1}}}}
     assert not SCHEMA.is_valid(recipe)
+
+
+def test_controllers_fit_the_schema() -> None:
+    plateau = lrsched.reduce_on_plateau(0.1).to_dict()
+    SCHEMA.validate(plateau)
+    assert not SCHEMA.is_valid({**plateau, "schedule": "linear"})
+    assert not SCHEMA.is_valid({**plateau, "params": plateau["params"] | {"mode": "auto"}})
+    assert not SCHEMA.is_valid({**plateau, "params": {}})
+    inside = {"schedule": plateau, "warmup_steps": 5}
+    assert not SCHEMA.is_valid({"lrsched": 1, "schedule": "warmup", "params": inside})

@@ -125,3 +125,39 @@ def test_bad_configs_are_refused_with_their_reason(
         from_config(given)
     assert str(raised.value) == f"from_config: {text}"
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+NEMO = """
+name: run
+train_dataset: ???
+exp_dir: "${oc.env:NO_SUCH_VARIABLE}"
+model:
+  restore_from_path: ???
+  train_ds:
+    manifest: ${train_dataset}
+  optim:
+    lr: 1e-3
+    sched:
+      name: WarmupPolicy
+      warmup_steps: 9
+      max_steps: 100
+trainer:
+  devices: ???
+"""
+
+
+def test_values_that_the_rate_does_not_need_may_be_missing() -> None:
+    without = OmegaConf.create({"optim": OmegaConf.create(NEMO).model.optim})
+    assert from_config(OmegaConf.create(NEMO)) == from_config(without)
+
+
+def test_values_that_the_rate_needs_may_not() -> None:
+    config = OmegaConf.create(NEMO)
+    config.model.optim.lr = "???"
+    text = "from_config: model.optim.lr: the value cannot be had: Missing mandatory value: model.op"
+    with pytest.raises(ValueError, match=text):
+        from_config(config)
+    config = OmegaConf.create(NEMO)
+    config.trainer = "${no_such_key}"
+    with pytest.raises(ValueError, match="from_config: trainer: the value cannot be had: Interp"):
+        from_config(config)

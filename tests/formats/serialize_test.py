@@ -25,6 +25,9 @@ def test_a_recipe_is_written_in_full() -> None:
             "warmup_steps": 10,
             "init_value": 0.0,
             "shape": "linear",
+            "power": 1.0,
+            "count_from": 0,
+            "mode": "before",
         },
     }
     assert json.loads(recipe.to_json()) == recipe.to_dict()
@@ -86,13 +89,14 @@ NO_DURATIONS: list[tuple[Any, type[Exception], str]] = [
     ([{"run": 1}, 5], ValueError, DURATION + "[{'run': 1}, 5]"),
     ([[{"run": 1}]], ValueError, DURATION + "[[{'run': 1}]]"),
     ({"steps": 5}, ValueError, DURATION + "{'steps': 5}"),
+    ([{"run": 1}, {"steps": 5, "round": "up"}], ValueError, DURATION + "[{'run': 1}, {'steps': 5"),
     ({"run": "1"}, TypeError, "from_dict: run must be a finite number, got '1'"),
     ({"run": True}, TypeError, "from_dict: run must be a finite number, got True"),
     ([{"run": 1}, {"steps": None}], TypeError, "from_dict: steps must be a finite number, got"),
     (
-        [{"run": 1}, {"steps": 0.5}],
-        TypeError,
-        "linear: steps must be an integer >= 1 (steps), got run_fraction(1) + 0.5",
+        {"run": 1, "round": "even"},
+        ValueError,
+        "from_dict: round must be 'nearest' or 'up' or 'down', or None, got 'even'",
     ),
 ]
 
@@ -174,4 +178,4 @@ def test_what_is_no_json_is_refused(text: str, reason: str) -> None:
 
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^from_json: text must be a string, got 5$"):
-        lrsched.from_json(5)  # type: ignore[arg-type]
+        lrsched.from_json(5)  # type: ignore[call-overload]

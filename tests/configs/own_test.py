@@ -1,7 +1,9 @@
 """Recipes from configs, as mappings and from argparse."""
 
 import argparse
+import re
 import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,13 +12,15 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule, epochs, from_config, run_fraction
-from lrsched._core.definition import RECIPES
+from lrsched._core.definition import REGISTRY
 from lrsched._core.kinds import OptionalPhase
-from lrsched.formats.lookup import find_builder
+from lrsched.configs.formats import FORMATS
+from lrsched.formats.transformers_names import BUILDERS
 from tests.formats.forms import FORMS
 from tests.strategies import BY_NAME, schedules
 
 config: Any = lrsched
+DOC = from_config.__doc__ or ""
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -46,6 +50,18 @@ def test_a_prefix_takes_what_begins_with_it(schedule: Schedule, prefix: str) -> 
     assert from_config(entries | others, prefix=prefix) == schedule
     with pytest.raises((TypeError, ValueError)):
         from_config(entries | others)
+
+
+def test_help_names_what_is_both_ours_and_transformers() -> None:
+    (names,) = re.findall(r"several have the name, as with\s(.*?), the first", DOC, re.DOTALL)
+    assert re.findall(r'"(\w+)"', names) == sorted({*REGISTRY, *lrsched.__all__} & {*BUILDERS})
+
+
+def test_help_lists_every_format_with_its_parts() -> None:
+    table = DOC.split("parts\n\n")[1].split("\n\n")[0]
+    rows = re.split(r'^ +(?="\w+"  )', table, flags=re.MULTILINE)[1:]
+    named = [re.findall(r'"(\w+)"', row) for row in rows]
+    assert named == [[name, *FORMATS[name].parts] for name in sorted(FORMATS)]
 
 
 def test_options_of_a_command_line() -> None:
@@ -162,12 +178,13 @@ def test_configs_as_one_writes_them(given: Any, wanted: Schedule) -> None:
 
 
 def test_text_is_a_number_only_in_a_config() -> None:
-    for make in (
+    makes: tuple[Callable[[], Any], ...] = (
         lambda: config.constant("1"),
         lambda: config.from_dict({"lrsched": 1, "schedule": "constant", "params": {"value": "1"}}),
         lambda: from_config({"lrsched": 1, "schedule": "constant", "params": {"value": "1"}}),
         lambda: config.from_repr("constant('1')"),
-    ):
+    )
+    for make in makes:
         with pytest.raises(TypeError, match="constant: value must be a finite number, got '1'"):
             make()
 
@@ -181,12 +198,13 @@ def test_none_is_passed_on_where_it_means_something() -> None:
     assert found == pausing(3, None) != pausing()
 
 
-def test_every_public_recipe_has_its_name() -> None:
-    public = {n for n in lrsched.__all__ if getattr(lrsched, n) in RECIPES.values()}
-    assert public == set(RECIPES)
-    for name in RECIPES:
-        maker = find_builder(name)
-        assert maker.make is getattr(lrsched, name)
-        for parameter, slot in maker.param_types.items():
-            numeric = parameter not in ("schedule", "shape", "rule")
-            assert (slot.item_type in (int, float)) == numeric, (name, parameter)
+def test_lengths_are_resolved_by_what_the_call_gives() -> None:
+    decay = {"name": "cosine_decay", "init_value": 0.1, "decay_steps": "examples(25600)"}
+    open_end = lrsched.cosine_decay(0.1, lrsched.examples(25_600))
+    assert from_config(decay) == open_end
+    assert from_config(decay, batch_size=256, total_steps=7) == lrsched.cosine_decay(0.1, 100)
+    sizes = lrsched.piecewise_constant((128, 256), (100,))
+    assert from_config(decay, batch_size=sizes, total_steps=7) == open_end.resolve(batch_size=sizes)
+    assert from_config(repr(open_end), batch_size=256) == lrsched.cosine_decay(0.1, 100)
+    with pytest.raises(ValueError, match=r"from_config: batch_size must be a number >= 1e-18"):
+        from_config(decay, batch_size=0)

@@ -1,0 +1,1 @@
+"""Schedules from configurations: our own form, and one module for each format of others."""
