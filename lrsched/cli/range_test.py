@@ -11,7 +11,11 @@ from typing import Any
 
 import click
 
+from lrsched._core.checks import shown
+from lrsched._optional import import_optional
+from lrsched.cli import arguments
 from lrsched.cli.errors import attempt
+from lrsched.cli.figures import save as save_figure
 
 GROUP = "lrsched.range_tests"  # of entry points: framework = "module:function of a mapping"
 
@@ -42,6 +46,15 @@ def report(test: Any, method: str) -> str:
     return "\n".join([*lines, f"suggested: {suggested:.3g}", f"range: {low:.3g} to {high:.3g}"])
 
 
+def _prepare(output: Path | None, save: Path | None) -> None:
+    """Refuse before the test what could not be written after it."""
+    for name, path in (("--output", output), ("--save", save)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ValueError(f"{name} must be in a folder that exists, got {str(path)!r}")
+    if output is not None:
+        import_optional("matplotlib.pyplot", "plot")
+
+
 def _set_up(place: str) -> dict[str, Any]:
     """Call the user's function, and return the arguments that it sets up."""
     module, colon, name = place.partition(":")
@@ -54,6 +67,8 @@ def _set_up(place: str) -> dict[str, Any]:
         raise ValueError(f"SETUP must name a function of {module}, got {name!r}") from None
     finally:
         sys.path.pop(0)
+    if not callable(function):
+        raise TypeError(f"{place} must be a function, got {shown(function)}")
     given = function()
     if not isinstance(given, Mapping):
         kind = type(given).__name__
@@ -82,19 +97,8 @@ def _runner(given: dict[str, Any]) -> tuple[str, Callable[[dict[str, Any]], Any]
 @click.option("--high", default=10.0, show_default=True, help="The last one.")
 @click.option("--refine", is_flag=True, help="Probe a few rates around the suggestion.")
 @click.option("--method", default="default", show_default=True, help="How to read the curve.")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw a figure (.png, .svg, .pdf).",
-)
-@click.option(
-    "--save",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Keep the test (.json, .npz).",
-)
+@arguments.picture
+@arguments.to_file("save", "Keep the test (.json, .npz).", (".json", ".npz"))
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 def range_test(
     setup: str,
@@ -111,16 +115,20 @@ def range_test(
 
     SETUP is module:function; the function returns a mapping of the arguments of
     lrsched_torch.range_test (step, optimizer, batches), of lrsched_torch.range_test_model (model,
-    loss_fn, optimizer, loader) or of lrsched_jax.range_test (loss_fn, params, batches).
+    loss_fn, optimizer, loader) or of lrsched_jax.range_test (loss_fn, params, batches). Its key
+    "framework", "jax" or "torch", may be left out where only one of the two is imported.
 
     \b
       lrsched range-test train:setup -o range_test.png --save range_test.json
     """
+    attempt(lambda: _prepare(output, save))
     test, framework = attempt(lambda: run(setup, steps, low, high, refine, not quiet))
-    click.echo(f"{framework}, {attempt(lambda: report(test, method))}")
+    found = attempt(lambda: report(test, method))
+    click.echo(f"{framework}, {found}")
     if save is not None:
         attempt(lambda: test.save(save))
         click.echo(f"wrote {save}", err=True)
     if output is not None:
-        attempt(lambda: test.plot(method=method).figure.savefig(output, dpi=150))
+        figure = attempt(lambda: test.plot(method=method).figure)
+        attempt(lambda: save_figure(figure, output, found, "Range test"))
         click.echo(f"wrote {output}", err=True)

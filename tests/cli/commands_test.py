@@ -1,6 +1,7 @@
 """The command `lrsched`."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,14 @@ import pytest
 from click.shell_completion import ShellComplete
 
 import lrsched
+from lrsched._core.controller import CONTROLLERS
 from lrsched._core.definition import REGISTRY
 from lrsched.cli.commands import cli
 from tests.cli.invoke import run
-from tests.processes import python_command
+from tests.processes import ROOT, python_command
 
+GALLERY = runpy.run_path(str(ROOT / "docs" / "gallery.py"))
+EXAMPLES = {schedule.name: schedule for schedule in GALLERY["EXAMPLES"]}
 RECIPE = "warmup(cosine_decay(0.1, 900), warmup_steps=100)"
 
 
@@ -26,11 +30,12 @@ def test_list_names_every_schedule() -> None:
     result = run("list")
     assert result.exit_code == 0
     names = {line.split()[0] for line in result.stdout.splitlines()}
-    assert names == set(REGISTRY)
-    assert "A rise (by default a straight line) to a schedule's first value" in result.stdout
+    assert names == {*REGISTRY, *CONTROLLERS}
+    assert {"warmup_cosine", "reduce_on_plateau"} <= names
+    assert "A rise (by default a straight line) before a schedule" in result.stdout
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", sorted({*REGISTRY, *CONTROLLERS}))
 def test_show_any_schedule(name: str) -> None:
     result = run("show", name)
     assert result.exit_code == 0
@@ -66,7 +71,7 @@ def test_plot_draws_any_shape(arguments: tuple[str, ...]) -> None:
 
 def test_plot_to_files(tmp_path: Path) -> None:
     pyplot = needs("matplotlib.pyplot")
-    for name in ("a.png", "a.svg", "a.HTML"):
+    for name in ("a.png", "a.svg", "a.pdf", "a.HTML"):
         path = tmp_path / name
         result = run("plot", RECIPE, "cyclic(0.01, 0.1, 200)", "-n", "1000", "-o", str(path))
         assert (result.exit_code, result.stderr) == (0, f"wrote {path}\n")
@@ -74,6 +79,7 @@ def test_plot_to_files(tmp_path: Path) -> None:
     assert (height, width) == (750, 1200)
     assert pyplot.imread(tmp_path / "a.png")[..., :3].std() > 0.05
     assert "<svg" in (tmp_path / "a.svg").read_text()
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
     page = (tmp_path / "a.HTML").read_text()
     assert page.startswith("<!doctype html>")
     assert page.count("<svg") == page.count("</svg>") == 1
@@ -112,16 +118,18 @@ def test_diff_exits_like_diff(tmp_path: Path) -> None:
     [
         (
             ["plot", "warmup(cosin_decay(0.1, 9), 1)"],
-            "from_repr: column 8: schedule must be one of",
+            "from_repr: column 8: did you mean 'cosine_decay'? schedule must be one of",
         ),
-        (["plot", "linear(1, 0, 0)"], "from_repr: column 1: linear: steps must be an integer >= 1"),
+        (["plot", "linear(1, 0, 0)"], "from_repr: column 1: linear: steps must be a number >= 1"),
         (["values", "constant(1", "-n", "3"], "from_repr: column 9: the recipe must be a call"),
         (["values", "nothing.json", "-n", "3"], "column 1: RECIPE must be a call such as"),
         (["values", "constant(1)", "-n", "0"], "--steps must be an integer from 1 to 2147483647"),
         (["values", "constant(1)", "--at", "1,x"], "column 3: --at must be integers >= 0"),
         (["values", "constant(1)", "--at", ""], "column 1: --at must be integers >= 0"),
-        (["show", "cosin_decay"], "schedule must be one of"),
-        (["plot", "constant(1)", "-o", "x.pdf"], "--output must end in .png, .svg, .html, got"),
+        (["show", "cosin_decay"], "did you mean 'cosine_decay'? schedule must be one of"),
+        (["plot", "constant(1)", "-o", "x.gif"], "--output must end in .png, .svg, .pdf, .html, "),
+        (["values", "reduce_on_plateau(1)", "-n", "3"], "from_repr: the recipe must be a Schedule"),
+        (["plot", "linear(1, 0, epochs(1) - epochs(2))"], "linear: steps must be a number >= 1"),
         needing(
             "matplotlib",
             ["plot", "constant(1)", "-o", "/nowhere/x.png"],
@@ -146,7 +154,10 @@ def test_usage_errors_exit_with_2() -> None:
         assert "Error: " in result.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["show"], ["plot"], ["values"], ["diff"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["list"], ["show"], ["plot"], ["values"], ["diff"], ["json"], ["convert"], ["range-test"]],
+)
 def test_help(command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.exit_code == 0
@@ -214,9 +225,39 @@ def test_durations_in_other_units_are_resolved_by_options() -> None:
     assert run("plot", recipe, *lengths).exit_code == 0
 
 
-@pytest.mark.parametrize("command", [("values", "--at", "0"), ("plot",), ("diff", "--steps", "9")])
+@pytest.mark.parametrize("command", [("values", "--at", "0"), ("diff", "--steps", "9")])
 def test_durations_that_are_left_are_refused(command: tuple[str, ...]) -> None:
     recipes = ["linear(1, 0, epochs(3))"] * (2 if command[0] == "diff" else 1)
     result = run(command[0], *recipes, *command[1:])
     assert result.exit_code == 2
-    assert "linear: steps is epochs(3); resolve it with schedule.resolve(" in result.stderr
+    assert result.stderr == "lrsched: linear: steps is epochs(3); give --steps-per-epoch\n"
+    open_run = "linear(1, 0, run_fraction(1.0) - tokens(5))"
+    other = run("values", open_run, "-n", "3")
+    assert other.stderr.endswith("; give --total-steps, --tokens-per-step\n")
+
+
+def test_durations_that_are_left_are_drawn_over_a_nominal_run(tmp_path: Path) -> None:
+    needs("matplotlib")
+    result = run("plot", "linear(1, 0, epochs(30))")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.search(r" 0 .*17\.07 .*34\.17", result.stdout)
+    assert "epochs" in result.stdout
+    path = tmp_path / "a.svg"
+    mixed = "warmup(cosine_decay(0.1, run_fraction(0.9)), 100)"
+    assert run("plot", mixed, "-o", str(path)).exit_code == 0
+    assert "<!-- step (total_steps=1000) -->" in path.read_text()
+    assert run("plot", mixed, "--total-steps", "700", "-o", str(path)).exit_code == 0
+    assert "<!-- step -->" in path.read_text()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_name_is_plotted_tabulated_compared_and_written(name: str) -> None:
+    schedule = EXAMPLES[name]
+    text = repr(schedule)
+    assert lrsched.from_repr(text) == schedule
+    plotted = run("plot", text, "--steps", "60")
+    assert (plotted.exit_code, plotted.stderr) == (0, "")
+    table = run("values", text, "--at", "0,7,60").stdout.splitlines()[1:]
+    assert table == [f"{count},{schedule(count)!r}" for count in (0, 7, 60)]
+    assert run("diff", text, text, "--steps", "60").exit_code == 0
+    assert lrsched.from_json(run("json", text).stdout) == schedule

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from tests.optional import needing, needs
 
@@ -73,6 +74,14 @@ def unnamed():
     return {"batches": []}
 
 
+three = 3
+
+
+def counted():
+    open("ran", "w").close()
+    return jax_loss()
+
+
 def wrong():
     return jax_loss() | {"epochs": 3}
 """
@@ -135,7 +144,17 @@ def test_what_suggests_nothing_says_why(folder: Path) -> None:
         (["setups_of_a_user:missing"], "SETUP must name a function of setups_of_a_user"),
         (["no_such_module:f"], "No module named 'no_such_module'"),
         (["setups_of_a_user:nothing"], "must return a mapping of the arguments of range_test"),
-        (["setups_of_a_user:unnamed"], "must have the key 'framework', 'jax' or 'torch'"),
+        (["setups_of_a_user:three"], "setups_of_a_user:three must be a function, got 3"),
+        (["setups_of_a_user:jax_loss", "-o", "a.gif"], "--output must end in .png, .svg, .pdf, "),
+        (["setups_of_a_user:jax_loss", "--save", "a.csv"], "--save must end in .json, .npz, got"),
+        (
+            ["setups_of_a_user:jax_loss", "-o", "missing/a.png"],
+            "--output must be in a folder that exists, got 'missing/a.png'",
+        ),
+        (
+            ["setups_of_a_user:jax_loss", "--save", "missing/a.json"],
+            "--save must be in a folder that exists, got 'missing/a.json'",
+        ),
         needing("jax", ["setups_of_a_user:wrong"], "unexpected keyword argument 'epochs'"),
         needing(
             "jax", ["setups_of_a_user:jax_loss", "--steps", "0"], "steps must be an integer >= 1"
@@ -148,3 +167,39 @@ def test_errors_are_one_line(arguments: list[str], message: str, folder: Path) -
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_mapping_without_a_framework_is_asked_for_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("jax", "torch"):  # as where both are imported
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    result = run("setups_of_a_user:unnamed")
+    assert result.exit_code == 2
+    assert "must have the key 'framework', 'jax' or 'torch', got None" in result.stderr
+
+
+def test_a_page_has_the_figure_and_the_result(folder: Path) -> None:
+    needs("jax")
+    needs("matplotlib")
+    result = run("setups_of_a_user:jax_loss", "--low", "1e-4", "-o", "test.html")
+    assert (result.exit_code, result.stderr) == (0, "wrote test.html\n")
+    page = (folder / "test.html").read_text()
+    assert page.count("<svg") == 1
+    assert "<h1>Range test</h1>" in page
+    assert "suggested: " in page
+
+
+@pytest.mark.parametrize("wrong", [("-o", "missing/a.png"), ("--save", "a.csv"), ("-o", "a.gif")])
+def test_a_wrong_path_is_refused_before_the_test_runs(wrong: tuple[str, ...], folder: Path) -> None:
+    assert run("setups_of_a_user:counted", *wrong).exit_code == 2
+    assert not (folder / "ran").exists()
+
+
+def test_a_missing_library_is_named_before_the_test_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    result = run("setups_of_a_user:counted", "-o", "a.png")
+    assert result.stderr == "lrsched: plot: matplotlib is needed; pip install 'lrsched[plot]'\n"
+    assert not (folder / "ran").exists()
