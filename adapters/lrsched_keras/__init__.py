@@ -2,7 +2,17 @@
 
 from lrsched._core import import_optional as _import_optional
 
-_import_optional("keras", "keras", "lrsched_keras")
+try:
+    _import_optional("keras", "keras", "lrsched_keras")
+except ModuleNotFoundError as _error:
+    _missing = str(_error.name).partition(".")[0]
+    if _missing == "keras":
+        raise
+    raise ModuleNotFoundError(
+        f"lrsched_keras: {_missing} is needed, Keras's backend; with KERAS_BACKEND=jax it is JAX, "
+        "which pip install 'lrsched[keras]' brings",
+        name=_missing,
+    ) from None
 
 
 from lrsched_keras._schedule import KerasSchedule

@@ -146,7 +146,11 @@ def test_a_function_among_the_hyperparameters_is_refused() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("cyclic", "cyclik", "jax.export: schedule must be one of add, .* got 'cyclik'"),
+        (
+            "cyclic",
+            "cyclik",
+            "jax.export: did you mean 'cyclic'[?] schedule must be one of add, .* got 'cyclik'",
+        ),
         ('"schedule"', '"scheduel"', 'jax.export: a schedule must be {"schedule": name, "params"'),
         ('{"schedule"', '["schedule"', "jax.export: the static part must be a JSON object, got b"),
         ('"shape"', '"shade"', r"cyclic: what is static must be \['mode', 'shape'\], got \['mode'"),

@@ -42,7 +42,9 @@ def test_hyperparameters_trace_with_finite_gradients(name: str) -> None:
     @settings(max_examples=5)
     @given(BY_NAME[name], st.lists(counts, min_size=1, max_size=4))
     def check(schedule: Schedule, at: list[int]) -> None:
-        structures.add(jax.tree.structure(schedule))
+        # A duration that is no whole number is a float to JAX, and compiled for itself.
+        kinds = tuple(type(leaf) for leaf in jax.tree.leaves(schedule))
+        structures.add((jax.tree.structure(schedule), kinds))
         for count in map(jnp.int32, at):
             traced = value_and_gradient.trace(schedule, count).jaxpr
             inputs = jax.tree.leaves((schedule, count))

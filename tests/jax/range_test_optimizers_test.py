@@ -146,7 +146,7 @@ def test_another_fault_is_raised_as_it_is() -> None:
     with pytest.raises(TypeError, match="unsupported operand"):
         range_test(wrong, 1.0, BATCHES, optax.sgd, RAMP, 2, progress=False)
     with pytest.raises(TypeError, match=f"^range_test: {NUMBER}"):  # the first of two faults
-        range_test(wrong, 1.0, BATCHES, optax.sm3, RAMP, 2, progress=False)
+        range_test(wrong, 1.0, BATCHES, logged, RAMP, 2, progress=False)
 
 
 def test_nothing_has_run() -> None:

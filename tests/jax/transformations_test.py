@@ -103,3 +103,13 @@ def test_a_schedule_of_the_users_own_is_compiled() -> None:
         return init_value * 0.5 ** (count / steps)
 
     assert jax.jit(halves(1.0, steps=10))(20) == 0.25
+
+
+@pytest.mark.parametrize("warmup_steps", [50, 100, 200])
+def test_a_traced_warmup_may_be_longer_than_the_run(warmup_steps: int) -> None:
+    value = jax.jit(lambda steps, count: lrsched.warmup_cosine(0.1, 100, steps)(count))
+    schedule = lrsched.warmup_cosine(0.1, 100, warmup_steps)
+    for count in (5, 60, 150, 250):
+        expected = pytest.approx(schedule(count), rel=1e-5)
+        assert float(value(warmup_steps, count)) == expected
+        assert float(value(float(warmup_steps), count)) == expected

@@ -92,7 +92,7 @@ def test_wsd(lr: float, up: int, stable: int, down: int, kind: st.DataObject) ->
         "linear": "linear",
         "cosine": "cosine",
         "1-sqrt": "1-sqrt",
-        "1-square": "square",
+        "1-square": "1-square",
     }
     theirs: Any = kind.draw(st.sampled_from(sorted(shapes)))
     optimizer = sgd(lr)

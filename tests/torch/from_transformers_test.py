@@ -27,6 +27,10 @@ HF: dict[str, Callable[[Any, int, int], LRScheduler]] = {
     "restarts": lambda o, w, n: hugging.get_cosine_with_hard_restarts_schedule_with_warmup(
         o, w, n, 3
     ),
+    "restarts between steps": lambda o, w, n: (
+        hugging.get_cosine_with_hard_restarts_schedule_with_warmup(o, w, n, 2)
+    ),
+    "a single cycle": hugging.get_cosine_with_hard_restarts_schedule_with_warmup,
     "polynomial": lambda o, w, n: hugging.get_polynomial_decay_schedule_with_warmup(
         o, w, n, 1e-6, 2.0
     ),
@@ -37,7 +41,13 @@ HF: dict[str, Callable[[Any, int, int], LRScheduler]] = {
     "from 1": lambda o, w, n: hugging.get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
         o, w, n, min_lr_rate=0.1
     ),
+    "from a rate": lambda o, w, n: hugging.get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
+        o, w, n, min_lr_rate=0.1, warmup_lr_rate=0.3
+    ),
     "stable": lambda o, w, n: hugging.get_wsd_schedule(o, w, n, num_stable_steps=5),
+    "stable, waves": lambda o, w, n: hugging.get_wsd_schedule(
+        o, w, n, num_stable_steps=5, num_cycles=1.5
+    ),
 }
 
 
@@ -63,11 +73,6 @@ def test_transformers_past_their_ends_too(
             lambda o: hugging.get_linear_schedule_with_warmup(o, 10, 10),
             ValueError,
             "from_torch: num_training_steps must be above num_warmup_steps (10), got 10",
-        ),
-        (
-            lambda o: hugging.get_wsd_schedule(o, 1, 5, num_stable_steps=5, num_cycles=1.5),
-            ValueError,
-            "num_cycles must be 0.5",
         ),
     ],
 )

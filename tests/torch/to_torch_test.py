@@ -128,6 +128,10 @@ def made_of(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
     return st.one_of(
         st.builds(lrsched.warmup, inner, st.integers(0, 30), values, shapes),
         st.builds(
+            lambda inner, steps, value: lrsched.warmup(inner, steps, value, count_from=1),
+            *(inner, st.integers(0, 30), values),
+        ),
+        st.builds(
             lambda schedules, steps: lrsched.join(schedules, steps[: len(schedules) - 1]),
             st.lists(inner, min_size=1, max_size=3),
             st.lists(st.integers(1, 60), min_size=2, max_size=2, unique=True).map(sorted),
@@ -203,6 +207,20 @@ def test_a_tensor_is_filled_in_place() -> None:
     assert scheduler.optimizer.param_groups[0]["lr"] is tensor
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lrsched.warmup(lrsched.step_decay(0.1, 0.5, 7), 5, 0.2, mode="times"),
+        lrsched.warmup(lrsched.linear(0.1, 0.0, 40), 8, 0.01, count_from=1, mode="times"),
+        lrsched.warmup(lrsched.linear(0.1, 0.02, 40), 1, 0.5, count_from=1, mode="times"),
+        lrsched.cyclic(0.1, 0.2, 4.5, 2.75),
+        lrsched.exponential_decay(0.1, 0.5, 7.5),
+    ],
+)
+def test_warmups_that_multiply_and_lengths_that_are_not_whole(schedule: Schedule) -> None:
+    check(to_torch(schedule, sgd(0.3, 7.0)), schedule)
+
+
 def test_an_earlier_scheduler_has_no_say() -> None:
     """Torch's schedulers keep the `initial_lr` that the first one found."""
     optimizer = sgd(0.7)
@@ -256,7 +274,12 @@ FALL = lrsched.exponential_decay(1.0, 0.9)
 @pytest.mark.parametrize(
     ("schedule", "error", "text"),
     [
-        (0.1, TypeError, "to_torch: schedule must be a schedule of plain numbers, got 0.1"),
+        (
+            0.1,
+            TypeError,
+            "to_torch: schedule must be a schedule of plain numbers "
+            "(lrsched.constant(0.1) is one), got 0.1",
+        ),
         (lambda n: 0.1, TypeError, "to_torch: schedule must be a schedule of plain numbers"),
         (lrsched.constant(torch.tensor(0.1, requires_grad=True)), TypeError, "of plain numbers"),
         (lrsched.cosine_decay(0.1, lrsched.run_fraction(1.0)), ValueError, "resolve it with"),
@@ -278,9 +301,33 @@ FALL = lrsched.exponential_decay(1.0, 0.9)
         (lrsched.join([ONE, FALL * FALL], [5]), ValueError, "only at the beginning"),
         (FALL * lrsched.cosine_decay(1.0, 10), ValueError, "scales the rate it finds"),
         (lrsched.anneal(1.0, 0.1, 10), ValueError, "has the shape '1-sqrt'"),
-        (lrsched.warmup(FALL, 5, shape="square"), ValueError, "has the shape 'square'"),
+        (lrsched.warmup(FALL, 5, shape="1-square"), ValueError, "has the shape '1-square'"),
         (FALL + FALL, ValueError, "no such scheduler as add"),
         (lrsched.warmup(lrsched.advance(FALL, 3), 5), ValueError, "no such scheduler as advance"),
+        (lrsched.warmup(FALL, 5, mode="over"), ValueError, "no such scheduler as advance"),
+        (lrsched.warmup(FALL, 5, mode="into"), ValueError, "no such scheduler as advance"),
+        (lrsched.warmup(FALL, 5, power=2), ValueError, "no scheduler of torch rises with a power"),
+        (lrsched.warmup(ONE, 5, shape="cosine", count_from=1), ValueError, "the shape 'cosine'"),
+        (lrsched.advance(ONE, 2.5), ValueError, "torch's counts whole steps"),
+        *(
+            (schedule, ValueError, "torch's counts whole steps")
+            for schedule in (
+                lrsched.linear(0.1, 0.01, 10.5),
+                lrsched.linear(0.0, 0.1, 10.5),
+                lrsched.polynomial(0.1, 0.0, 10.5, 2),
+                lrsched.cosine_decay(0.1, 10.5),
+                lrsched.step_decay(0.1, 0.5, 10.5),
+                lrsched.exponential_decay(0.1, 0.5, 10.5, staircase=True),
+                lrsched.exponential_ramp(0.1, 0.5, 10.5),
+                lrsched.multi_step_decay(0.1, 0.5, (3, 7.5)),
+                lrsched.piecewise_constant((0.05, 0.1), (7.5,)),
+                lrsched.cosine_restarts(0.1, 10.5),
+                lrsched.cosine_restarts(0.1, 10, 1.5),
+                lrsched.join([ONE, ONE], [7.5]),
+                lrsched.warmup(ONE, 5.5),
+                lrsched.delay(FALL, 5.5),
+            )
+        ),
     ],
 )
 def test_what_torch_has_not_is_refused(schedule: Any, error: Any, text: str) -> None:

@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from lrsched import Schedule, constant, join
+from lrsched._core import integer
 from lrsched_torch._convert.continuation import (
     Curve,
     curve_through,
@@ -30,6 +31,9 @@ from lrsched_torch._convert.continuation import (
     step_count,
 )
 from lrsched_torch._convert.torch_curves import CURVES, cyclic_schedule, one_cycle_schedule
+from lrsched_torch._convert.within_run import within_run
+
+_TOTAL_STEPS = integer(1, "steps")
 
 # Methods that a subclass may override without changing the learning rates.
 _HARMLESS = {"state_dict", "load_state_dict", "get_last_lr", "print_lr"}
@@ -39,7 +43,9 @@ _CALLS_AT_START = 0 if hasattr(LRScheduler, "_update_lr") else 1
 
 
 def from_torch(
-    scheduler: LRScheduler, key: Literal["lr", "momentum", "betas"] = "lr"
+    scheduler: LRScheduler,
+    key: Literal["lr", "momentum", "betas"] = "lr",
+    total_steps: int | None = None,
 ) -> Schedule | list[Schedule]:
     """The schedule of the learning rates that a torch scheduler sets, at any point of its run.
 
@@ -67,6 +73,9 @@ def from_torch(
         scheduler: a scheduler of `torch.optim.lr_scheduler`.
         key: what to convert: "lr", or "momentum" or "betas" for the momentum (or the first beta)
             that a CyclicLR or a OneCycleLR cycles.
+        total_steps: the length of the run in steps. The schedule is then one for this run, and
+            simpler where its values up to the end allow that: a CosineAnnealingLR that ends with
+            the run is a `cosine_decay`, and with a LinearLR before it a `warmup` of one.
 
     Returns:
         One schedule if it is the same for all param groups, else a list with one for each group,
@@ -82,7 +91,12 @@ def from_torch(
     >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=30)
     >>> from_torch(scheduler)
     step_decay(init_value=0.1, decay_rate=0.1, step_size=30)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=90)
+    >>> from_torch(scheduler, total_steps=90)
+    cosine_decay(init_value=0.1, decay_steps=90)
     """
+    if total_steps is not None:
+        total_steps = refuse.check("total_steps", _TOTAL_STEPS, total_steps)
     if isinstance(scheduler, ReduceLROnPlateau):
         expected = (
             "a function of the step (one that follows a metric is PlateauLR(optimizer, "
@@ -96,6 +110,8 @@ def from_torch(
     except (ArithmeticError, AttributeError, LookupError) as error:
         reason = f"whole; torch itself lacks or cannot use a part of it ({error!r})"
         refuse("scheduler", reason, scheduler)
+    if total_steps is not None:
+        schedules = [within_run(each, total_steps) for each in schedules]
     return schedules[0] if all(each == schedules[0] for each in schedules) else schedules
 
 

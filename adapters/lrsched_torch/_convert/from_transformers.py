@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 from lrsched import Schedule, constant, cyclic, from_name
@@ -36,11 +37,10 @@ def schedule_of_lambda(function: Any, lr: float) -> Schedule | None:
     _refuse_deviations(name, parameters)
     if name == "polynomial":
         parameters["lr_end"] *= lr / parameters.pop("lr_init")
-    if name == "warmup_stable_decay":
-        del parameters["num_cycles"]
     schedule = from_name(name, lr, **parameters)
     if name == "cosine_with_restarts":
         _refuse_missed_restarts(function)
+        return schedule
     return _with_rebound(schedule) if name.startswith("cosine") else schedule
 
 
@@ -49,10 +49,6 @@ def _refuse_deviations(name: str, parameters: dict[str, Any]) -> None:
     before, total = parameters["num_warmup_steps"], parameters.get("num_training_steps")
     if total is not None and total <= before:
         _refuse("num_training_steps", f"above num_warmup_steps ({before})", total)
-    if before == 1 and parameters.get("warmup_lr_rate") is not None:
-        _refuse("num_warmup_steps", "above 1 with a warmup_lr_rate", before)
-    if name == "warmup_stable_decay" and parameters["num_cycles"] != 0.5:
-        _refuse("num_cycles", "0.5 for a stable phase with a decay", parameters["num_cycles"])
 
 
 def _refuse_missed_restarts(function: functools.partial[float]) -> None:
@@ -63,8 +59,10 @@ def _refuse_missed_restarts(function: functools.partial[float]) -> None:
     before, total, cycles = (
         function.keywords[key] for key in ("num_warmup_steps", "num_training_steps", "num_cycles")
     )
-    for count in range(before, total, (total - before) // cycles):
-        if function(count) != 1.0:
+    factor = from_name("cosine_with_restarts", 1.0, **function.keywords)
+    for cycle in range(math.ceil(cycles)):
+        count = before + math.ceil((total - before) * cycle / cycles)
+        if abs(function(count) - factor(count)) > 0.5:
             _refuse("num_cycles", f"one whose restarts are not missed (as at {count})", cycles)
 
 

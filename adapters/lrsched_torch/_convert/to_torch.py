@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 
 from lrsched import Schedule, advance
 from lrsched_torch._convert.torch_pieces import Part, pieces_of, refuse, refuse_unsupported
+from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.scheduled import assign
 
 MOST_STEPS = 1_000_000  # that an advanced schedule is stepped, in seconds
@@ -27,9 +28,10 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     microseconds for each.
 
     Schedules that torch's classes cannot express are refused, among them most shapes, polynomials
-    that do not end at 0, and sums; `lambda_lr(optimizer, schedule)` takes any schedule. Pieces that
-    follow each other become one flat SequentialLR, and factors that are multiplied become a
-    ChainedScheduler. Each piece has its own `base_lrs`, which its state dict keeps.
+    that do not end at 0, stairs and ends that are no whole number of steps, and sums;
+    `lambda_lr(optimizer, schedule)` takes any schedule. Pieces that follow each other become one
+    flat SequentialLR, and factors that are multiplied become a ChainedScheduler. Each piece has its
+    own `base_lrs`, which its state dict keeps.
 
     Args:
         schedule: a schedule of plain numbers, with its durations in steps.
@@ -51,9 +53,10 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     if not isinstance(optimizer, torch.optim.Optimizer):
         refuse("optimizer", "a torch optimizer", optimizer, TypeError)
     if not isinstance(schedule, Schedule) or not schedule.is_plain:
-        refuse("schedule", "a schedule of plain numbers", schedule, TypeError)
+        refuse_no_schedule(refuse, schedule, "a schedule of plain numbers")
     if not schedule.is_resolved:
         schedule(0)  # raises
+    schedule = schedule.expand()
     if schedule.name == "advance":
         return _advanced(schedule.params["schedule"], schedule.params["steps"], optimizer)
     starts, parts = zip(*pieces_of(schedule), strict=True)
@@ -79,13 +82,15 @@ def to_torch(schedule: Schedule, optimizer: torch.optim.Optimizer) -> LRSchedule
     return sequence
 
 
-def _advanced(schedule: Schedule, steps: int, optimizer: torch.optim.Optimizer) -> LRScheduler:
+def _advanced(schedule: Schedule, steps: float, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    if steps != int(steps):
+        refuse_unsupported(advance(schedule, steps), "torch's counts whole steps")
     if steps > MOST_STEPS:
         refuse("schedule", f"advanced by {MOST_STEPS} steps at most", advance(schedule, steps))
     scheduler = to_torch(schedule, optimizer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns that the optimizer was not stepped
-        for _ in range(steps):
+        for _ in range(int(steps)):
             scheduler.step()
     return scheduler
 

@@ -11,11 +11,12 @@ from torch.optim.swa_utils import SWALR
 
 import lrsched
 from lrsched import Schedule, constant
+from lrsched.formats import torch_classes
 from lrsched_torch._convert.continuation import Curve, refuse, shifted, step_count
 from lrsched_torch._convert.from_transformers import schedule_of_lambda
 from lrsched_torch._schedulers.lambda_lr import ScheduleLR
 
-Mode = Literal["triangular", "triangular2", "exp_range"]
+Mode = torch_classes.Mode
 
 
 def _factor(make: Callable[[float], Schedule], s: Any, group: int, **rest: Any) -> Curve:
@@ -31,73 +32,71 @@ def _sets(schedule: Schedule, s: Any, group: int, **rest: Any) -> Curve:
 def _step(s: Any, group: int) -> Curve:
     size = step_count("step_size", s.step_size, 1)
     return _factor(
-        lambda lr: lrsched.step_decay(lr, s.gamma, size),
+        lambda lr: torch_classes.step_lr(lr, size, s.gamma),
         *(s, group),
         last=0 if s.gamma == 1 else math.inf,
-        after=lambda lr, n: shifted(lrsched.step_decay(lr, s.gamma, size), -(n // size * size)),
+        after=lambda lr, n: shifted(torch_classes.step_lr(lr, size, s.gamma), -(n // size * size)),
     )
 
 
 def _multi_step(s: Any, group: int) -> Curve:
-    steps = sorted(step_count("milestones", step, 0) for step in s.milestones.elements())
+    steps = [step_count("milestones", step, 0) for step in s.milestones.elements()]
     return _factor(
-        lambda lr: lrsched.multi_step_decay(lr, s.gamma, steps),
+        lambda lr: torch_classes.multi_step_lr(lr, steps, s.gamma),
         *(s, group),
         last=max(steps, default=0),
-        after=lambda lr, n: lrsched.multi_step_decay(
-            lr, s.gamma, [step for step in steps if step > n]
+        after=lambda lr, n: torch_classes.multi_step_lr(
+            lr, [step for step in steps if step > n], s.gamma
         ),
     )
 
 
 def _exponential(s: Any, group: int) -> Curve:
     return _factor(
-        lambda lr: lrsched.exponential_decay(lr, s.gamma),
+        lambda lr: torch_classes.exponential_lr(lr, s.gamma),
         *(s, group),
         last=0 if s.gamma == 1 else math.inf,
-        after=lambda lr, n: shifted(lrsched.exponential_decay(lr, s.gamma), -n),
+        after=lambda lr, n: shifted(torch_classes.exponential_lr(lr, s.gamma), -n),
     )
 
 
 def _constant(s: Any, group: int) -> Curve:
     steps = step_count("total_iters", s.total_iters, 0)
-    if steps == 0 or s.factor == 1:  # with no steps, torch never removes the factor
-        same = s.factor == 1
-        return _factor(lambda lr: constant(s.factor * lr), s, group, last=0, in_sequence=same)
     return _factor(
-        lambda lr: lrsched.piecewise_constant((s.factor * lr, lr), (steps,)),
+        lambda lr: torch_classes.constant_lr(lr, s.factor, steps),
         *(s, group),
-        last=steps,
+        last=0 if s.factor == 1 else steps,
+        in_sequence=steps > 0 or s.factor == 1,
     )
 
 
 def _linear(s: Any, group: int) -> Curve:
     steps, first, last = step_count("total_iters", s.total_iters, 0), s.start_factor, s.end_factor
-    if steps == 0:
-        return _factor(lambda lr: constant(first * lr), s, group, last=0, in_sequence=False)
-    size, end = abs(float(s.base_lrs[group])), 0 if first == last else steps
     return _factor(
-        lambda lr: lrsched.linear(first * lr, last * lr, steps), s, group, size=size, last=end
+        lambda lr: torch_classes.linear_lr(lr, first, last, steps),
+        *(s, group),
+        size=abs(float(s.base_lrs[group])) if steps else 0.0,
+        last=0 if first == last else steps,
+        in_sequence=steps > 0,
     )
 
 
 def _polynomial(s: Any, group: int) -> Curve:
-    steps, size = step_count("total_iters", s.total_iters, 0), abs(float(s.base_lrs[group]))
-    if steps == 0:
-        return _factor(constant, s, group, last=0, in_sequence=False)
+    steps = step_count("total_iters", s.total_iters, 0)
     return _factor(
-        lambda lr: lrsched.polynomial(lr, 0.0, steps, s.power),
+        lambda lr: torch_classes.polynomial_lr(lr, steps, s.power),
         *(s, group),
-        size=size,
+        size=abs(float(s.base_lrs[group])) if steps else 0.0,
         last=steps,
-        after=lambda lr, n: shifted(lrsched.polynomial(lr, 0.0, steps - n, s.power), -n),
+        in_sequence=steps > 0,
+        after=lambda lr, n: shifted(torch_classes.polynomial_lr(lr, steps - n, s.power), -n),
     )
 
 
 def _cosine(s: Any, group: int) -> Curve:
     steps, base = step_count("T_max", s.T_max, 1), float(s.base_lrs[group])
     return Curve(
-        lambda lr: lrsched.cyclic(lr, s.eta_min, steps, shape="cosine"),
+        lambda lr: torch_classes.cosine_annealing_lr(lr, steps, s.eta_min),
         base,
         size=max(abs(base), abs(s.eta_min)),
         half_period=steps,
@@ -123,7 +122,10 @@ def _restarts(s: Any, group: int) -> Curve:
         own_count = position + first * (mult**cycles - 1) // (mult - 1)
     base = float(s.base_lrs[group])
     return _sets(
-        shifted(lrsched.cosine_restarts(base, first, mult, s.eta_min), own_count - count),
+        shifted(
+            torch_classes.cosine_annealing_warm_restarts(base, first, mult, s.eta_min),
+            own_count - count,
+        ),
         *(s, group),
         size=max(abs(base), abs(s.eta_min)),
         in_sequence=position == 0 and length == s.T_0,
@@ -142,7 +144,7 @@ def cyclic_schedule(s: Any, first: float, second: float) -> Schedule:
     period, up = step_count("step_size_up + step_size_down", s.total_size, 1), s.step_ratio
     up = round(up * period, 6)  # torch keeps only the ratio
     up = step_count("step_size_up", up, 1)
-    return lrsched.cyclic(first, second, up, period - up, *_cyclic_mode(s))
+    return torch_classes.cyclic_lr(first, second, up, period - up, *_cyclic_mode(s))
 
 
 def _cyclic_mode(s: Any) -> tuple[Mode, float]:
@@ -168,9 +170,7 @@ def _one_cycle(s: Any, group: int) -> Curve:
 
 def one_cycle_schedule(s: Any, initial: float, peak: float, last: float) -> Schedule:
     """The schedule of what a OneCycleLR moves from `initial` to `peak`, then to `last`."""
-    if initial == peak == last:
-        return constant(peak)
-    if peak == 0 or initial == 0 or last == 0:
+    if 0 in (initial, peak, last) and not initial == peak == last:
         expected = "other than 0 where the others are (one_cycle has them as ratios)"
         refuse("initial_lr, max_lr and min_lr", expected, (initial, peak, last))
     total = step_count("total_steps", s.total_steps, 2)
@@ -180,12 +180,9 @@ def one_cycle_schedule(s: Any, initial: float, peak: float, last: float) -> Sche
     if not all(math.isclose(*pair) for pair in zip(ends, right, strict=True)):
         refuse("the ends of the phases", f"{right}, as total_steps and the first are", ends)
     middle = s._anneal_func(0.0, 1.0, 0.25)  # one of two functions, stored in two ways
-    return lrsched.one_cycle(
-        peak,
-        total,
-        up_fraction=(peak_at + 1) / total,
-        div_factor=peak / initial,
-        final_div_factor=initial / last,
+    return torch_classes.one_cycle_lr(
+        *(initial, peak, last, total),
+        pct_start=(peak_at + 1) / total,
         anneal="linear" if middle == 0.25 else "cosine",
         three_phase=three,
     )

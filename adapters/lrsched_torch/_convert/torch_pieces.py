@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as torch_lr
 from torch.optim.lr_scheduler import LRScheduler
 
-from lrsched import Schedule, constant, cosine_decay, exponential_decay, join, linear
+from lrsched import Schedule, advance, constant, cosine_decay, exponential_decay, join, linear
 from lrsched._core import Refusal
 
 refuse = Refusal("to_torch")
@@ -51,6 +51,11 @@ def pieces_of(schedule: Schedule, scale: float = 1.0) -> Pieces:
     return refuse_unsupported(schedule, f"torch has no such scheduler as {schedule.name}")
 
 
+def _whole(schedule: Schedule, *steps: float) -> None:
+    if any(type(each) is not int for each in steps):
+        refuse_unsupported(schedule, "torch's counts whole steps")
+
+
 def _single(base: float, make: Callable[[Any], LRScheduler], **rest: bool) -> Pieces:
     return [(0, Part(base, (make,), **rest))]
 
@@ -74,6 +79,7 @@ def _constant(s: Schedule, scale: float, p: Any) -> Pieces:
 
 def _linear(s: Schedule, scale: float, p: Any) -> Pieces:
     first, last, steps = scale * p.init_value, scale * p.end_value, p.steps
+    _whole(s, steps)
     base = max(first, last)
     if first > 0 and last == 0:
         return _factor(first, lambda o: torch_lr.PolynomialLR(o, steps))
@@ -87,11 +93,13 @@ def _linear(s: Schedule, scale: float, p: Any) -> Pieces:
 def _polynomial(s: Schedule, scale: float, p: Any) -> Pieces:
     if p.end_value != 0 or p.cycle:
         refuse_unsupported(s, "a PolynomialLR ends at 0, once")
+    _whole(s, p.steps)
     return _factor(scale * p.init_value, lambda o: torch_lr.PolynomialLR(o, p.steps, p.power))
 
 
 def _exponential(s: Schedule, scale: float, p: Any) -> Pieces:
     if p.staircase:
+        _whole(s, p.decay_steps)
         return _factor(
             scale * p.init_value, lambda o: torch_lr.StepLR(o, p.decay_steps, p.decay_rate)
         )
@@ -100,16 +108,19 @@ def _exponential(s: Schedule, scale: float, p: Any) -> Pieces:
 
 
 def _step(s: Schedule, scale: float, p: Any) -> Pieces:
+    _whole(s, p.step_size)
     return _factor(scale * p.init_value, lambda o: torch_lr.StepLR(o, p.step_size, p.decay_rate))
 
 
 def _multi_step(s: Schedule, scale: float, p: Any) -> Pieces:
     steps = list(p.boundaries)
+    _whole(s, *steps)
     return _factor(scale * p.init_value, lambda o: torch_lr.MultiStepLR(o, steps, p.decay_rate))
 
 
 def _cosine(s: Schedule, scale: float, p: Any) -> Pieces:
     steps, end = p.decay_steps, scale * p.end_value
+    _whole(s, steps)
     down = _single(scale * p.init_value, lambda o: torch_lr.CosineAnnealingLR(o, steps, end))
     return _then_hold(down, steps, end)
 
@@ -117,6 +128,7 @@ def _cosine(s: Schedule, scale: float, p: Any) -> Pieces:
 def _restarts(s: Schedule, scale: float, p: Any) -> Pieces:
     if p.peak_mult != 1:
         refuse_unsupported(s, "torch's restarts are all as high")
+    _whole(s, p.first_steps, p.period_mult)
     options = p.first_steps, p.period_mult, scale * p.end_value
     return _single(
         scale * p.init_value, lambda o: torch_lr.CosineAnnealingWarmRestarts(o, *options)
@@ -157,6 +169,7 @@ def _one_cycle(s: Schedule, scale: float, p: Any) -> Pieces:
 
 def _join(s: Schedule, scale: float, p: Any) -> Pieces:
     """One flat list of parts: torch does not nest sequences."""
+    _whole(s, *p.boundaries)
     pieces: Pieces = []
     starts, ends = (0, *p.boundaries), (*p.boundaries, None)
     for start, schedule, end in zip(starts, p.schedules, ends, strict=True):
@@ -195,8 +208,25 @@ def _anneal(s: Schedule, p: Any) -> Schedule:
 def _warmup(s: Schedule, p: Any) -> Schedule:
     if p.warmup_steps == 0:
         return p.schedule  # type: ignore[no-any-return]
-    p.end_value, p.steps = p.schedule(0), p.warmup_steps
-    return _followed_by(_anneal(s, p), p.steps, p.schedule)
+    if p.power != 1:
+        refuse_unsupported(s, "no scheduler of torch rises with a power")
+    if p.mode == "times":
+        return p.schedule * _rise(s, p, 1.0)  # type: ignore[no-any-return]
+    target = p.schedule(p.warmup_steps if p.mode == "into" else 0)
+    following = p.schedule if p.mode == "before" else advance(p.schedule, p.warmup_steps)
+    return _followed_by(_rise(s, p, target), p.warmup_steps, following)
+
+
+def _rise(s: Schedule, p: Any, target: float) -> Schedule:
+    """The values of a warmup; one that counts from 1 is at its target a step before its end."""
+    p.end_value, p.steps = target, p.warmup_steps
+    if p.count_from == 0:
+        return _anneal(s, p)
+    if p.shape != "linear":
+        refuse_unsupported(s, f"no scheduler of torch begins within the shape {p.shape!r}")
+    if p.steps == 1:
+        return constant(target)
+    return linear(p.init_value + (target - p.init_value) / p.steps, target, p.steps - 1)
 
 
 def _cooldown(s: Schedule, p: Any) -> Schedule:
@@ -222,6 +252,7 @@ def _followed_by(schedule: Schedule, begin: int, following: Schedule) -> Schedul
 
 
 def _piecewise_constant(s: Schedule, scale: float, p: Any) -> Pieces:
+    _whole(s, *p.boundaries)
     if len(p.values) == 2 and 0 < p.values[0] <= p.values[1]:
         first, last = p.values
         return _factor(scale * last, lambda o: torch_lr.ConstantLR(o, first / last, *p.boundaries))

@@ -12,6 +12,7 @@ from torch import nn
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import default_ramp
+from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios
 from lrsched_torch._snapshot.reachable import parameters
 
@@ -52,8 +53,7 @@ def schedules_of(
         return [default_ramp(steps)]
     schedules = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
     if not all(isinstance(each, Schedule) and each.is_plain for each in schedules):
-        expected = "a schedule of plain numbers, or a list of them"
-        _refuse("schedule", expected, schedule, TypeError)
+        refuse_no_schedule(_refuse, schedule, "a schedule of plain numbers, or a list of them")
     for unresolved in (each for each in schedules if not each.is_resolved):
         unresolved(0)  # raises
     if schedules != [schedule]:

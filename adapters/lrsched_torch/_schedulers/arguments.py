@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
-from lrsched import Schedule
+from lrsched import Plateau, Schedule
 from lrsched._core import Refusal, integer
 from lrsched_torch._schedulers.param_groups import Group
 
@@ -21,6 +22,27 @@ def check_optimizer(refuse: Refusal, optimizer: object) -> None:
 def is_plain_schedule(value: object) -> bool:
     """Whether `value` is a schedule without arrays or tensors among its hyperparameters."""
     return isinstance(value, Schedule) and value.is_plain
+
+
+def refuse_no_schedule(refuse: Refusal, value: object, expected: str) -> NoReturn:
+    """Refuse what is no schedule, and say what takes it or makes one of it."""
+    members = value if isinstance(value, (list, tuple)) else [value]
+    hints = [hint for member in members if (hint := _hint(member))]
+    refuse("schedule", f"{expected} ({hints[0]})" if hints else expected, value, TypeError)
+
+
+def _hint(value: object) -> str:
+    if isinstance(value, Schedule):
+        return ""
+    if isinstance(value, (int, float)):
+        return f"lrsched.constant({value!r}) is one"
+    if isinstance(value, Plateau):
+        return "PlateauLR takes a plateau"
+    if isinstance(value, LRScheduler):
+        return "from_torch makes one of torch's schedulers"
+    if callable(value):
+        return "@lrsched.schedule makes one of a formula, and torch's LambdaLR takes any function"
+    return ""
 
 
 def check_one_for_each(
@@ -38,7 +60,7 @@ def checked_schedules(
     check_optimizer(refuse, optimizer)
     schedules = (schedule,) if isinstance(schedule, Schedule) else schedule
     if not isinstance(schedules, (list, tuple)) or not all(map(is_plain_schedule, schedules)):
-        refuse("schedule", "a schedule of plain numbers, or a list of them", schedule, TypeError)
+        refuse_no_schedule(refuse, schedule, "a schedule of plain numbers, or a list of them")
     if not isinstance(schedule, Schedule):
         check_one_for_each(refuse, "schedule", schedules, optimizer.param_groups)
     refuse_unresolved(schedules)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lrsched import Schedule
-from lrsched._core import Refusal
+from lrsched._core import Refusal, Refused
 from lrsched_torch._schedulers.arguments import (
     check_one_for_each,
     check_optimizer,
@@ -195,7 +195,8 @@ class DeviceLR:
         refuse, groups = Refusal("on_device"), self.optimizer.param_groups
         if torch.compiler.is_compiling():
             expected = "called once outside the compiled function after the param groups change"
-            refuse("step", expected, len(groups))
+            # torch.compile cannot trace how a Refusal raises.
+            raise ValueError(Refused("on_device", "step", expected, len(groups)).text())
         if not self._is_one:
             check_one_for_each(refuse, "schedule", self.schedules, groups)
         self._groups.include()
