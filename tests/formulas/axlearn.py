@@ -1,4 +1,7 @@
-"""axlearn's schedules: values at steps, and sequences on local clocks."""
+"""axlearn's schedules: values at steps, and sequences on local clocks.
+
+The count is the `step` of the function, which is 1 for the first update.
+"""
 
 import bisect
 import math
@@ -57,6 +60,25 @@ def stepwise(sub: Sequence[Curve], start_step: Sequence[int]) -> Curve:
     return at
 
 
+def segment_wise(segments: Sequence[Curve], segment_steps: Sequence[int]) -> Curve:
+    """Each segment counts from 1 to its number of steps; before the first, the rate is 0."""
+
+    def at(t: int) -> float:
+        if t <= 0:
+            return 0.0
+        for segment, steps in zip(segments, segment_steps, strict=False):
+            if t <= steps:
+                return segment(t)
+            t -= steps
+        return segments[-1](t)
+
+    return at
+
+
+def _line(begin: float, end: float, steps: int) -> Curve:
+    return polynomial(begin_value=begin, end_step=steps, end_value=end)
+
+
 def cosine_with_linear_warmup(
     peak_lr: float,
     *,
@@ -69,19 +91,36 @@ def cosine_with_linear_warmup(
     """`max_step` counts the warmup and the hold after it."""
     begin = max(warmup_steps, decay_begin_step or 0)
 
-    def at(t: int) -> float:
-        if t < warmup_steps:
-            return begin_value + (peak_lr - begin_value) * t / warmup_steps
-        p = min(max((t - begin) / (max_step - begin), 0.0), 1.0)
+    def cosine(t: int) -> float:
+        p = min(t / (max_step - begin), 1.0)
         return peak_lr * (alpha + (1 - alpha) * (1 + math.cos(math.pi * p)) / 2)
 
-    return at
+    warmup, level = _line(begin_value, peak_lr, warmup_steps), _line(peak_lr, peak_lr, 1)
+    return segment_wise([warmup, level, cosine], [warmup_steps, begin - warmup_steps])
+
+
+def warmup_stable_decay(
+    peak_lr: float,
+    *,
+    max_step: int,
+    decay_begin_step: int,
+    warmup_steps: int = 500,
+    begin_value: float = 0.0,
+    alpha: float = 0.0,
+) -> Curve:
+    segments = [
+        _line(begin_value, peak_lr, warmup_steps),
+        _line(peak_lr, peak_lr, 1),
+        _line(peak_lr, peak_lr * alpha, max_step - decay_begin_step),
+    ]
+    return segment_wise(segments, [warmup_steps, decay_begin_step - warmup_steps])
 
 
 def constant_with_linear_warmup(
     peak_lr: float, *, warmup_steps: int = 500, begin_value: float = 0.0
 ) -> Curve:
-    return lambda t: begin_value + (peak_lr - begin_value) * min(t / warmup_steps, 1.0)
+    warmup = _line(begin_value, peak_lr, warmup_steps)
+    return segment_wise([warmup, _line(peak_lr, peak_lr, 1)], [warmup_steps])
 
 
 def linear_schedule_with_warmup(
@@ -92,8 +131,6 @@ def linear_schedule_with_warmup(
     begin_value: float = 0.0,
     end_value: float = 0.0,
 ) -> Curve:
-    up = constant_with_linear_warmup(peak_lr, warmup_steps=warmup_steps, begin_value=begin_value)
-    down = polynomial(
-        begin_step=warmup_steps, begin_value=peak_lr, end_step=max_step, end_value=end_value
-    )
-    return lambda t: up(t) if t < warmup_steps else down(t)
+    warmup = _line(begin_value, peak_lr, warmup_steps)
+    decay = _line(peak_lr, end_value, max_step - warmup_steps)
+    return segment_wise([warmup, decay], [warmup_steps])

@@ -87,6 +87,7 @@ def OneCycle(  # noqa: N802
     decay_lr_rate: float = 0.0,
     cycle_first_step_size: int = 2000,
     cycle_second_step_size: int | None = None,
+    *,
     decay_step_size: int = 0,
 ) -> Curve:
     """One triangle, and from its foot down by the inverse of the time."""

@@ -14,12 +14,10 @@ def step_decay(init: float, decay_rate: float, step_size: int) -> Curve:
     return lambda t: float(init * decay_rate ** (t // step_size))
 
 
-def cosine_decay(init: float, decay_steps: int, minimum: float = 0.0) -> Curve:
-    """To 0, cut off at the minimum."""
-
+def cosine_decay(init: float, decay_steps: int, end: float = 0.0) -> Curve:
     def at(t: int) -> float:
         p = min(t, decay_steps) / decay_steps
-        return max(init * (1 + math.cos(math.pi * p)) / 2, minimum)
+        return end + (init - end) * (1 + math.cos(math.pi * p)) / 2
 
     return at
 

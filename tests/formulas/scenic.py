@@ -1,6 +1,7 @@
 """Factors joined by "*": scenic's compound schedule and T5X's scheduler."""
 
 import bisect
+import itertools
 import math
 from typing import Any
 
@@ -37,6 +38,12 @@ def compound_lr_scheduler(config: dict[str, Any]) -> Curve:
             # The next factor begins one step after its event.
             reached = bisect.bisect_left(config["decay_events"], t)
             return float((1.0, *config["decay_factors"])[reached])
+        if name == "piecewise_linear":
+            points = [(0, 1.0), *zip(config["decay_events"], config["decay_factors"], strict=True)]
+            for (begin, first), (end, second) in itertools.pairwise(points):
+                if t <= end:
+                    return float(first + (second - first) * (t - begin) / (end - begin))
+            return float(points[-1][1])
         if name == "linear_cooldown":
             return float(min(1.0, (total - max(t, up)) / config["cooldown_steps"]))
         raise ValueError(name)
@@ -52,6 +59,7 @@ def create_learning_rate_scheduler(
     decay_factor: float = 0.5,
     steps_per_decay: int = 20000,
     steps_per_cycle: int = 100000,
+    min_learning_rate: float = 1e-8,
 ) -> Curve:
     """T5X's."""
 
@@ -71,4 +79,4 @@ def create_learning_rate_scheduler(
         return float(known[name])
 
     names = [name.strip() for name in factors.split("*")]
-    return lambda t: math.prod(factor(name, t) for name in names)
+    return lambda t: max(math.prod(factor(name, t) for name in names), min_learning_rate)

@@ -10,7 +10,8 @@ def constant(rate: float) -> Curve:
 
 
 def constant_then(rate: float, steps: int, schedule: Curve) -> Curve:
-    return lambda t: rate if t < steps else schedule(t - steps)
+    """The second schedule has the clock of the run."""
+    return lambda t: rate if t < steps else schedule(t)
 
 
 def decaying(base_rate: float, decay: float) -> Curve:

@@ -25,15 +25,18 @@ def _warmed(after: Curve, top: float, steps: int, start: float, prefix: bool) ->
 def _cycles(
     part: Any, top: float, length: float, floor: float, mul: float, decay: float, limit: int
 ) -> Curve:
-    """A curve of the part of a cycle, `limit` times, and then the floor."""
+    """A curve of the part of a cycle, `limit` times, and then the floor.
+
+    The number of the cycle is that of a logarithm, which may miss the first step of one.
+    """
 
     def at(t: int) -> float:
-        done, steps, peak = float(t), float(length), top
-        for _ in range(limit):
-            if done < steps:
-                return float(floor + (peak - floor) * part(done / steps))
-            done, steps, peak = done - steps, steps * mul, peak * decay
-        return floor
+        done = t / length  # in lengths of the first cycle
+        cycle = math.floor(done if mul == 1 else math.log(1 - done * (1 - mul), mul))
+        if cycle >= limit:
+            return floor
+        begin = cycle if mul == 1 else (1 - mul**cycle) / (1 - mul)
+        return float(floor + (top * decay**cycle - floor) * part((done - begin) / mul**cycle))
 
     return at
 

@@ -1,4 +1,4 @@
-"""torchtitan's warmup, stable phase and decay, which count from 1 and to one past the run."""
+"""torchtitan's warmup, stable phase and decay; the warmup counts from 1."""
 
 import math
 
@@ -16,14 +16,14 @@ def lr_scheduler(
     """The settings of its section `lr_scheduler`; without a ratio, all after the warmup decays."""
     after = training_steps - warmup_steps
     decay_steps = after if decay_ratio is None else round(training_steps * decay_ratio)
-    begin = training_steps - decay_steps
+    first = training_steps + 1 - decay_steps  # one more stable step, so that no update has 0
 
     def at(t: int) -> float:
         if t < warmup_steps:
-            return lr * (t + 1) / (warmup_steps + 1)
-        if t < begin:
+            return lr * (t + 1) / warmup_steps
+        if t < first:
             return lr
-        p = min((t + 1 - begin) / (decay_steps + 1), 1.0)
+        p = (t + 1 - first) / decay_steps
         left = {
             "linear": 1 - p,
             "sqrt": 1 - math.sqrt(p),
