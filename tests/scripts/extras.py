@@ -67,6 +67,13 @@ USES = {
         subprocess.run([command, "--help"], check=True, stdout=subprocess.DEVNULL)
         """,
     ),
+    "yaml": (
+        set(),  # Flax brings PyYAML, too
+        """
+        import yaml
+        assert yaml.safe_load("lr: 0.1") == {"lr": 0.1}
+        """,
+    ),
 }
 USES["all"] = (
     set().union(*(brought for brought, _ in USES.values())),

@@ -48,7 +48,7 @@ SIDES = {
         ("array-api-strict", "jsonschema", "omegaconf", "tqdm"),
         (
             *(f"tests/{room}" for room in ("arrays", "cli", "core", "formats", "numerics")),
-            *("tests/range_test", "tests/schedules", "lrsched"),
+            *("tests/configs", "tests/range_test", "tests/schedules", "lrsched"),
         ),
     ),
     "jax": Side(

@@ -16,7 +16,8 @@ PYODIDE = "314.0.7"  # CPython 3.14.2
 PLATFORM = ("--platform", "pyemscripten_2026_0_wasm32", "--python-version", "3.14")
 PACKAGES = ("click", "hypothesis", "mpmath", "pytest")
 TESTS = tuple(
-    f"tests/{room}" for room in ("cli", "formats", "core", "schedules", "numerics", "arrays")
+    f"tests/{room}"
+    for room in ("cli", "configs", "formats", "core", "schedules", "numerics", "arrays")
 )
 
 
