@@ -73,12 +73,11 @@ def error_of(schedule: Schedule, count: int, got: float, wanted: Any) -> float:
 
 
 def has_real_lengths(schedule: Schedule) -> bool:
-    """Whether a duration is no whole number, so that differences of times must be rounded."""
-    kinds = ((owner._definition.kinds[name], value) for owner, name, value in schedule.items())
+    """Whether times are no whole numbers, so that their differences must be rounded."""
     return any(
-        type(each) is float
-        for kind, value in kinds
-        if kind.unit == "steps" or kind.unit == "times"
+        type(each) is float or owner.name == "resume"  # which goes on by fractions of a step
+        for owner, name, value in schedule.items()
+        if owner._definition.kinds[name].unit in ("steps", "times") or owner.name == "resume"
         for each in (value if type(value) is tuple else (value,))
     )
 
