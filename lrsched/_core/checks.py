@@ -209,6 +209,11 @@ def number(*bounds: str, unit: str = "") -> Kind:
     )
 
 
+def whole_as_integer(value: Any) -> Any:
+    """The number, as an integer if it is whole."""
+    return int(value) if value == int(value) else value
+
+
 def steps(*bounds: str, least: float = 1.0) -> Kind:
     """A number of steps within bounds, 0 or at least `least`; a whole one is kept as an integer."""
     within = _Bounds(bounds)
@@ -222,7 +227,7 @@ def steps(*bounds: str, least: float = 1.0) -> Kind:
         within.check(value)
         if value > MAX_COUNT:
             raise ValueError(f"a number <= {MAX_COUNT} (steps)")
-        return int(value) if value == int(value) else value
+        return whole_as_integer(value)
 
     schema = {"type": "number", **within.schema, "maximum": MAX_COUNT}
     expected = _expected("number", within, "steps")
@@ -249,8 +254,7 @@ def exact_number(*bounds: str) -> Kind:
     kind = amount(*bounds)
 
     def convert(value: Any) -> Any:
-        value = kind.convert(value)
-        return int(value) if value == int(value) else value
+        return whole_as_integer(kind.convert(value))
 
     schema = {"type": "number", **_Bounds(bounds).schema}
     return kind._replace(convert=convert, schema=schema)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lrsched._arrays.namespace import MAX_COUNT
-from lrsched._core.checks import Kind, Refusal
+from lrsched._core.checks import Kind, Refusal, whole_as_integer
 from lrsched._core.durations import UNITS, Duration
 from lrsched._core.recipe import Recipe
 
@@ -37,7 +37,7 @@ def clock_of(unit: str, sizes: Any) -> Clock:
         kept, boundaries = sizes_by_step(sizes.params["values"], begins)
         if min(kept) <= 0:
             refuse(argument, "a schedule of numbers above 0", sizes)
-        return Clock(unit, tuple(map(_whole, kept)), tuple(boundaries))
+        return Clock(unit, tuple(map(whole_as_integer, kept)), tuple(boundaries))
     if not (sizes.is_resolved and sizes.is_plain):
         expected = (
             f"a schedule of plain numbers, in steps, or a piecewise_constant with all boundaries "
@@ -54,7 +54,7 @@ def clock_of(unit: str, sizes: Any) -> Clock:
     if min(values) <= 0:
         refuse(argument, "a schedule of numbers above 0", sizes)
     changes = [n for n, (x, y) in enumerate(itertools.pairwise(values), start=1) if x != y]
-    return Clock(unit, tuple(_whole(values[n]) for n in (0, *changes)), tuple(changes))
+    return Clock(unit, tuple(whole_as_integer(values[n]) for n in (0, *changes)), tuple(changes))
 
 
 def _begins(unit: str, sizes: Any) -> list[Any] | None:
@@ -67,10 +67,6 @@ def _begins(unit: str, sizes: Any) -> list[Any] | None:
     return [sum(term.amount for term in x.terms) for x in boundaries]
 
 
-def _whole(number: float) -> float:
-    return int(number) if number == int(number) else number
-
-
 def sizes_by_step(sizes: Sequence[Any], begins: Sequence[Any]) -> tuple[list[Any], list[int]]:
     """Batch sizes, and the steps at which the next begins.
 
@@ -79,7 +75,7 @@ def sizes_by_step(sizes: Sequence[Any], begins: Sequence[Any]) -> tuple[list[Any
     kept, boundaries = [sizes[0]], []
     step, seen = 0, 0
     for size, begin in zip(sizes[1:], begins, strict=True):
-        steps = max(math.ceil((begin - seen) / kept[-1]), 0)
+        steps = max(int(-((seen - begin) // kept[-1])), 0)  # rounded up without an error
         step, seen = step + steps, seen + steps * kept[-1]
         if steps:
             boundaries.append(step)

@@ -47,7 +47,7 @@ def alike(xp: Namespace, *numbers: Steps) -> tuple[Steps, ...]:
         return tuple(as_pair(xp, n) for n in numbers)
     if any(is_single(xp, n) for n in arrays):
         return tuple(as_pair(xp, n) for n in numbers)
-    return tuple(real(xp, n) for n in numbers)
+    return tuple(float(n) if type(n) is int else real(xp, n) for n in numbers)
 
 
 def in_pairs(xp: Namespace, n: Steps) -> bool:

@@ -7,10 +7,10 @@
     num_epochs: 3
     micro_batch_size: 2
 
-A share of the run is rounded down to whole steps, a warmup of one step is made one of two, and
-without a word about it the warmup has 3 % of the run, at most 100 steps: shares need the number of
-steps. "rex" and `jagged_restart_steps` count from 1. `lr_groups` and other groups with rates of
-their own are in the same proportion at every step.
+A share of the run is rounded down to whole steps, and a warmup of one step is made one of two. By
+default the warmup has 3 % of the run, at most 100 steps. A share needs the number of steps. "rex"
+and `jagged_restart_steps` count from 1. `lr_groups` and other groups with rates of their own are in
+the same proportion at every step.
 """
 
 import math
@@ -41,7 +41,7 @@ OWN = (
     "lr_quadratic_warmup",
     "jagged_restart_steps",
 )
-BEFORE = {
+RENAMED = {
     "relora_steps": "jagged_restart_steps",
     "relora_warmup_steps": "jagged_restart_warmup_steps",
     "relora_anneal_steps": "jagged_restart_anneal_steps",
@@ -66,7 +66,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
 def read(config: Section) -> Schedule:
     """The schedule that axolotl's trainers make."""
     refuse_deepspeed_scheduler(config, "lr_scheduler")
-    for old, new in BEFORE.items():
+    for old, new in RENAMED.items():
         if _is_set(config, old):
             config.refuse(old, f"left out ({new} is its new name)", config.value(old))
     rate = config.number("learning_rate", ">= 0", context="learning_rate")

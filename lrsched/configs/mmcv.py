@@ -25,7 +25,7 @@ from lrsched.schedules.decay import (
     step_decay,
 )
 from lrsched.schedules.inverse import inverse_power
-from lrsched.schedules.points import Way, interpolate
+from lrsched.schedules.points import Interpolation, interpolate
 from lrsched.schedules.ramp import constant, exponential_ramp, linear, polynomial
 from lrsched.schedules.transform import delay, maximum, repeat, staircase
 
@@ -74,16 +74,16 @@ def _rate(config: Section, name: str) -> float:
 
 
 def _warmed(policy: Section, schedule: Schedule) -> Schedule:
-    way = policy.choice("warmup", ("constant", "linear", "exp"), default=None)
+    kind = policy.choice("warmup", ("constant", "linear", "exp"), default=None)
     ratio = policy.number("warmup_ratio", "> 0", "<= 1", default=0.1)
     by_epoch = policy.flag("warmup_by_epoch", default=False)
-    if way is None:
+    if kind is None:
         policy.integer("warmup_iters", default=0)
         return schedule
     steps = _at(policy.integer("warmup_iters", 1), by_epoch)
-    if way == "linear":
+    if kind == "linear":
         return warmup(schedule, steps, ratio, mode="times")
-    if way == "exp":
+    if kind == "exp":
         return exponential_ramp(ratio, 1.0, steps) * schedule
     return piecewise_constant([ratio, 1.0], [steps]) * schedule
 
@@ -171,7 +171,7 @@ def _cyclic(policy: Section, config: Section, by_epoch: bool, rate: float) -> Sc
     up = int(share * length)
     if not up:
         policy.refuse("step_ratio_up", f"a share of {length} iterations with one at least", share)
-    shape: Way = "cosine" if anneal == "cos" else "linear"
+    shape: Interpolation = "cosine" if anneal == "cos" else "linear"
     tops = [1 - gamma**n + top * gamma**n for n in range(-(-total // length))]
     cycles = [interpolate([rate, rate * x, rate * low], [up, length], shape) for x in tops]
     if gamma == 1:

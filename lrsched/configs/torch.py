@@ -46,17 +46,17 @@ NO_SCHEDULES = {
 
 def recognises(config: Mapping[str, Any]) -> bool:
     """Whether there is a scheduler by the path of its class."""
-    return _way(config) is not None
+    return _path_to_scheduler(config) is not None
 
 
 def read(config: Section) -> Schedule:
     """The schedule of the learning rate, or of the momentum of a CyclicLR or a OneCycleLR."""
-    way = _way(config.entries)
-    if way is None:
+    path = _path_to_scheduler(config.entries)
+    if path is None:
         names = ", ".join((*CLASSES, *FUNCTIONS))
         config.fail(f"a scheduler must have the path of a class under _target_: of {names}")
     sections = [config]
-    for key in way:
+    for key in path:
         sections.append(sections[-1].section(key))
     *around, scheduler = sections
     interval, every = _interval(around, scheduler)
@@ -66,15 +66,15 @@ def read(config: Section) -> Schedule:
     return _in_updates(member.make(rate), config, interval, every)
 
 
-def _way(config: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _path_to_scheduler(config: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The keys that lead to the scheduler; None if there is none."""
     if _class(config) is not None:
         return ()
     for key in PLACES:
         inner = config.get(key)
-        way = _way(inner) if isinstance(inner, Mapping) else None
-        if way is not None:
-            return (key, *way)
+        path = _path_to_scheduler(inner) if isinstance(inner, Mapping) else None
+        if path is not None:
+            return (key, *path)
     return None
 
 

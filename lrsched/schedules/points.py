@@ -14,7 +14,7 @@ from lrsched._numerics.elementary import exponential_between
 from lrsched._numerics.pieces import segment_index
 from lrsched._numerics.steps import negative, plus, since_entry, where
 
-Way = Annotated[
+Interpolation = Annotated[
     Literal["linear", "cosine", "exponential"], choice("linear", "cosine", "exponential")
 ]
 
@@ -32,7 +32,11 @@ def _points(refuse: Refusal, params: dict[str, Any]) -> None:
 
 @schedule(check=_points)
 def interpolate(
-    xp: Namespace, count: Array, values: Values, boundaries: Boundaries, shape: Way = "linear"
+    xp: Namespace,
+    count: Array,
+    values: Values,
+    boundaries: Boundaries,
+    shape: Interpolation = "linear",
 ) -> Array:
     """Through given values at given steps, along lines or curves; the last is held.
 

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, real, take
 from lrsched._arrays.scalars import is_scalar
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Kind, Real, Refusal, Whole, amount, integer, static
+from lrsched._core.checks import (
+    Kind,
+    Real,
+    Refusal,
+    Whole,
+    amount,
+    integer,
+    static,
+    whole_as_integer,
+)
 from lrsched._core.decorator import Inner, counts_steps, recipe, schedule
 from lrsched._core.kinds import POWER, RATE, Rate, StaticPhase, StaticSteps, Steps, Value
 from lrsched._core.schedule import Schedule
@@ -34,7 +43,7 @@ def _period_mult(value: Any) -> Any:
     value = _POSITIVE.convert(value)
     if not (value == 1 or value <= 0.99 or value >= 1.01):
         raise ValueError
-    return int(value) if value == int(value) else value
+    return whole_as_integer(value)
 
 
 _POSITIVE = amount("> 0")
