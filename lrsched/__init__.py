@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from lrsched import _old_paths
 from lrsched._arrays.types import Array, Namespace
 from lrsched._core.decorator import Inner, schedule
-from lrsched._core.durations import Duration, epochs, examples, run_fraction, tokens
+from lrsched._core.duration_factories import epochs, examples, run_fraction, tokens
+from lrsched._core.durations import Duration
 from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value, WholeSteps
 from lrsched._core.schedule import Schedule
 from lrsched._set_module import set_module

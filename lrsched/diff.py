@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lrsched._core.checks import Refusal, integer, number
+from lrsched._core.checks import Refusal
+from lrsched._core.number_kinds import integer, number
+from lrsched._diff_report import report
 from lrsched._evaluate import evaluate
 from lrsched._optional import import_optional
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
 
-CONTEXT = 2  # steps shown on either side of the first difference
 ROUNDING = 1e-12  # the relative rounding error of a difference or a product
 
 # Half a unit in the last place of 1.
@@ -256,65 +256,7 @@ class Diff:
         return axes
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
-        import numpy as np
-
-        steps, (step, largest) = len(self.a), self.largest_relative
-        if self.same:
-            yield f"a and b are the same at {_step_count(steps)} (rtol {self.rtol:g})" + (
-                f"; largest relative difference {largest:.3g}, at step {step}" if largest else ""
-            )
-            return
-        which = f"{self.number} of {_step_count(steps)}"
-        if self.same_to_rounding:
-            yield f"a and b are equal to within {self.dtype} rounding at {_step_count(steps)}"
-            at, apart = self.largest_absolute
-            yield f"{which} differ by more than rtol {self.rtol:g}, the first at step {self.first}"
-            yield f"largest difference {apart:.3g}, at step {at}"
-            yield f"largest relative difference {largest:.3g}, at step {step}"
-            return
-        yield f"a and b differ at {which}, first at step {self.first} (rtol {self.rtol:g})"
-        explained = int((self.differs & self.explained).sum())
-        if explained:
-            other = int((self.differs & ~self.explained).argmax())
-            yield f"{self.dtype} rounding explains {explained} of these, but not step {other}"
-        for name, values in (("a", self.a), ("b", self.b)):
-            wrong = ~np.isfinite(values)
-            if wrong.any():
-                where = f"{wrong.sum()} of {_step_count(steps)}, first at step {wrong.argmax()}"
-                yield f"{name} is not finite at {where}"
-        if self.shift:
-            direction, sign = ("later", "-") if self.shift > 0 else ("earlier", "+")
-            yield f"a is b one step {direction}: a(n) = b(n {sign} 1)"
-        if self.factor is not None:
-            yield f"a is a constant factor of b: a(n) = {self.factor:.8g} b(n)"
-        yield from self._table()
-
-    def _table(self) -> Iterator[str]:
-        first = self.first or 0
-        notes: dict[int, list[str]] = defaultdict(list)
-        notes[first].append("first")
-        notes[self.largest_absolute[0]].append("largest difference")
-        notes[self.largest_relative[0]].append("largest relative difference")
-        around = range(max(first - CONTEXT, 0), min(first + CONTEXT + 1, len(self.a)))
-        shown = sorted({*around, *notes})
-        rows = [("step", "a", "b", "a - b", "relative"), *map(self._row, shown)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for step, row in zip([-1, *shown], rows, strict=True):
-            if step > shown[0] and step - 1 not in shown:
-                yield "...".rjust(widths[0])
-            note = f"  <- {', '.join(notes[step])}" if step in notes else ""
-            yield "  ".join(map(str.rjust, row, widths)) + note
-
-    def _row(self, step: int) -> tuple[str, ...]:
-        a, b = float(self.a[step]), float(self.b[step])
-        return str(step), f"{a:.8g}", f"{b:.8g}", f"{a - b:.3g}", f"{self.relative[step]:.3g}"
-
-
-def _step_count(steps: int) -> str:
-    return f"{steps} step{'s' * (steps > 1)}"
+        return "\n".join(report(self))
 
 
 def _largest(apart: Array) -> tuple[int, float]:

@@ -16,9 +16,10 @@ from lrsched._arrays.namespace import (
 )
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
-from lrsched._core.checks import Real, Refusal, Whole, choice, integer, is_traced, number
+from lrsched._core.checks import Real, Refusal, Whole, choice, is_traced
 from lrsched._core.controller import Controller, controller
 from lrsched._core.kinds import Rate
+from lrsched._core.number_kinds import integer, number
 
 Cut = Annotated[Real, number(">= 0", "< 1")]
 Observations = Annotated[Whole, integer(0, "observations")]

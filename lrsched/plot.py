@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lrsched._core.checks import Refusal, integer, shown
+from lrsched._core.checks import Refusal, shown
+from lrsched._core.curve import curve_of, sampled
 from lrsched._core.nominal import over_a_nominal_run
-from lrsched._core.schedule import Schedule, sampled
+from lrsched._core.number_kinds import integer
+from lrsched._core.schedule import Schedule
 from lrsched._evaluate import evaluate
 
 _refuse = Refusal("plot")
@@ -78,7 +80,7 @@ def plot(
 
 def last_count(curves: Sequence[Any]) -> int:
     """The last count that shows the shape of every schedule."""
-    found = [curve._curve()[0][-1] for curve in curves if isinstance(curve, Schedule)]
+    found = [curve_of(curve)[0][-1] for curve in curves if isinstance(curve, Schedule)]
     if not found:
         _refuse("steps", "given where no curve is a schedule", None)
     return max(found)

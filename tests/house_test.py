@@ -13,7 +13,13 @@ ROOT = Path(__file__).parent.parent
 # From the ground up; rooms on one line share a floor. A name with a star is a folder.
 ROOMS = (
     ("lrsched._arrays.*",),
-    ("lrsched._atomic", "lrsched._optional", "lrsched._set_module", "lrsched._old_paths"),
+    (
+        "lrsched._atomic",
+        "lrsched._diff_report",
+        "lrsched._optional",
+        "lrsched._set_module",
+        "lrsched._old_paths",
+    ),
     ("lrsched._plotting",),
     ("lrsched._core.*",),
     ("lrsched._numerics.*",),

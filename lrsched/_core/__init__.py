@@ -8,11 +8,10 @@ from lrsched._core.checks import (
     Refused,
     Whole,
     choice,
-    integer,
     is_traced,
-    number,
     optional,
 )
+from lrsched._core.number_kinds import integer, number
 from lrsched._optional import import_optional
 
 __all__ = [

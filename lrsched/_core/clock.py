@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lrsched._arrays.namespace import MAX_COUNT
-from lrsched._core.checks import Kind, Refusal, whole_as_integer
+from lrsched._core.checks import Kind, Refusal
 from lrsched._core.durations import UNITS, Duration
+from lrsched._core.number_kinds import whole_as_integer
 from lrsched._core.recipe import Recipe
 
 MAX_CHANGES_AT = 10**7  # the last step at which a size may change: they are read one by one

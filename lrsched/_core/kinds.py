@@ -4,19 +4,9 @@ import operator
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from lrsched._core.checks import (
-    FLAG,
-    Kind,
-    Real,
-    Whole,
-    integer,
-    number,
-    optional,
-    sequence,
-    static,
-    steps,
-)
+from lrsched._core.checks import FLAG, Kind, Real, Whole, optional, sequence, static
 from lrsched._core.durations import Duration
+from lrsched._core.number_kinds import integer, number, steps
 
 
 def or_duration(kind: Kind) -> Kind:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self, cast, overload
 
@@ -21,17 +20,17 @@ from lrsched._arrays.namespace import (
 )
 from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
-from lrsched._core.checks import Kind, Real, Refusal, Whole, integer
-from lrsched._core.definition import REGISTRY, Definition
+from lrsched._core.arithmetic import Arithmetic
+from lrsched._core.checks import Real, Refusal, Whole
+from lrsched._core.definition import Definition
+from lrsched._core.number_kinds import integer
 from lrsched._core.pytree import register_schedules
 from lrsched._core.recipe import Recipe
 from lrsched._core.resolve import refuse_unresolved, resolve
 from lrsched._core.when_imported import call_waiting, when_imported
 
-POINTS = 400  # of a drawn curve; more than a screen resolves
 
-
-class Schedule(Recipe):
+class Schedule(Arithmetic, Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
     Called with the number of updates already made, it returns the learning rate of the next one: a
@@ -243,105 +242,30 @@ class Schedule(Recipe):
         if steps is not None:
             steps = Refusal("plot").check("steps", integer(1, "steps"), steps)
         from lrsched import _plotting
+        from lrsched._core.curve import curve_of
         from lrsched._core.nominal import over_a_nominal_run
 
         (schedule,), axis = over_a_nominal_run([self])
-        counts, values = schedule._curve(steps)
+        counts, values = curve_of(schedule, steps)
         style = {"label": self.name, **style}
         return _plotting.draw(axis.places(counts), values, ax, style, axis.label)
 
     def _repr_svg_(self) -> str | Any:
         from lrsched import _plotting
+        from lrsched._core.curve import curve_of
         from lrsched._core.nominal import over_a_nominal_run
 
         try:
             (schedule,), axis = over_a_nominal_run([self])
         except (TypeError, ValueError):
             return None  # a notebook shows the repr then
-        counts, values = schedule._curve()
+        counts, values = curve_of(schedule)
         return _plotting.svg(axis.places(counts), values, self.name, repr(self), axis.label)
-
-    def _curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
-        """At most 401 counts from 0 to `steps`, and the values there, for drawing.
-
-        By default `steps` is four times the sum of the schedule's durations, or less where the
-        values come to rest earlier.
-        """
-        if steps is not None:
-            return self._sample(steps)
-        longest = sum(
-            value for kind, value in self._numbers() if kind.unit == "steps" or type(value) is int
-        )
-        counts, values = self._sample(min(max(math.ceil(4 * longest), 100), MAX_COUNT))
-        span = max(values) - min(values)
-        moving = [
-            n for n, v in zip(counts, values, strict=True) if abs(v - values[-1]) > 1e-3 * span
-        ]
-        rest = moving[-1] if moving else counts[-1]
-        return self._sample(min(counts[-1], max(1, math.ceil(1.15 * rest))))
-
-    def _numbers(self) -> Iterator[tuple[Kind, int | float]]:
-        """The plain numbers among the hyperparameters, with their kinds."""
-        for owner, name, value in self.items():
-            for member in value if type(value) is tuple else (value,):
-                if type(member) in (int, float):
-                    yield owner._definition.kinds[name], member
-
-    def _sample(self, steps: int) -> tuple[list[int], list[float]]:
-        counts = sampled(steps)
-        return counts, [float(self(count)) for count in counts]
-
-    # Arithmetic finds its schedules in the registry: `lrsched.schedules` imports this module.
-
-    def __mul__(self, other: Any) -> Schedule:
-        if isinstance(other, Schedule):
-            return _from_registry("product", self, other)
-        if hasattr(other, "__float__"):
-            return _from_registry("scale", self, other)
-        return NotImplemented
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Schedule:
-        if isinstance(other, Schedule) or not hasattr(other, "__float__"):
-            return NotImplemented
-        quotient: Schedule = self * (1 / other)
-        return quotient
-
-    def __neg__(self) -> Schedule:
-        return self * -1.0
-
-    def __add__(self, other: Any) -> Schedule:
-        if isinstance(other, Schedule) or hasattr(other, "__float__"):
-            return _from_registry("add", self, other)
-        return NotImplemented
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Schedule:
-        if isinstance(other, Schedule) or hasattr(other, "__float__"):
-            sum_: Schedule = self + -other
-            return sum_
-        return NotImplemented
-
-    def __rsub__(self, other: Any) -> Schedule:
-        return (-self).__add__(other)
-
-
-def sampled(steps: int) -> list[int]:
-    """At most 401 counts from 0 to `steps`, for drawing."""
-    number = min(steps, POINTS)
-    return [steps * point // number for point in range(number + 1)]
 
 
 def _restore(factory: Any, values: tuple[Any, ...]) -> Schedule:
     """What pickles written before 2026-11 call."""
     return Schedule(factory._definition, factory._definition.complete(values))
-
-
-def _from_registry(name: str, *args: Any) -> Schedule:
-    made: Schedule = REGISTRY[name].factory(*args)
-    return made
 
 
 def _expanded(recipe: Recipe, params: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
+from lrsched._core.curve import curve_of
 from lrsched._core.nominal import over_a_nominal_run
 from lrsched._core.schedule import Schedule
 from lrsched._optional import import_optional
@@ -73,7 +74,7 @@ def terminal_plot(recipes: tuple[Schedule, ...], steps: int | None, log: bool) -
     legend = []
     for number, (recipe, schedule) in enumerate(zip(recipes, drawn, strict=True)):
         marker = MARKERS[number % len(MARKERS)] if len(recipes) > 1 else "braille"
-        counts, values = schedule._curve(last)
+        counts, values = curve_of(schedule, last)
         points = [
             (n, v) for n, v in zip(axis.places(counts), values, strict=True) if v > 0 or not log
         ]

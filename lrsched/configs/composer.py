@@ -13,7 +13,8 @@ from typing import Any
 
 from lrsched._core.schedule import Schedule
 from lrsched.configs.composer_time import Clock, Length, is_time
-from lrsched.configs.section import REQUIRED, Format, Section, is_list
+from lrsched.configs.entries import is_list
+from lrsched.configs.section import REQUIRED, Format, Section
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import (
     cosine_decay,
@@ -41,9 +42,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
     config = _training(config)
     schedulers = config.get("schedulers", config.get("scheduler", config))
     first = schedulers[0] if is_list(schedulers) and schedulers else schedulers
-    if not isinstance(first, Mapping) or _class(first) is None:
-        return False
-    if _is_olmo(config, first):
+    if not isinstance(first, Mapping) or _class(first) is None or _is_olmo(config, first):
         return False
     if "_target_" in first or any(is_time(value) for value in first.values()):
         return True

@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.durations import Duration, epochs, examples, run_fraction, tokens
+from lrsched._core.duration_factories import epochs, examples, run_fraction, tokens
+from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import REQUIRED, Section, as_number, is_list
+from lrsched.configs.entries import as_number, is_list
+from lrsched.configs.section import REQUIRED, Section
 from lrsched.schedules.transform import delay, staircase
 
 _TIME = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section, is_named
+from lrsched.configs.entries import is_named
+from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join
 from lrsched.schedules.cycles import cyclic
 from lrsched.schedules.decay import cosine_decay

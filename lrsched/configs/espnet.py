@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
 from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join, warmup

@@ -10,9 +10,10 @@ them. Of a `pass_through` scheduler the one of the optimizer's only group is rea
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section, is_list, underscored
+from lrsched.configs.entries import is_list, underscored
+from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.cycles import cyclic
 from lrsched.schedules.decay import cosine_decay, piecewise_constant, step_decay

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
@@ -11,13 +10,8 @@ from lrsched._core.durations import UNITS
 from lrsched._core.schedule import Schedule
 from lrsched._core.synonyms import did_you_mean
 from lrsched.configs import own
-from lrsched.configs.section import (
-    CONTEXT,
-    Format,
-    Section,
-    entries_or_reasons,
-    require_available,
-)
+from lrsched.configs.entries import as_mapping, entries_or_reasons, plain, require_available
+from lrsched.configs.section import CONTEXT, Format, Section
 from lrsched.formats.names import of_kind
 from lrsched.formats.parse import RECIPE, read
 
@@ -234,13 +228,13 @@ def _read(
             expected = "what the file holds (the command `lrsched convert` reads files)"
             _refuse("the config", expected, config)
         return _resolved(read("from_config", config, RECIPE), context)
-    config = _as_mapping(config)
+    config = as_mapping(config)
     if not isinstance(config, Mapping):
         expected = "a mapping, an argparse.Namespace, a dataclass or a recipe as text"
         _refuse("the config", expected, config, TypeError)
     entries = entries_or_reasons(config, "", prefix)
-    plain = {key: _plain(value) for key, value in entries.items()}
-    found = _format_of(plain, format)
+    mappings = {key: plain(value) for key, value in entries.items()}
+    found = _format_of(mappings, format)
     if found is None:
         if part != "lr":
             _refuse("part", "'lr'", part)
@@ -252,7 +246,7 @@ def _read(
     if part not in ("lr", *found.parts):
         expected = " or ".join(map(repr, ("lr", *found.parts)))
         Refusal(f"from_config: {found.title}")("part", expected, part)
-    section = Section(plain, found.title, context, part, prefix)
+    section = Section(mappings, found.title, context, part, prefix)
     name = f"from_config: {found.title}"
     return _named(name, lambda: _resolved(found.read(section), context))
 
@@ -263,20 +257,6 @@ def _resolved(recipe: Any, context: Mapping[str, Any]) -> Any:
         return recipe
     sizes = {UNITS[unit].argument for unit in recipe.open_units()}
     return recipe.resolve(**{name: context[name] for name in sizes if name in context})
-
-
-def _as_mapping(config: Any) -> Any:
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    return own.as_mapping(config)
-
-
-def _plain(value: Any) -> Any:
-    """A dataclass in a configuration, such as a section of it, as the mapping of its fields."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    mapping = _as_mapping(value)
-    return mapping if mapping is value else {key: _plain(mapping[key]) for key in mapping}
 
 
 def _format_of(entries: Mapping[str, Any], name: str | None) -> Format | None:

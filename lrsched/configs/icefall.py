@@ -11,7 +11,7 @@ Its updates count from 1, its epochs from 0. The warmup is that of the code: fro
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
 from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import warmup

@@ -17,10 +17,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lrsched._core.durations import examples
+from lrsched._core.duration_factories import examples
 from lrsched._core.schedule import Schedule
+from lrsched.configs.entries import underscored
 from lrsched.configs.megatron_sizes import changing_batch_size
-from lrsched.configs.section import Format, Section, underscored
+from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import cosine_decay
 from lrsched.schedules.inverse import inverse_sqrt, power_law

@@ -6,7 +6,8 @@ from typing import NoReturn
 
 from lrsched._core.checks import MAX_VALUE
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Section, as_list, as_number
+from lrsched.configs.entries import as_list, as_number
+from lrsched.configs.section import Section
 from lrsched.schedules.batch_size import rampup_batch_size, sizes_after_examples
 
 UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}

@@ -12,9 +12,10 @@ False.
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section, is_list
+from lrsched.configs.entries import is_list
+from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.cycles import one_cycle
 from lrsched.schedules.decay import (

@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lrsched._core.schedule import Schedule
+from lrsched.configs.entries import is_list
 from lrsched.configs.mmengine_curves import CURVES, Clock, Curve
-from lrsched.configs.section import Format, Section, is_list
+from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join, then_scale
 from lrsched.schedules.ramp import constant
 from lrsched.schedules.transform import delay

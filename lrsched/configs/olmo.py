@@ -12,9 +12,10 @@ Lengths in tokens are in steps if the size of a step is there, and `tokens` othe
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.durations import epochs, tokens
+from lrsched._core.duration_factories import epochs, tokens
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section, as_number, is_named
+from lrsched.configs.entries import as_number, is_named
+from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import cosine_decay
 from lrsched.schedules.inverse import inverse_sqrt

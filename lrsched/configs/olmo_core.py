@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrsched._core.schedule import Schedule
+from lrsched.configs.entries import is_named
 from lrsched.configs.olmo import UNITS, Clock, counted_from_1
 from lrsched.configs.olmo_core_run import run_of, section_at
 from lrsched.configs.olmo_core_schedulers import TYPES, schedule_of
-from lrsched.configs.section import Format, Section, is_named
+from lrsched.configs.section import Format, Section
 
 # Where the scheduler and the optimizer are, in newer and in older versions.
 PLACES = (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.durations import epochs, tokens
+from lrsched._core.duration_factories import epochs, tokens
 from lrsched.configs.olmo import Clock
 from lrsched.configs.section import Section
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lrsched._core.checks import Refusal
-from lrsched.configs.section import as_number, entries_of, fail, is_list, items_of, join_path
+from lrsched.configs.entries import (
+    as_mapping,
+    as_number,
+    entries_of,
+    fail,
+    is_list,
+    items_of,
+    join_path,
+)
 from lrsched.formats.parse import read
 from lrsched.formats.serialize import from_dict
 
@@ -18,13 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NAMES = ("name", "_target_")
 _refuse = Refusal("from_config")
-
-
-def as_mapping(config: Any) -> Any:
-    """The attributes of a namespace, such as argparse's; anything else as it is."""
-    argparse = sys.modules.get("argparse")  # there is no Namespace before argparse is imported
-    namespaces = (types.SimpleNamespace, *([argparse.Namespace] if argparse else []))
-    return vars(config) if isinstance(config, namespaces) else config
 
 
 def is_own(entries: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ The schedule counts timesteps of the environment, as stable-baselines3 measures 
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._core.durations import run_fraction
+from lrsched._core.duration_factories import run_fraction
 from lrsched._core.schedule import Schedule
 from lrsched.configs.section import Format, Section
 from lrsched.schedules.ramp import constant, linear

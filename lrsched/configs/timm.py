@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
 from lrsched.configs.section import Format, Section
 from lrsched.schedules.anneal import k_decay, tanh_decay

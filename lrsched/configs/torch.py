@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrsched._core.checks import Kind
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
 from lrsched.configs import torch_functions, torch_lists, torch_members
 from lrsched.configs.section import Format, Section

@@ -16,7 +16,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lrsched._core.durations import Duration, epochs, run_fraction
+from lrsched._core.duration_factories import epochs, run_fraction
+from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
 from lrsched.configs.section import REQUIRED, Format, Section
 from lrsched.formats.transformers_names import from_name

@@ -14,7 +14,8 @@ The part "bias_lr" is the rate of the biases, and "momentum" the momentum of SGD
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._core.durations import Duration, epochs
+from lrsched._core.duration_factories import epochs
+from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
 from lrsched.configs.section import Format, Section
 from lrsched.schedules.combine import warmup

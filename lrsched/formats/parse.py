@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
 from lrsched._core.controller import Controller
-from lrsched._core.durations import DURATION_FACTORIES, Duration
+from lrsched._core.duration_factories import DURATION_FACTORIES
+from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
 from lrsched.formats.names import find, of_kind
 

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
-from lrsched._core.checks import Refusal, amount, shown
+from lrsched._core.checks import Refusal, shown
 from lrsched._core.definition import Definition
 from lrsched._core.durations import ROUND, ROUNDING, UNITS, Duration, Term
+from lrsched._core.number_kinds import amount
 from lrsched._core.schedule import Schedule
 from lrsched._core.written import VERSION
 from lrsched.formats.names import REGISTRIES, find_in, of_kind

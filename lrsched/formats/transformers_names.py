@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrsched._core.blame import in_the_name_of
-from lrsched._core.checks import Refusal, choice, integer, number
+from lrsched._core.checks import Refusal, choice
 from lrsched._core.durations import Duration
 from lrsched._core.kinds import FRACTION, or_duration
+from lrsched._core.number_kinds import integer, number
 from lrsched._core.schedule import Schedule
 from lrsched.formats.names import unknown
 from lrsched.formats.phases import steps_after, warmed_up

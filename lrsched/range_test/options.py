@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrsched._core.checks import FLAG, Refusal, choice, integer, number, optional
+from lrsched._core.checks import FLAG, Refusal, choice, optional
+from lrsched._core.number_kinds import integer, number
 
 _updates, _runs = integer(1, "updates"), integer(1, "runs")
 _multiple = optional(number("> 1"))

@@ -12,7 +12,8 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._core.checks import Refusal, Whole, choice, integer, number
+from lrsched._core.checks import Refusal, Whole, choice
+from lrsched._core.number_kinds import integer, number
 from lrsched._core.schedule import Schedule
 from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _range_files
@@ -272,7 +273,7 @@ class RangeTest:
             array("learning_rates"),
             array("losses"),
             tuple(stopped) if isinstance(stopped, list) else stopped,
-            None if recipe is None else from_dict(recipe),
+            None if recipe is None else from_dict(recipe, kind=Schedule),
             {name: array(f"metric_{n}").reshape(-1, 2) for n, name in enumerate(facts["metrics"])},
             Probe(array("probe_learning_rates"), array("probe_losses")) if probed else None,
             str(facts["label"]),

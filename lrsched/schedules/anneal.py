@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from lrsched._arrays.namespace import is_array
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, choice, number, ordered
+from lrsched._core.checks import Real, choice, ordered
 from lrsched._core.decorator import schedule
 from lrsched._core.kinds import Positive, Power, Steps, Value
+from lrsched._core.number_kinds import number
 from lrsched._numerics.complement import (
     Complement,
     complement_of,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
-from lrsched._core.checks import Real, Refusal, Whole, choice, exact_number, integer, static
+from lrsched._core.checks import Real, Refusal, Whole, choice, static
 from lrsched._core.clock import sizes_by_step
 from lrsched._core.decorator import Inner, recipe
+from lrsched._core.number_kinds import exact_number, integer
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.combine import scale
 from lrsched.schedules.decay import piecewise_constant

@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from lrsched._arrays.namespace import MAX_COUNT
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, Refusal, choice, number_choice, static
+from lrsched._core.checks import Real, Refusal, choice, static
 from lrsched._core.decorator import Inner, Inners, counts_steps, schedule
 from lrsched._core.kinds import POWER, Boundaries, Phase, Value
+from lrsched._core.number_kinds import number_choice
 from lrsched._numerics.complement import complement_of, interpolate_power
 from lrsched._numerics.elementary import MAX_PRODUCT, is_literal
 from lrsched._numerics.shapes import Shape, interpolate

@@ -6,14 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 from lrsched._arrays.compiler import defer
 from lrsched._arrays.namespace import MAX_COUNT, real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import (
-    Refusal,
-    Whole,
-    choice,
-    choice_or_function,
-    integer,
-    is_traced,
-)
+from lrsched._core.checks import Refusal, Whole, choice, choice_or_function, is_traced
 from lrsched._core.decorator import counts_steps, schedule
 from lrsched._core.kinds import (
     Flag,
@@ -25,6 +18,7 @@ from lrsched._core.kinds import (
     Value,
     or_duration,
 )
+from lrsched._core.number_kinds import integer
 from lrsched._numerics.elementary import decay_and_growth, geometric, one_minus_power
 from lrsched._numerics.shapes import piecewise_interpolate, weights
 from lrsched._numerics.steps import Steps as NumberOfSteps

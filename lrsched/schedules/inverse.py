@@ -4,9 +4,10 @@ from typing import Annotated
 
 from lrsched._arrays.namespace import real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, at_least_a_step_if, number
+from lrsched._core.checks import Real, at_least_a_step_if
 from lrsched._core.decorator import counts_steps, schedule
 from lrsched._core.kinds import Flag, Phase, Positive, Power, Rate, Timescale, Value
+from lrsched._core.number_kinds import number
 from lrsched._numerics.complement import complement_of, interpolate_power
 from lrsched._numerics.elementary import exponential, fraction, power_of_product
 from lrsched._numerics.steps import as_real, cycle, total

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from lrsched._arrays.namespace import real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Whole, integer
+from lrsched._core.checks import Whole
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.kinds import Fraction, OptionalPhase, Phase, Steps
+from lrsched._core.number_kinds import integer
 from lrsched._numerics.elementary import MAX_PRODUCT
 from lrsched._numerics.steps import cycle, less, whole_part
 

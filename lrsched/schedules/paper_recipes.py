@@ -4,9 +4,9 @@ import math
 from typing import Annotated
 
 from lrsched._arrays.namespace import promoted
-from lrsched._core.checks import Real, Whole, integer, number, static
+from lrsched._core.checks import Real, Whole, static
 from lrsched._core.decorator import counts_steps, recipe
-from lrsched._core.durations import epochs
+from lrsched._core.duration_factories import epochs
 from lrsched._core.kinds import (
     Phase,
     Positive,
@@ -18,6 +18,7 @@ from lrsched._core.kinds import (
     Timescale,
     Value,
 )
+from lrsched._core.number_kinds import integer, number
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.combine import warmup
 from lrsched.schedules.inverse import eden_decay, inverse_sqrt

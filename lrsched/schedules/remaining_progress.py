@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lrsched._core.checks import Refusal, integer, number
+from lrsched._core.checks import Refusal
+from lrsched._core.number_kinds import integer, number
 from lrsched._core.schedule import Schedule
 
 _REMAINING = number()

@@ -6,18 +6,10 @@ from typing import Annotated, Any
 from lrsched._arrays.namespace import MAX_COUNT, default_dtype, is_array, real, take
 from lrsched._arrays.scalars import is_scalar
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import (
-    Kind,
-    Real,
-    Refusal,
-    Whole,
-    amount,
-    integer,
-    static,
-    whole_as_integer,
-)
+from lrsched._core.checks import Kind, Real, Refusal, Whole, static
 from lrsched._core.decorator import Inner, counts_steps, recipe, schedule
 from lrsched._core.kinds import POWER, RATE, Rate, StaticPhase, StaticSteps, Steps, Value
+from lrsched._core.number_kinds import amount, integer, whole_as_integer
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.elementary import geometric, is_literal
 from lrsched._numerics.pieces import segment_index

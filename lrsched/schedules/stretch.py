@@ -4,7 +4,8 @@ from typing import Any
 
 from lrsched._arrays.namespace import is_array, namespace_of, real
 from lrsched._core.blame import in_the_name_of
-from lrsched._core.checks import Kind, Refusal, Whole, integer, number
+from lrsched._core.checks import Kind, Refusal, Whole
+from lrsched._core.number_kinds import integer, number
 from lrsched._core.recipe import Recipe
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.transform import staircase

@@ -12,7 +12,6 @@ from lrsched._core.checks import (
     Kind,
     Real,
     Refusal,
-    exact_number,
     is_traced,
     optional,
     sequence,
@@ -20,6 +19,7 @@ from lrsched._core.checks import (
 )
 from lrsched._core.decorator import Inner, counts_steps, recipe, schedule
 from lrsched._core.kinds import BOUNDARIES, POSITIVE, Flag, StaticPhase, Steps
+from lrsched._core.number_kinds import exact_number
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.pieces import segment_index
 from lrsched._numerics.steps import Steps as NumberOfSteps

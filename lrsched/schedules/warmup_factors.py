@@ -9,9 +9,10 @@ from typing import Annotated
 
 from lrsched._arrays.namespace import is_array, real
 from lrsched._arrays.types import Array, Namespace
-from lrsched._core.checks import Real, number, static, steps
+from lrsched._core.checks import Real, static
 from lrsched._core.decorator import counts_steps, recipe, schedule
 from lrsched._core.kinds import Rate, Steps, Timescale, or_duration
+from lrsched._core.number_kinds import number, steps
 from lrsched._core.schedule import Schedule
 from lrsched._numerics.double_float import natural_log
 from lrsched._numerics.elementary import gaussian, langevin, one_minus_exp

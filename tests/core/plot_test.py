@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
+from lrsched._core.curve import curve_of
 from tests.durations import TIMED
 from tests.optional import needs
 from tests.strategies import schedules
@@ -50,7 +51,7 @@ def test_plot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_curve_goes_as_far_as_shows_the_shape(schedule: Schedule, last: int) -> None:
-    counts, _ = schedule._curve()
+    counts, _ = curve_of(schedule)
     assert counts[-1] == pytest.approx(last, abs=1)
 
 

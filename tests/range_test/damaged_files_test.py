@@ -234,3 +234,14 @@ def test_what_is_no_file_of_ours_is_refused(content: bytes, tmp_path: Path) -> N
 def test_a_folder_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=str(tmp_path)):
         RangeTest.load(tmp_path)
+
+
+def test_a_controller_in_place_of_the_schedule(tmp_path: Path) -> None:
+    path = tmp_path / "test.json"
+    rates = np.geomspace(1e-5, 1.0, 50)
+    RangeTest(rates, np.linspace(2.0, 1.0, 50), "finished", lrsched.linear(0, 1, 9)).save(path)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["schedule"] = lrsched.reduce_on_plateau(0.1).to_dict()
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(ValueError, match="the recipe must be a Schedule, got reduce_on_plateau"):
+        RangeTest.load(path)
