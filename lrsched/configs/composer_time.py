@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lrsched._core.checks import MAX_VALUE
 from lrsched._core.duration_factories import epochs, examples, run_fraction, tokens
 from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
@@ -121,6 +122,8 @@ class Clock:
         number, unit = _parsed(section, "max_duration", f"{text}ep" if is_number else text)
         if unit == "dur":
             section.refuse("max_duration", "in another unit than a part of the run", text)
+        if number * self.ratio < 1:
+            section.refuse("max_duration", "a time of one or more", text)
         number = int(number * self.ratio)
         if unit == "ep" and self._epoch is None and total is not None and total % number == 0:
             self._epoch = total // number
@@ -163,6 +166,8 @@ def _parsed(params: Section, key: str, text: Any) -> tuple[Any, str]:
         params.refuse(key, f"in another unit than {unit!r} ({_REFUSED[unit]})", text)
     if isinstance(number, str) or not 0 <= number < math.inf:
         params.refuse(key, _EXPECTED, text)
+    if number > MAX_VALUE:
+        params.refuse(key, f"a time of at most {MAX_VALUE:g}", text)
     if unit == "dur":
         return float(number), unit
     if number != int(number):

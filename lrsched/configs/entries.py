@@ -12,6 +12,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from lrsched._core.checks import shown
+from lrsched._core.durations import Duration
+from lrsched._core.schedule import Schedule
 
 T = TypeVar("T")
 
@@ -118,7 +120,12 @@ def fail(path: str, reason: str, error: type[Exception] = ValueError) -> NoRetur
 
 
 def as_mapping(config: Any) -> Any:
-    """The attributes of a namespace such as argparse's, or of a dataclass; else what it is."""
+    """The attributes of a namespace such as argparse's, or of a dataclass; else what it is.
+
+    A schedule or a duration is a value, not a mapping.
+    """
+    if isinstance(config, (Schedule, Duration)):
+        return config
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     argparse = sys.modules.get("argparse")  # there is no Namespace before argparse is imported

@@ -7,6 +7,7 @@ a scheduler of that class makes of the optimizer's rate `lr` at each of its step
 from collections.abc import Sequence
 from typing import Literal
 
+from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.cycles import cyclic, one_cycle
 from lrsched.schedules.decay import (
@@ -19,6 +20,8 @@ from lrsched.schedules.ramp import constant, linear, polynomial
 from lrsched.schedules.restarts import cosine_restarts
 
 Mode = Literal["triangular", "triangular2", "exp_range"]
+
+_one_cycle = Refusal("OneCycleLR")
 
 
 def step_lr(lr: float, step_size: float, gamma: float) -> Schedule:
@@ -86,6 +89,9 @@ def one_cycle_lr(
     """The rate goes from the first to the peak, then to the last; the momentum from its `max`."""
     if first == peak == last:
         return constant(peak)
+    if 0 in (first, peak, last):
+        expected = "other than 0 where the others are (one_cycle has them as ratios)"
+        _one_cycle("the first, highest and last value", expected, (first, peak, last))
     return one_cycle(
         *(peak, total_steps, pct_start, peak / first, first / last), anneal, three_phase
     )

@@ -336,6 +336,12 @@ def test_what_is_missing_is_asked_for() -> None:
     assert "max_duration must be in another unit than a part" in refusal(
         config | {"max_duration": "1dur"}
     )
+    assert "max_duration must be a time of one or more, got '0ep'" in refusal(
+        config | {"max_duration": "0ep"}, total_steps=300
+    )
+    assert "max_duration must be a time of at most 1e+18" in refusal(
+        config | {"max_duration": 10**400}
+    )
     assert "optimizer.lr must be learning_rate (0.1), which" in refusal(config, learning_rate=0.1)
     assert "give learning_rate=... (the optimizer's lr is not" in refusal(config["scheduler"])
     phases = {"t_warmup": "1ep", "t_scale": "1ep", "t_cooldown": "1ep"}

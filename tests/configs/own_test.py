@@ -90,6 +90,11 @@ ACCEPTED: list[tuple[Any, Schedule]] = [
     (CYCLIC | {"mode": "triangular2"}, lrsched.cyclic(0, 1, mode="triangular2")),
     (CYCLIC | {"up_steps": "2_000", "_target_": None}, lrsched.cyclic(0, 1)),
     (CYCLIC | {"up_steps": "run_fraction(0.5) - 3"}, lrsched.cyclic(0, 1, run_fraction(0.5) - 3)),
+    (CYCLIC | {"up_steps": epochs(2)}, lrsched.cyclic(0, 1, epochs(2))),
+    (
+        {"name": "staircase", "schedule": lrsched.constant(1.0), "steps": epochs(2)},
+        lrsched.staircase(lrsched.constant(1.0), epochs(2)),
+    ),
     (" constant( 0.1 ) ", lrsched.constant(0.1)),
     ({"name": "lrsched.constant", "value": " 1e-4 "}, lrsched.constant(1e-4)),
     (

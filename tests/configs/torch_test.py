@@ -288,6 +288,10 @@ def test_once_in_some_steps() -> None:
     config["model"] |= {"interval": "step", "frequency": 5}
     compare(config, lambda t: LR * 0.9 ** (t // 5), range(100), "torch", steps_per_epoch=20)
     assert "give steps_per_epoch=..." in refusal(config)
+    cycle = one("OneCycleLR", max_lr=0.5, total_steps=100, base_momentum=0.0)
+    assert "OneCycleLR: the first, highest and last value must be other than 0" in refusal(
+        cycle, part="momentum"
+    )
     assert "frequency must divide steps_per_epoch (12), got 5" in refusal(
         config, steps_per_epoch=12
     )

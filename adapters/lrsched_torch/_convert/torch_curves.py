@@ -170,9 +170,6 @@ def _one_cycle(s: Any, group: int) -> Curve:
 
 def one_cycle_schedule(s: Any, initial: float, peak: float, last: float) -> Schedule:
     """The schedule of what a OneCycleLR moves from `initial` to `peak`, then to `last`."""
-    if 0 in (initial, peak, last) and not initial == peak == last:
-        expected = "other than 0 where the others are (one_cycle has them as ratios)"
-        refuse("initial_lr, max_lr and min_lr", expected, (initial, peak, last))
     total = step_count("total_steps", s.total_steps, 2)
     ends = [phase["end_step"] for phase in s._schedule_phases]
     three, peak_at = len(ends) == 3, ends[0]
