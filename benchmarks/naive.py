@@ -1,7 +1,7 @@
 """Every schedule's published formula computed directly in float32: what a straight port gives.
 
-The formulas are those of `tests/oracles.py`, which are written for mpmath. Here they run on NumPy's
-float32 instead, so that they stand once.
+The formulas are those of `tests/oracles.py` and `tests/recipe_oracles.py`, which are written for
+mpmath. Here they run on NumPy's float32 instead, so that they stand once.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests import oracles
+from tests import oracles, recipe_oracles
 
 single = np.float32
 
@@ -25,6 +25,7 @@ class _Float32:
     """The part of mpmath's `mp` that the formulas use, in float32."""
 
     cospi = staticmethod(lambda x: np.cos(single(np.pi) * single(x)))
+    floor = staticmethod(np.floor)
     exp = staticmethod(lambda x: np.exp(single(x)))
     log = staticmethod(lambda x: np.log(single(x)))
     sqrt = staticmethod(lambda x: np.sqrt(single(x)))
@@ -34,18 +35,21 @@ class _Float32:
     prec = 24
 
 
-def _load() -> Any:
-    """A second copy of the oracles' module, whose functions compute in float32."""
-    spec = importlib.util.spec_from_file_location("naive_oracles", oracles.__file__)
+def _load(original: Any, **names: Any) -> Any:
+    """A second copy of an oracles' module, whose functions compute in float32."""
+    spec = importlib.util.spec_from_file_location(f"naive_{original.__name__}", original.__file__)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    vars(module).update(mp=_Float32(), mpf=single, GROWTH_LIMIT=single(2) ** 64)
+    vars(module).update(names, mp=_Float32(), mpf=single)
     return module
 
 
-_formulas = _load()
+_formulas = _load(oracles, GROWTH_LIMIT=single(2) ** 64)
+_shared = vars(oracles).keys() & vars(recipe_oracles).keys() - {"RECIPES"}
+_imported = {name: vars(_formulas)[name] for name in _shared if not name.startswith("__")}
+_formulas.ORACLES.update(_load(recipe_oracles, **_imported).RECIPES)
 
 
 def value(schedule: Any, count: int) -> float:

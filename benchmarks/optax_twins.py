@@ -58,9 +58,11 @@ def _k_decay(
     return optax.cosine_decay_schedule(init_value, steps, end_value / init_value, power)
 
 
-def _warmup(schedule: Schedule, warmup_steps: int, init_value: float, shape: str) -> Optax | None:
+def _warmup(
+    schedule: Schedule, warmup_steps: int, init_value: float, **others: Any
+) -> Optax | None:
     after = twin(schedule)
-    if after is None or shape != "linear" or warmup_steps == 0:
+    if after is None or warmup_steps == 0 or others != _LINES_BEFORE:
         return None
     line = optax.linear_schedule(init_value, schedule(0), warmup_steps)
     return optax.join_schedules([line, after], [warmup_steps])
@@ -72,6 +74,9 @@ def _join(schedules: tuple[Schedule, ...], boundaries: tuple[int, ...]) -> Optax
         return None
     return optax.join_schedules([piece for piece in pieces if piece], boundaries)
 
+
+# The other parameters of a warmup along a line before the schedule, which is all that optax has.
+_LINES_BEFORE = {"shape": "linear", "mode": "before", "power": 1.0, "count_from": 0}
 
 _TWINS: dict[str, Callable[..., Optax | None]] = {
     "constant": optax.constant_schedule,

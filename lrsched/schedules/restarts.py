@@ -118,8 +118,9 @@ def _geometric_cycle(
     done = minus(xp, count, take(xp, wholes, at, dtype))
     remaining = minus(xp, take(xp, wholes[1:], at, dtype), count)
     if any(rests):
-        done = minus(xp, done, take(xp, rests, at))
-        remaining = total(xp, remaining, take(xp, rests[1:], at))  # it may pass any integer
+        done = minus(xp, done, take_steps(xp, rests, at, like=count))
+        # It may pass any integer.
+        remaining = total(xp, remaining, take_steps(xp, rests[1:], at, like=count))
     if mult > 1:
         return cycle, done, remaining
     return _until(xp, cycle <= last, cycle, done, remaining)
