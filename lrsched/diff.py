@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +99,6 @@ def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> D
     return Diff(first.values, second.values, rtol, atol, dtype)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Diff:
     """What `diff` found: the two curves and where they differ. Printed, it is a report.
 
@@ -117,7 +115,15 @@ class Diff:
     b: Array
     rtol: float
     atol: float
-    dtype: str = "float64"
+    dtype: str
+
+    def __init__(
+        self, a: Array, b: Array, rtol: float, atol: float, dtype: str = "float64"
+    ) -> None:
+        vars(self).update(a=a, b=b, rtol=rtol, atol=atol, dtype=dtype)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("what diff found does not change")
 
     def __bool__(self) -> bool:
         raise TypeError("diff: use .same or .number; a comparison is neither true nor false")

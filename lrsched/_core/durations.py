@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lrsched._core.checks import Kind, Refusal, choice, is_traced, optional
@@ -63,7 +62,6 @@ class Term(NamedTuple):
         return sign * ROUNDING[rounding](sign * length)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Duration:
     """A length of time that is not yet known in steps: a sum of amounts, each with its unit.
 
@@ -74,11 +72,32 @@ class Duration:
     run_fraction(1.0) - 500
     """
 
+    # A dataclass would take longer to make than all else here, at each import of the library.
+    __slots__ = ("steps", "terms")
+
     # Each amount is kept and rounded by itself. Plain numbers of steps are added up in `steps`.
     terms: tuple[Term, ...]
-    steps: int | float = 0
+    steps: int | float
 
     __array_ufunc__ = None  # `numpy.int64(500) + duration` must call `__radd__`
+
+    def __init__(self, terms: tuple[Term, ...], steps: int | float = 0) -> None:
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "steps", steps)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a duration does not change")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a duration does not change")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Duration):
+            return NotImplemented
+        return (self.terms, self.steps) == (other.terms, other.steps)
+
+    def __hash__(self) -> int:
+        return hash((self.terms, self.steps))
 
     def __getstate__(self) -> tuple[Any, ...]:
         return self.terms, self.steps

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lrsched._core.checks import Refusal
 from lrsched._core.number_kinds import integer, number
@@ -14,8 +13,7 @@ _TOTAL = integer(1, "steps")
 ROUNDING = 2.0**-44  # of the run: what rounding makes of a whole number of steps
 
 
-@dataclass(frozen=True, slots=True)
-class RemainingProgress:
+class RemainingProgress(NamedTuple):
     """A schedule as a function of the fraction of the run that remains.
 
     Made by `remaining_progress`. It pickles, compares, and its `repr` evaluates back.

@@ -46,7 +46,7 @@ def test_how_sums_are_written() -> None:
     assert epochs(np.float32(0.5)) == epochs(0.5)
     assert sum([epochs(1), epochs(2)]) == epochs(1) + epochs(2) != epochs(3)
     with pytest.raises(AttributeError):
-        epochs(1).steps = 3  # type: ignore[misc]
+        epochs(1).steps = 3
 
 
 units: Any = lrsched  # types would refuse half of what follows
