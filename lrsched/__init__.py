@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from lrsched import _old_paths
 from lrsched._arrays.types import Array, Namespace
+from lrsched._core.controller import Controller
+from lrsched._core.controller_decorator import controller
 from lrsched._core.decorator import Inner, schedule
 from lrsched._core.duration_factories import epochs, examples, run_fraction, tokens
 from lrsched._core.durations import Duration
@@ -12,12 +14,16 @@ from lrsched._core.kinds import Fraction, Positive, Rate, Steps, Value, WholeSte
 from lrsched._core.schedule import Schedule
 from lrsched._set_module import set_module
 from lrsched.configs.from_config import from_config
+from lrsched.controllers.greedy import greedy
+from lrsched.controllers.kl_adaptive import kl_adaptive
+from lrsched.controllers.newbob import newbob
+from lrsched.controllers.plateau import Plateau, PlateauState, reduce_on_plateau
+from lrsched.controllers.wrappers import accumulate_metric, skip_metrics
 from lrsched.diff import Diff, diff
 from lrsched.formats import flax_state, jax_export
 from lrsched.formats.parse import from_repr
 from lrsched.formats.serialize import from_dict, from_json, json_schema, load
 from lrsched.formats.transformers_names import from_name
-from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
 from lrsched.plot import plot
 from lrsched.schedules.anneal import anneal, k_decay, reciprocal_decay, rex, tanh_decay
 from lrsched.schedules.batch_size import rampup_batch_size, scale_for_batch_size
@@ -72,6 +78,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array",
+    "Controller",
     "Diff",
     "Duration",
     "Fraction",
@@ -87,11 +94,13 @@ __all__ = [
     "Steps",
     "Value",
     "WholeSteps",
+    "accumulate_metric",
     "add",
     "advance",
     "anneal",
     "clip",
     "constant",
+    "controller",
     "cooldown",
     "cosine_decay",
     "cosine_restarts",
@@ -113,6 +122,7 @@ __all__ = [
     "from_json",
     "from_name",
     "from_repr",
+    "greedy",
     "infinite",
     "interpolate",
     "inverse_power",
@@ -121,6 +131,7 @@ __all__ = [
     "join",
     "json_schema",
     "k_decay",
+    "kl_adaptive",
     "linear",
     "load",
     "log_warmup",
@@ -128,6 +139,7 @@ __all__ = [
     "minimum",
     "multi_step_decay",
     "natural_exponential_decay",
+    "newbob",
     "noam",
     "noise",
     "one_cycle",
@@ -150,6 +162,7 @@ __all__ = [
     "scale_for_batch_size",
     "schedule",
     "sigmoid_ramp_up",
+    "skip_metrics",
     "slanted_triangular",
     "staircase",
     "step_decay",

@@ -24,6 +24,7 @@ MOVED = {
     "lrsched.cycles": "lrsched.schedules.cycles",
     "lrsched.decay": "lrsched.schedules.decay",
     "lrsched.inverse": "lrsched.schedules.inverse",
+    "lrsched.plateau": "lrsched.controllers.plateau",
     "lrsched.noise": "lrsched.schedules.noise",
     "lrsched.ramp": "lrsched.schedules.ramp",
     "lrsched.rampup": "lrsched.schedules.warmup_factors",
@@ -32,7 +33,7 @@ MOVED = {
     "lrsched_torch._device": "lrsched_torch._schedulers.on_device",
     "lrsched_torch._hyperparameters": "lrsched_torch._schedulers.hyperparameters",
     "lrsched_torch._lambda_lr": "lrsched_torch._schedulers.lambda_lr",
-    "lrsched_torch._plateau": "lrsched_torch._schedulers.plateau",
+    "lrsched_torch._plateau": "lrsched_torch",
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lrsched
-from lrsched.plateau import reduce_on_plateau
+from lrsched.controllers import reduce_on_plateau
 from tests.optional import needing, needs
 
 PAGE = (Path(__file__).parents[1] / "docs" / "numbers.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
+from lrsched.controllers import Plateau, PlateauState, reduce_on_plateau
 from tests.optional import needs
 from tests.stepping import sgd
 

@@ -1,4 +1,4 @@
-"""Formulas over Python numbers, compiled into one function of the count.
+"""Formulas over Python numbers, compiled into one function of the count, or of a metric.
 
 A formula that is written against an array namespace runs on Python numbers as written (`SCALARS`),
 but slowly: every operation is a Python call. `compiled` runs it once on an unknown count, an
@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeAlias
 
 from lrsched._arrays.scalars import SCALARS, ScalarNamespace
@@ -25,6 +25,9 @@ _INLINE = {
     "clip": "({1} if {0} < {1} else {2} if {0} > {2} else {0})",
     "where": "({1} if {0} else {2})",
     "take": "{0}[{1}]",
+    "logical_and": "({0} and {1})",
+    "logical_or": "({0} or {1})",
+    "logical_not": "(not {0})",
 }
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%"}
 _OPERATORS |= {"pow": "**", "and": "&", "or": "|", "xor": "^"}
@@ -105,9 +108,58 @@ def compiled(
     except (TracingError, RecursionError):
         return None
     names: dict[str, Any] = {}
-    source = "\n".join(["def compiled(count):", *_block(result, names, {}, " ")])
+    made: Callable[[float], float] = _made(body, "count", _block(result, names, {}, " "), names)
+    return made
+
+
+def compiled_rule(
+    body: Callable[..., Any], state: tuple[Any, ...], values: tuple[Operand, ...]
+) -> Callable[[Any, float], Any] | None:
+    """A rule with these hyperparameters, Python numbers, as a function of a state and a metric.
+
+    The states are named tuples of numbers, which may be nested, such as `state`. None for a rule
+    that branches on a number, or is too deep to be recorded.
+    """
+    unknown, pattern = _unknown(state, itertools.count())
+    try:
+        result = _joined(body(TRACING, unknown, Expr("metric", ()), *values))
+    except (TracingError, RecursionError):
+        return None
+    names: dict[str, Any] = {}
+    *lines, text = _lines(result, names, {})
+    lines = [f"{pattern} = state", *lines, f"return {text}"]
+    lines = [f" {line}" for line in lines]
+    made: Callable[[Any, float], Any] = _made(body, "state, metric", lines, names)
+    return made
+
+
+def _made(
+    body: Callable[..., Any], parameters: str, lines: Iterable[str], names: dict[str, Any]
+) -> Any:
+    source = "\n".join([f"def compiled({parameters}):", *lines])
     exec(compile(source, f"<lrsched.{body.__name__}>", "exec"), names)
-    return names["compiled"]  # type: ignore[no-any-return]
+    return names["compiled"]
+
+
+def _unknown(state: Any, numbers: Iterator[int]) -> tuple[Any, str]:
+    """A state of unknown numbers, and the pattern that names the members of one."""
+    if not isinstance(state, tuple):
+        name = f"s{next(numbers)}"
+        return Expr(name, ()), name
+    members = [_unknown(member, numbers) for member in state]
+    pattern = f"({''.join(f'{text}, ' for _, text in members)})" if members else "()"
+    found = [member for member, _ in members]
+    return (type(state)(*found) if hasattr(state, "_fields") else tuple(found)), pattern
+
+
+def _joined(state: Any) -> Operand:
+    """A state of unknown numbers as the expression that makes it."""
+    if not isinstance(state, tuple):
+        return state
+    places = ", ".join(f"{{{place + 1}}}" for place in range(len(state)))
+    if hasattr(state, "_fields"):
+        return Expr(f"{{0}}({places})", (type(state), *map(_joined, state)))
+    return Expr(f"({places}{', ' if state else ''})", (None, *map(_joined, state)))
 
 
 def _block(result: Operand, constants: Constants, named: dict[int, str], margin: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
 from lrsched._core.blame import NOTHING
 from lrsched._core.checks import Kind, Real, sequence
+from lrsched._core.controller import Controller
 from lrsched._core.definition import REGISTRY, Check, Definition
 from lrsched._core.recipe import MAX_DEPTH, MAX_PARTS
 from lrsched._core.schedule import Schedule
@@ -135,7 +136,7 @@ def _mark(when: Callable[[Mapping[str, Any]], bool], factory: Any) -> Any:
 
 
 def _inner(value: Any) -> Any:
-    if not isinstance(value, Schedule):
+    if not isinstance(value, (Schedule, Controller)):
         raise TypeError
     if value._depth >= MAX_DEPTH:
         raise ValueError(f"a schedule of less than {MAX_DEPTH} levels of nesting")
@@ -151,6 +152,6 @@ def _inner_or_number(value: Any) -> Any:
 _schedule = Kind("a schedule", _inner, schema={"$ref": "#/$defs/schedule"}, item_type=Schedule)
 _or_number = _schedule._replace(expected="a schedule or a number", convert=_inner_or_number)
 
-Inner = Annotated[Schedule, _schedule]
-InnerOrNumber = Annotated[Schedule | Real, _or_number]
-Inners = Annotated[Sequence[Schedule], sequence("schedules", _schedule)]
+Inner = Annotated[Schedule | Controller, _schedule]
+InnerOrNumber = Annotated[Schedule | Controller | Real, _or_number]
+Inners = Annotated[Sequence[Schedule | Controller], sequence("schedules", _schedule)]

@@ -6,7 +6,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from lrsched._core.blame import NOTHING, in_the_name_of
 from lrsched._core.checks import Kind, Refusal
@@ -19,9 +19,10 @@ class Definition:
     """A schedule's formula with its name and the kinds of its hyperparameters.
 
     The definition of a recipe has, in place of the formula, a function that composes schedules, and
-    that of a controller one that makes it.
+    that of a controller its rule.
     """
 
+    key: ClassVar[str] = "schedule"  # what plain data has the name under
     body: Callable[..., Any]
     is_recipe: bool
     is_scalable: bool  # whether `stretch` may multiply the durations: else it stretches the parts
@@ -47,10 +48,11 @@ class Definition:
         is_recipe: bool = False,
         is_scalable: bool = True,
         blame: Mapping[str, str] = NOTHING,
+        leading: int = 2,
     ) -> None:
         hints = _hints(body)
         parameters = list(inspect.signature(body).parameters.values())
-        parameters = parameters if is_recipe else parameters[2:]  # without xp and count
+        parameters = parameters if is_recipe else parameters[leading:]  # without xp and count
         self.is_recipe = is_recipe
         self.is_scalable = is_scalable
         self.blame = blame
@@ -63,6 +65,7 @@ class Definition:
         self.parameters = tuple(each.name for each in parameters)
         self.kinds = {name: _kind_of(self.name, name, hints.get(name)) for name in self.parameters}
         self.signature = _plain(parameters, hints, result)
+        self.returns: Any = hints.get("return")
         self.traced = tuple(name for name, kind in self.kinds.items() if kind.traced)
         self.static = tuple(name for name, kind in self.kinds.items() if not kind.traced)
         self.is_own = str(body.__module__).startswith("lrsched.")

@@ -29,7 +29,9 @@ class Recipe(Written):
     Recipes compare and hash by these, `repr` evaluates back, and they pickle.
     """
 
-    __slots__ = ("_arrays", "_definition", "_depth", "_parts", "_resolved", "_values")
+    __slots__ = (
+        *("_arrays", "_controlled", "_definition", "_depth", "_parts", "_resolved", "_values"),
+    )
 
     _definition: Definition
     _values: tuple[Any, ...]
@@ -37,16 +39,18 @@ class Recipe(Written):
     _depth: int  # the levels of nesting: 1 for a formula without nested recipes
     _parts: int  # the recipes in this one, itself included; shared ones count each time
     _resolved: bool
+    _controlled: bool  # whether there is a controller in it, whose state its value depends on
 
     def __init__(self, definition: Definition, values: tuple[Any, ...]) -> None:
         # Never validates: JAX puts tracers, placeholders and batches here.
         arrays: list[Any] = []
-        resolved, inside, parts = True, 0, 1
+        resolved, controlled, inside, parts = True, definition.key == "controller", 0, 1
         for value in values:
             for member in value if type(value) is tuple else (value,):
                 if isinstance(member, Recipe):
                     arrays += member._arrays
                     resolved = resolved and member._resolved
+                    controlled = controlled or member._controlled
                     inside = max(inside, member._depth)
                     parts += member._parts
                 elif type(member) is Duration:
@@ -59,6 +63,7 @@ class Recipe(Written):
         self._set("_depth", inside + definition.levels)
         self._set("_parts", parts)
         self._set("_resolved", resolved)
+        self._set("_controlled", controlled)
 
     @classmethod
     def made(cls, definition: Definition, /, *args: Any, **kwargs: Any) -> Self:
@@ -181,12 +186,14 @@ class Recipe(Written):
         type(self).__init__(self, factory._definition, factory._definition.complete(values))
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{self.name}: a schedule does not change; use .replace({name}=...)")
+        raise AttributeError(
+            f"{self.name}: a {self._definition.key} does not change; use .replace({name}=...)"
+        )
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{self.name}: a schedule does not change")
+        raise AttributeError(f"{self.name}: a {self._definition.key} does not change")
 
 
 def _encode_recipe(recipe: Recipe, params: dict[str, Any]) -> dict[str, Any]:
     lists = {name: list(x) if type(x) is tuple else x for name, x in params.items()}
-    return {"schedule": recipe.name, "params": lists}
+    return {recipe._definition.key: recipe.name, "params": lists}

@@ -22,15 +22,17 @@ from lrsched._arrays.scalars import SCALARS
 from lrsched._arrays.types import Namespace
 from lrsched._core.arithmetic import Arithmetic
 from lrsched._core.checks import Real, Refusal, Whole
+from lrsched._core.controller import refuse_without_state
 from lrsched._core.definition import Definition
+from lrsched._core.feedback import Feedback
 from lrsched._core.number_kinds import integer
-from lrsched._core.pytree import register_schedules
+from lrsched._core.pytree import register_recipes
 from lrsched._core.recipe import Recipe
 from lrsched._core.resolve import refuse_unresolved, resolve
 from lrsched._core.when_imported import call_waiting, when_imported
 
 
-class Schedule(Arithmetic, Recipe):
+class Schedule(Arithmetic, Feedback, Recipe):
     """A learning-rate schedule: a named pure function of the step count, with its hyperparameters.
 
     Called with the number of updates already made, it returns the learning rate of the next one: a
@@ -63,7 +65,8 @@ class Schedule(Arithmetic, Recipe):
         super().__init__(definition, values)
         call_waiting()
         is_plain = self._arrays == ()  # as torch.compile reads it
-        self._set("_ready", self._resolved and is_plain and not definition.is_recipe)
+        is_complete = self._resolved and not self._controlled
+        self._set("_ready", is_complete and is_plain and not definition.is_recipe)
         self._set("_called", False)
         self._set("_compiled", None)
         self._set("_composition", None)
@@ -81,7 +84,7 @@ class Schedule(Arithmetic, Recipe):
 
     def _compose_ahead(self) -> None:
         """Make the composition of a recipe, which torch.compile could not trace."""
-        if self._definition.is_recipe and self._resolved:
+        if self._definition.is_recipe and self._resolved and not self._controlled:
             self._composed()
 
     def _composed(self) -> Schedule:
@@ -122,6 +125,8 @@ class Schedule(Arithmetic, Recipe):
                 return self._definition.body(SCALARS, count, *self._values)
         if not self._resolved:
             refuse_unresolved(self)
+        if self._controlled:
+            refuse_without_state(self)
         if self._definition.is_recipe:
             return self._of_composition(count)
         if kind is Expr:
@@ -255,10 +260,12 @@ class Schedule(Arithmetic, Recipe):
         from lrsched._core.curve import curve_of
         from lrsched._core.nominal import over_a_nominal_run
 
+        if self._controlled:
+            return None  # a notebook shows the repr then
         try:
             (schedule,), axis = over_a_nominal_run([self])
         except (TypeError, ValueError):
-            return None  # a notebook shows the repr then
+            return None
         counts, values = curve_of(schedule)
         return _plotting.svg(axis.places(counts), values, self.name, repr(self), axis.label)
 
@@ -276,4 +283,4 @@ def _expanded(recipe: Recipe, params: dict[str, Any]) -> Any:
     return recipe
 
 
-when_imported("jax.tree_util", functools.partial(register_schedules, Schedule))
+when_imported("jax.tree_util", functools.partial(register_recipes, Schedule))

@@ -1,4 +1,4 @@
-"""Schedules and plateaus in `flax.serialization`: their numbers by name.
+"""Schedules and controllers in `flax.serialization`: their numbers by name.
 
 The state of a schedule is `{"linear": {"init_value": 1.0, "end_value": 0.0, "steps": 10}}`, and
 nested schedules are nested in it. As in all of Flax, what is no number comes from the target of
@@ -7,15 +7,15 @@ nested schedules are nested in it. As in all of Flax, what is no number comes fr
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from lrsched._core.checks import Refusal
-from lrsched._core.controller import CONTROLLERS, Controller
+from lrsched._core.controller import Controller
 from lrsched._core.durations import Duration
-from lrsched._core.schedule import Schedule
+from lrsched._core.recipe import Recipe
 from lrsched._core.when_imported import when_imported
+from lrsched.formats.names import recipe_types
 
 
 def _register(serialization: Any) -> None:
@@ -28,6 +28,9 @@ def _register(serialization: Any) -> None:
         def from_state_dict(target: Any, state: Any) -> Any:
             import jax
 
+            name = target.name
+            if isinstance(state, dict) and isinstance(target, Controller) and name not in state:
+                state = {name: state}  # written before 2026-12
             if isinstance(state, dict):
                 restored = rebuilt(target, **serialization.from_state_dict(numbers(target), state))
                 found: Any = jax.tree.structure(restored)
@@ -38,30 +41,24 @@ def _register(serialization: Any) -> None:
 
         serialization.register_serialization_state(kind, to_state_dict, from_state_dict)
 
-    register_type(Schedule, _numbers_of_schedule, _rebuilt_schedule)
-    for definition in CONTROLLERS.values():
-        kind = definition.signature.return_annotation
-        register_type(kind, _numbers_of_controller, dataclasses.replace)
+    for kind in recipe_types():
+        register_type(kind, _numbers, _rebuilt)
     # A number in the place of a duration is refused with the schedule that it would be in.
     serialization.register_serialization_state(
         Duration, lambda duration: {}, lambda target, state: target if state == {} else state
     )
 
 
-def _numbers_of_schedule(schedule: Schedule) -> dict[str, Any]:
-    definition = schedule._definition
-    traced, _ = definition.split(schedule._values)
+def _numbers(recipe: Recipe) -> dict[str, Any]:
+    definition = recipe._definition
+    traced, _ = definition.split(recipe._values)
     return {definition.name: dict(zip(definition.traced, traced, strict=True))}
 
 
-def _rebuilt_schedule(target: Schedule, **numbers: dict[str, Any]) -> Schedule:
+def _rebuilt(target: Recipe, **numbers: dict[str, Any]) -> Recipe:
     definition = target._definition
     _, static = definition.split(target._values)
-    return Schedule(definition, definition.merge(numbers[definition.name].values(), static))
-
-
-def _numbers_of_controller(controller: Controller) -> dict[str, Any]:
-    return {name: getattr(controller, name) for name in controller._definition.traced}
+    return type(target)(definition, definition.merge(numbers[definition.name].values(), static))
 
 
 def register() -> None:

@@ -1,23 +1,25 @@
-"""Schedules and plateaus as arguments of functions that `jax.export` serializes.
+"""Schedules and controllers as arguments of functions that `jax.export` serializes.
 
-JAX stores the structure of the arguments, and with it the static part of each schedule: its name
+JAX stores the structure of the arguments, and with it the static part of each recipe: its name
 and the hyperparameters that are no numbers, as JSON. The numbers are arguments of the function.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 from lrsched._core.checks import Refusal
-from lrsched._core.controller import CONTROLLERS
+from lrsched._core.controller_definition import CONTROLLERS
 from lrsched._core.definition import Definition
 from lrsched._core.durations import Duration
+from lrsched._core.recipe import Recipe
 from lrsched._core.schedule import Schedule
 from lrsched._core.when_imported import when_imported
+from lrsched.formats.names import recipe_types
 from lrsched.formats.serialize import decode, definition_and_params
-from lrsched.plateau import PlateauState
 
 Static: TypeAlias = tuple[Any, ...]  # the hyperparameters that are no numbers
 
@@ -25,13 +27,15 @@ REFUSE = Refusal("jax.export")
 
 
 def _register(export: Any) -> None:
-    export.register_pytree_node_serialization(
-        Schedule,
-        serialized_name="lrsched.Schedule",
-        serialize_auxdata=_write_schedule,
-        deserialize_auxdata=_read_schedule,
-        from_children=_schedule,
-    )
+    for kind in recipe_types():
+        key = "schedule" if kind is Schedule else "controller"
+        export.register_pytree_node_serialization(
+            kind,
+            serialized_name=f"lrsched.{kind.__name__}",
+            serialize_auxdata=_write_static,
+            deserialize_auxdata=functools.partial(_read_static, key),
+            from_children=functools.partial(_rebuilt, kind),
+        )
     export.register_pytree_node_serialization(
         Duration,
         serialized_name="lrsched.Duration",
@@ -40,38 +44,32 @@ def _register(export: Any) -> None:
         from_children=lambda duration, _: duration,
     )
     for definition in CONTROLLERS.values():
-        _register_controller(export, definition)
-    export.register_namedtuple_serialization(PlateauState, serialized_name="lrsched.PlateauState")
+        if definition.is_own:
+            state = definition.state_type
+            export.register_namedtuple_serialization(
+                state, serialized_name=f"lrsched.{state.__name__}"
+            )
 
 
-def _register_controller(export: Any, definition: Definition) -> None:
-    kind = definition.signature.return_annotation
-    export.register_pytree_node_serialization(
-        kind,
-        serialized_name=f"lrsched.{kind.__name__}",
-        serialize_auxdata=lambda static: _write(dict(zip(definition.static, static, strict=True))),
-        deserialize_auxdata=lambda data: _checked(definition, _read(data)),
-        from_children=lambda static, traced: kind(*definition.merge(traced, static)),
-    )
-
-
-def _write_schedule(static: tuple[Definition, Static]) -> bytes:
+def _write_static(static: tuple[Definition, Static]) -> bytes:
     definition, values = static
     params = dict(zip(definition.static, values, strict=True))
     for name, value in params.items():
         if callable(value):
             definition.refuse(name, "a name: functions cannot be serialized", value, TypeError)
-    return _write({"schedule": definition.name, "params": params})
+    return _write({definition.key: definition.name, "params": params})
 
 
-def _read_schedule(data: bytes) -> tuple[Definition, Static]:
-    definition, params = definition_and_params(REFUSE.schedule, "schedule", _read(data))
+def _read_static(key: str, data: bytes) -> tuple[Definition, Static]:
+    definition, params = definition_and_params(REFUSE.schedule, key, _read(data))
     return definition, _checked(definition, params)
 
 
-def _schedule(static: tuple[Definition, Static], traced: Sequence[Any]) -> Schedule:
+def _rebuilt(
+    kind: type[Recipe], static: tuple[Definition, Static], traced: Sequence[Any]
+) -> Recipe:
     definition, values = static
-    return Schedule(definition, definition.merge(traced, values))
+    return kind(definition, definition.merge(traced, values))
 
 
 def _checked(definition: Definition, params: Mapping[str, Any]) -> Static:

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from lrsched._core.checks import Refusal
-from lrsched._core.controller import CONTROLLERS
+from lrsched._core.controller import Controller
+from lrsched._core.controller_definition import CONTROLLERS
 from lrsched._core.definition import REGISTRY, Definition
+from lrsched._core.recipe import Recipe
+from lrsched._core.schedule import Schedule
 from lrsched._core.synonyms import did_you_mean
 
 T = TypeVar("T")
@@ -17,6 +20,12 @@ REGISTRIES: Mapping[str, Mapping[str, Definition]] = {
     "schedule": REGISTRY,
     "controller": CONTROLLERS,
 }
+
+
+def recipe_types() -> list[type[Recipe]]:
+    """The types of recipes, each of which is a type of pytree to JAX."""
+    kinds = {each.kind for each in CONTROLLERS.values()} - {Controller}
+    return [Schedule, Controller, *kinds]
 
 
 def known_names() -> set[str]:

@@ -109,18 +109,18 @@ class _Reader:
         return self.refuse_node(node, f"a value must be {VALUES}, got")
 
     def product(self, node: ast.expr, left: Any, right: Any) -> Any:
-        kinds = {type(left), type(right)}
-        if kinds not in ({Schedule}, {Schedule, int}, {Schedule, float}):
+        kinds = {_type_of(left), _type_of(right)}
+        if Schedule not in kinds or not kinds <= {Schedule, int, float}:
             self.refuse_node(node, "a product must be of schedules and numbers, got")
         return self.checked(node, lambda: left * right)
 
     def quotient(self, node: ast.expr, left: Any, right: Any) -> Any:
-        if type(left) is not Schedule or type(right) not in (int, float) or not right:
+        if not isinstance(left, RECIPE) or type(right) not in (int, float) or not right:
             self.refuse_node(node, "a quotient must be of a schedule and a number but 0, got")
         return self.checked(node, lambda: left / right)
 
     def sum(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
-        kinds, minus = {type(left), type(right)}, isinstance(sign, ast.Sub)
+        kinds, minus = {_type_of(left), _type_of(right)}, isinstance(sign, ast.Sub)
         for summand in (Duration, Schedule):
             if summand in kinds and kinds <= {summand, int, float}:
                 return self.checked(node, lambda: left - right if minus else left + right)
@@ -172,3 +172,8 @@ class _Reader:
         column += len(before) - before.rfind("\n")
         place = f"line {row}, column {column}" if row > 1 else f"column {column}"
         raise error(f"{self.caller}: {place}: {reason}") from None
+
+
+def _type_of(operand: Any) -> type:
+    """The type of an operand; a controller stands wherever a schedule can."""
+    return Schedule if isinstance(operand, Controller) else type(operand)

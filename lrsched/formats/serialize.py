@@ -152,7 +152,8 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [_schema_with_keys(key, "lrsched") for key in REGISTRIES],
         "$defs": {
             **recipes,
-            "schedule": _schema_with_keys("schedule"),
+            "schedule": {"anyOf": [_schema_with_keys(key) for key in REGISTRIES]},
+            "controller": _schema_with_keys("controller"),
             "duration": _schema_of_durations(),
         },
     }

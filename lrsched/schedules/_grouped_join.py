@@ -21,7 +21,7 @@ MIN_GROUP = 5  # with fewer schedules, evaluating each is cheaper than the look-
 
 
 def piecewise_schedules(
-    xp: Namespace, count: Steps, boundaries: Sequence[Array], schedules: Sequence[Schedule]
+    xp: Namespace, count: Steps, boundaries: Sequence[Array], schedules: Sequence[Array]
 ) -> Array:
     """`piecewise` for schedules, evaluating as few of them as the array library allows."""
     if is_scalar(xp) or type(count) is tuple:

@@ -5,6 +5,7 @@ from typing import Any
 from lrsched._arrays.namespace import is_array, namespace_of, real
 from lrsched._core.blame import in_the_name_of
 from lrsched._core.checks import Kind, Refusal, Whole
+from lrsched._core.controller import Controller
 from lrsched._core.number_kinds import integer, number
 from lrsched._core.recipe import Recipe
 from lrsched._core.schedule import Schedule
@@ -13,7 +14,7 @@ from lrsched.schedules.transform import staircase
 _ratio = number("> 0")
 
 
-def stretch(schedule: Schedule, ratio: float) -> Schedule:
+def stretch(schedule: Schedule | Controller, ratio: float) -> Schedule:
     """The same schedule with every duration multiplied by a ratio.
 
         value(t) = schedule(t / ratio)
@@ -46,7 +47,8 @@ def stretch(schedule: Schedule, ratio: float) -> Schedule:
     refuse = Refusal("stretch")
     _require_steps(refuse, schedule)
     ratio = refuse.check("ratio", _ratio, ratio)
-    return _stretched("stretch", "ratio", schedule, ratio)
+    stretched: Schedule = _stretched("stretch", "ratio", schedule, ratio)
+    return stretched
 
 
 def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = False) -> Schedule:
@@ -73,7 +75,7 @@ def from_epochs(schedule: Schedule, steps_per_epoch: Whole, stepwise: bool = Fal
     refuse = Refusal("from_epochs")
     _require_steps(refuse, schedule)
     length = refuse.check("steps_per_epoch", integer(1, "steps"), steps_per_epoch)
-    stretched = _stretched("from_epochs", "steps_per_epoch", schedule, length)
+    stretched: Schedule = _stretched("from_epochs", "steps_per_epoch", schedule, length)
     return staircase(stretched, length) if stepwise else stretched
 
 
@@ -82,7 +84,7 @@ def _real(steps: Any) -> Any:
     return real(namespace_of([steps]), steps) if is_array(steps) else steps
 
 
-def _stretched(caller: str, parameter: str, schedule: Schedule, ratio: float) -> Schedule:
+def _stretched(caller: str, parameter: str, schedule: Any, ratio: float) -> Any:
     """The stretched schedule; what it refuses is refused as a parameter of the caller."""
     if ratio == 1:
         return schedule
@@ -116,7 +118,7 @@ def _is_scalable(schedule: Schedule) -> bool:
 
 
 def _require_steps(refuse: Refusal, schedule: Any) -> None:
-    if not isinstance(schedule, Schedule):
+    if not isinstance(schedule, (Schedule, Controller)):
         refuse("schedule", "a schedule", schedule, TypeError)
     if not schedule.is_resolved:
         refuse("schedule", "in steps (resolve it first, with schedule.resolve)", schedule)

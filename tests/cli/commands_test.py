@@ -15,7 +15,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 import lrsched
-from lrsched._core.controller import CONTROLLERS
+from lrsched._core.controller_definition import CONTROLLERS
 from lrsched._core.definition import REGISTRY
 from lrsched.cli.commands import cli
 from tests.cli.invoke import run

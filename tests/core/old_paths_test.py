@@ -10,7 +10,7 @@ import pytest
 
 import lrsched
 from lrsched import _old_paths
-from lrsched.plateau import PlateauState, reduce_on_plateau
+from lrsched.controllers import PlateauState, reduce_on_plateau
 from lrsched.range_test import RangeTest, Suggestion
 from tests.optional import needs
 
@@ -116,6 +116,7 @@ NAMES = {
     "lrsched.decay": "cosine_decay",
     "lrsched.inverse": "inverse_sqrt",
     "lrsched.noise": "noise",
+    "lrsched.plateau": "reduce_on_plateau",
     "lrsched.ramp": "linear",
     "lrsched.rampup": "log_warmup",
     "lrsched.restarts": "cosine_restarts",

@@ -41,7 +41,7 @@ def test_a_schedule_made_before_jax_is_imported_is_a_pytree_afterwards(use: str)
 
 def test_a_plateau_made_before_jax_is_a_pytree_after_init() -> None:
     run_python(
-        "from lrsched.plateau import reduce_on_plateau\n"
+        "from lrsched.controllers import reduce_on_plateau\n"
         "plateau = reduce_on_plateau(0.1)\n"
         "import jax\n"
         "state = plateau.init()\n"

@@ -84,6 +84,10 @@ def test_controllers_fit_the_schema() -> None:
     SCHEMA.validate(plateau)
     assert not SCHEMA.is_valid({**plateau, "schedule": "linear"})
     assert not SCHEMA.is_valid({**plateau, "params": plateau["params"] | {"mode": "auto"}})
-    assert not SCHEMA.is_valid({**plateau, "params": {}})
+    assert not SCHEMA.is_valid({"lrsched": 1, "controller": "kl_adaptive", "params": {}})
+    rate = (lrsched.constant(0.1) * lrsched.reduce_on_plateau()).to_dict()
+    SCHEMA.validate(rate)
+    rate["params"]["second"]["params"]["mode"] = "auto"
+    assert not SCHEMA.is_valid(rate)
     inside = {"schedule": plateau, "warmup_steps": 5}
     assert not SCHEMA.is_valid({"lrsched": 1, "schedule": "warmup", "params": inside})

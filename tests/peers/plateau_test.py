@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from lrsched.plateau import reduce_on_plateau
+from lrsched.controllers import reduce_on_plateau
 from tests.plateaus import rates_of, states, torchs
 
 

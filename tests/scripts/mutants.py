@@ -39,6 +39,10 @@ ROOMS = {
         "tests/core/*_test.py tests/formats/serialize_test.py tests/formats/*_test.py"
         " tests/schedules/counts_test.py tests/jax/transformations_test.py",
     ),
+    "controllers": (
+        "lrsched/controllers/*.py lrsched/_core/control*.py lrsched/_core/feedback.py",
+        "tests/controllers/*_test.py tests/torch/controlled_lr_test.py",
+    ),
     "numerics": (
         "lrsched/_numerics/*.py",
         "tests/numerics/*_test.py tests/schedules/[!e]*_test.py tests/schedules/*_test.py",
@@ -51,7 +55,7 @@ ROOMS = {
     "torch_schedulers": (
         "adapters/lrsched_torch/_schedulers/*.py",
         "tests/torch/lambda_lr_test.py tests/torch/param_groups_test.py"
-        " tests/torch/schedule_hyperparameters_test.py tests/torch/[lop]*_test.py",
+        " tests/torch/schedule_hyperparameters_test.py tests/torch/[clop]*_test.py",
     ),
     "torch_snapshot": (
         "adapters/lrsched_torch/_snapshot/*.py",

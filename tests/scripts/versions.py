@@ -21,7 +21,7 @@ from tests.scripts.recorded import EXTRAS, ROOT, call, facts_code, from_report, 
 UV = (sys.executable, "-m", "uv", "--quiet")
 RUNNER = ("hypothesis", "mpmath", "pytest", "pytest-xdist")
 BACKENDS = (
-    "tests/core/plateau_backends_test.py",
+    "tests/controllers/plateau_backends_test.py",
     "tests/range_test/frameworks_test.py",
     "tests/schedules/counts_test.py",
     "tests/schedules/exactness_test.py",
@@ -47,7 +47,10 @@ SIDES = {
         ("cli", "plot"),
         ("array-api-strict", "jsonschema", "omegaconf", "tqdm"),
         (
-            *(f"tests/{room}" for room in ("arrays", "cli", "core", "formats", "numerics")),
+            *(
+                f"tests/{room}"
+                for room in ("arrays", "cli", "controllers", "core", "formats", "numerics")
+            ),
             *("tests/configs", "tests/range_test", "tests/schedules", "lrsched"),
         ),
     ),

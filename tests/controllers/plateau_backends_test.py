@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lrsched.plateau import Plateau, PlateauState
+from lrsched.controllers import Plateau, PlateauState
 from tests import backends
 from tests.optional import needing, needs
 from tests.plateaus import (

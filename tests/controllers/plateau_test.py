@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from lrsched.plateau import Plateau, reduce_on_plateau
+from lrsched.controllers import Plateau, reduce_on_plateau
 from tests.optional import needing, needs
 from tests.plateaus import INF, NAN, PLATEAU, VALUES, make, plateaus, runs, states, threshold
 from tests.processes import run_python
@@ -85,7 +85,7 @@ def test_it_is_a_value(plateau: Plateau) -> None:
 
 def test_it_does_not_change() -> None:
     with pytest.raises(AttributeError):
-        PLATEAU.patience = 3  # type: ignore[misc]
+        PLATEAU.patience = 3
 
 
 MODULES = ["numpy", needing("jax", "jax.numpy"), needing("torch", "torch")]
@@ -104,7 +104,7 @@ def test_numbers_of_any_library_become_pythons(module: str) -> None:
 
 def test_plain_use_imports_no_array_library() -> None:
     run_python(
-        "import sys; from lrsched.plateau import reduce_on_plateau\n"
+        "import sys; from lrsched.controllers import reduce_on_plateau\n"
         "plateau = reduce_on_plateau(0.1)\n"
         "plateau.update(plateau.init(), 1.0), repr(plateau), hash(plateau), plateau.replace()\n"
         "assert not {'jax', 'torch', 'numpy'} & set(sys.modules)"
