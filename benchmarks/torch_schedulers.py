@@ -2,7 +2,7 @@
 
 `lrsched_torch.lambda_lr` beside each of torch's schedulers that has a counterpart: one step in the
 midst of the curve, with as many param groups as said. None of them cycles the momentum. Of
-`ReduceLROnPlateau`, which observes a loss once in an evaluation, it is `PlateauLR`.
+`ReduceLROnPlateau`, which observes a loss once in an evaluation, it is `ControlledLR`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler as torch_lr
 
 import lrsched
 from benchmarks.measure import Row, Section, in_turns, run_section
-from lrsched_torch import PlateauLR, lambda_lr
+from lrsched_torch import ControlledLR, lambda_lr
 
 LR, LOW, GAMMA = 0.1, 0.01, 0.9999
 STEPS = 10_000_000  # more than are ever made: none comes to its end
@@ -147,12 +147,18 @@ def fill(section: Section) -> None:
 def observed(section: Section, groups: int) -> None:
     """The schedulers that observe a loss, which is never better."""
     plateau = lrsched.reduce_on_plateau(LR, patience=STEPS)
-    ours = PlateauLR(optimizer_of(groups), plateau)
+    ours = ControlledLR(optimizer_of(groups), plateau)
     theirs = torch_lr.ReduceLROnPlateau(optimizer_of(groups), patience=STEPS)
-    ratio = in_turns(lambda: ours.step(1.0), lambda: theirs.step(1.0))
-    what = f"`reduce_on_plateau`, {groups} group{'s' * (groups > 1)}"
-    goal = 1.0 if groups == 1 else None
+    ratio = in_turns(lambda: ours.observe(1.0), lambda: theirs.step(1.0))
+    several = f"{groups} group{'s' * (groups > 1)}"
+    goal = 2.0 if groups == 1 else 1.0
+    what = f"`reduce_on_plateau`, observed, {several}"
     section.add(Row(what, "`ReduceLROnPlateau`", ratio, goal=goal))
+    schedule = lrsched.cosine_decay(LR, STEPS)
+    both = begun(lambda o: ControlledLR(o, schedule * lrsched.reduce_on_plateau()), groups)
+    alone = begun(lambda o: lambda_lr(o, schedule), groups)
+    what = f"`cosine_decay * reduce_on_plateau`, a step, {several}"
+    section.add(Row(what, "`lambda_lr`", in_turns(both.step, alone.step), goal=1.0))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,16 @@ from lrsched_torch._convert.from_torch import from_torch
 from lrsched_torch._convert.to_torch import to_torch
 from lrsched_torch._range_test.model import range_test_model
 from lrsched_torch._range_test.range_test import range_test
+from lrsched_torch._schedulers.controlled import ControlledLR
 from lrsched_torch._schedulers.hyperparameters import HyperparameterLR, schedule_hyperparameters
 from lrsched_torch._schedulers.lambda_lr import ScheduleLR, lambda_lr
 from lrsched_torch._schedulers.layerwise import layerwise_groups
 from lrsched_torch._schedulers.on_device import DeviceLR, on_device
-from lrsched_torch._schedulers.plateau import PlateauLR
+
+PlateauLR = ControlledLR  # its name before 2026-12
 
 __all__ = [
+    "ControlledLR",
     "DeviceLR",
     "HyperparameterLR",
     "PlateauLR",

@@ -24,17 +24,24 @@ from accelerate.state import (  # type: ignore[import-untyped]
 from torch.utils.data import DataLoader, TensorDataset
 
 import lrsched
-from lrsched_torch import lambda_lr
+from lrsched_torch import ControlledLR, lambda_lr
 
 RECIPE = lrsched.warmup(lrsched.cosine_decay(0.1, 16), 4)
 BATCHES = 24  # of the whole data set
+BOTH = RECIPE * lrsched.reduce_on_plateau(decay_rate=0.5, patience=1)
+METRICS = (3.0, 1.0, 2.0, 2.0, 1.0, 1.0)  # each the sum of what two processes have
 
 
 class Run:
     """A model that one or two processes train together."""
 
     def __init__(
-        self, accumulated: int = 1, recipe: Any = RECIPE, float16: bool = False, **options: Any
+        self,
+        accumulated: int = 1,
+        recipe: Any = RECIPE,
+        float16: bool = False,
+        follows_metric: bool = False,
+        **options: Any,
     ) -> None:
         AcceleratorState._reset_state()
         GradientState._reset_state()
@@ -48,7 +55,8 @@ class Run:
             lambda optimizer, *_: self.rates.append(optimizer.param_groups[0]["lr"])
         )
         data = DataLoader(TensorDataset(torch.ones(2 * BATCHES, 1)), batch_size=2)
-        self.scheduler: Any = lambda_lr(optimizer, recipe)
+        make: Any = ControlledLR if follows_metric else lambda_lr
+        self.scheduler: Any = make(optimizer, BOTH if follows_metric else recipe)
         self.net, self.optimizer, self.data = self.accelerator.prepare(net, optimizer, data)
 
     def prepare_scheduler(self) -> None:
@@ -114,6 +122,33 @@ def resumed(folder: Path, prepared: bool, interrupted: int) -> list[float]:
     return rates
 
 
+def metric_of_all(run: Run, number: int) -> float:
+    """The metric that every process has, of parts that differ."""
+    world, rank = run.accelerator.num_processes, run.accelerator.process_index
+    part = torch.tensor([METRICS[number % len(METRICS)] * (1.0 if world == 1 else (rank + 1) / 3)])
+    return float(run.accelerator.reduce(part, "sum"))
+
+
+def controlled(folder: Path, interrupted: int) -> list[float]:
+    """The rates of a run that observes a metric at every third update, and is resumed."""
+    rates: list[float] = []
+    for number in range(2):
+        run = Run(step_scheduler_with_optimizer=False, follows_metric=True)
+        run.accelerator.register_for_checkpointing(run.scheduler)
+        if number == 1:
+            run.accelerator.load_state(str(folder))
+        for made, _ in enumerate(run.updates(), start=1):
+            run.scheduler.step()
+            if made % 3 == 0:
+                run.scheduler.observe(metric_of_all(run, made // 3 - 1))
+            if number == 0 and made == interrupted:
+                run.accelerator.save_state(str(folder))
+                break
+        rates += run.rates
+        run.accelerator.wait_for_everyone()
+    return rates
+
+
 def main(out: Path, rank: int, world: int) -> None:
     if world > 1:
         dist.init_process_group("gloo", f"file://{out / 'store'}", rank=rank, world_size=world)
@@ -136,6 +171,7 @@ def main(out: Path, rank: int, world: int) -> None:
         name = "prepared" if prepared else "bare"
         found[f"{name}, overflow"] = stepped_once(prepared, float16=True, overflow=5)
         found[f"{name}, resumed"] = resumed(out / f"{world} {name}", prepared, 5)
+    found["controlled, resumed"] = controlled(out / f"{world} controlled", 5)
     assert Run().accelerator.num_processes == world
     (out / f"{world} {rank}.json").write_text(json.dumps(found))
     if world > 1:

@@ -12,7 +12,7 @@ needs("accelerate")
 import pytest
 
 from tests.processes import outputs, start
-from tests.scripts.accelerate_ranks import BATCHES, RECIPE
+from tests.scripts.accelerate_ranks import BATCHES, BOTH, METRICS, RECIPE
 
 RUNS = [(1, 0), (2, 0), (2, 1)]  # the number of processes, and which one
 
@@ -83,3 +83,16 @@ def test_stepped_with_the_optimizer(
     assert found[f"split, {accumulated}"] == rates(BATCHES // accumulated)
     # Rounding: what is counted is another schedule.
     assert found[f"stretched, {accumulated}"] == pytest.approx(rates(updates), rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize(("world", "rank"), RUNS)
+def test_a_metric_that_all_processes_have(everywhere: Found, world: int, rank: int) -> None:
+    """Resumed after five updates, with a metric that is reduced over the processes."""
+    state, wanted, total = BOTH.init_state(), [], 0
+    for updates in (5, BATCHES // world):
+        for made in range(1, updates + 1):
+            wanted.append(BOTH.with_state(state)(total))
+            total += 1
+            if made % 3 == 0:
+                state = BOTH.observe(state, METRICS[(made // 3 - 1) % len(METRICS)])
+    assert everywhere[world, rank]["controlled, resumed"] == wanted

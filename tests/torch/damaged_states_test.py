@@ -14,8 +14,8 @@ import pytest
 import torch
 
 import lrsched
-from lrsched.plateau import reduce_on_plateau
-from lrsched_torch import PlateauLR, lambda_lr, on_device, schedule_hyperparameters
+from lrsched.controllers import reduce_on_plateau
+from lrsched_torch import ControlledLR, lambda_lr, on_device, schedule_hyperparameters
 
 LINE = lrsched.linear(1.0, 0.0, 50)
 MAKE: dict[str, Callable[[Any], Any]] = {
@@ -23,7 +23,7 @@ MAKE: dict[str, Callable[[Any], Any]] = {
     "lambda_lr with ratios": lambda o: lambda_lr(o, LINE, keep_ratios=True),
     "schedule_hyperparameters": lambda o: schedule_hyperparameters(o, momentum=LINE),
     "on_device": lambda o: on_device(o, LINE),
-    "PlateauLR": lambda o: PlateauLR(o, reduce_on_plateau(0.1)),
+    "ControlledLR": lambda o: ControlledLR(o, reduce_on_plateau(0.1)),
 }
 VALUES = [
     *(None, True, "5", "", b"1", 1.5, -1, 0, 7, 10**30, -(10**30), 2**31, float("nan")),
@@ -42,7 +42,7 @@ def optimizer() -> Any:
 
 def moved(scheduler: Any) -> None:
     for n in range(3):
-        scheduler.step(*([1.0 + n] if isinstance(scheduler, PlateauLR) else []))
+        scheduler.step(*([1.0 + n] if isinstance(scheduler, ControlledLR) else []))
 
 
 def seen(scheduler: Any) -> Any:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import PlateauState, Schedule
-from lrsched.plateau import reduce_on_plateau
-from lrsched_torch import PlateauLR, lambda_lr, on_device, schedule_hyperparameters
+from lrsched.controllers import reduce_on_plateau
+from lrsched_torch import ControlledLR, lambda_lr, on_device, schedule_hyperparameters
 from tests.plateaus import runs
 from tests.strategies import BY_NAME, LAST, NAMES, counts, schedules
 from tests.ulp import ulps
@@ -170,7 +170,7 @@ def test_plateau_lr_sets_the_rate_in_the_type_of_the_lr(
 ) -> None:
     with default(dtype):
         optimizer = sgd(torch.tensor(1.0, dtype=of_lr))
-        scheduler = PlateauLR(optimizer, reduce_on_plateau(0.3, 0.1, patience=0))
+        scheduler = ControlledLR(optimizer, reduce_on_plateau(0.3, 0.1, patience=0))
         for metric in (1.0, 0.999, 0.998, 0.998):
             scheduler.step(torch.tensor(metric, dtype=torch.float64))
     lr = optimizer.param_groups[0]["lr"]

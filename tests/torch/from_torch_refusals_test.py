@@ -25,8 +25,8 @@ from torch.optim.lr_scheduler import (
 )
 
 import lrsched
-from lrsched.plateau import reduce_on_plateau
-from lrsched_torch import PlateauLR, from_torch
+from lrsched.controllers import reduce_on_plateau
+from lrsched_torch import ControlledLR, from_torch
 from tests.torch.torch_schedulers import sgd, step
 
 
@@ -66,8 +66,8 @@ def test_a_subclass_with_other_methods_is_known() -> None:
     ("make", "error", "text"),
     [
         (lambda o: None, TypeError, "from_torch: scheduler must be a torch scheduler, got None"),
-        (ReduceLROnPlateau, TypeError, "one that follows a metric is PlateauLR(optimizer, "),
-        (lambda o: PlateauLR(o, reduce_on_plateau(0.1)), TypeError, "follows a metric"),
+        (ReduceLROnPlateau, TypeError, "one that follows a metric is ControlledLR(optimizer, "),
+        (lambda o: ControlledLR(o, reduce_on_plateau(0.1)), TypeError, "follows a metric"),
         (lambda o: LambdaLR(o, lambda n: 1.0), TypeError, "no other function has a closed form"),
         (lambda o: MultiplicativeLR(o, lambda n: 0.9), TypeError, "than MultiplicativeLR"),
         (

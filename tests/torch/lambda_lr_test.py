@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, SequentialLR, StepLR
 
 import lrsched
 from lrsched import Schedule
-from lrsched.plateau import reduce_on_plateau
+from lrsched.controllers import reduce_on_plateau
 from lrsched_torch import lambda_lr
 
 LINE = lrsched.linear(0.3, 0.0, 10)
@@ -348,7 +348,11 @@ def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
             r"\(lrsched.constant\(0.1\) is one\), got 0.1",
         ),
         ({"schedule": lambda step: 0.1}, TypeError, r"torch's LambdaLR takes any function\), got"),
-        ({"schedule": reduce_on_plateau(0.1)}, TypeError, r"\(PlateauLR takes a plateau\), got"),
+        (
+            {"schedule": reduce_on_plateau(0.1)},
+            TypeError,
+            r"\(ControlledLR takes one that follows a metric\), got",
+        ),
         (
             {"schedule": StepLR(sgd(0.1), 5)},
             TypeError,

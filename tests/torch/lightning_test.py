@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lrsched
 from lrsched import Schedule
-from lrsched.plateau import reduce_on_plateau
-from lrsched_torch import PlateauLR, lambda_lr
+from lrsched.controllers import reduce_on_plateau
+from lrsched_torch import ControlledLR, lambda_lr
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{message}")
@@ -141,8 +141,8 @@ def test_resuming_changes_no_learning_rate(
 PLATEAU = reduce_on_plateau(0.1, decay_rate=0.5, patience=0)
 
 
-def plateau(optimizer: torch.optim.Optimizer) -> PlateauLR:
-    return PlateauLR(optimizer, PLATEAU)
+def plateau(optimizer: torch.optim.Optimizer) -> ControlledLR:
+    return ControlledLR(optimizer, PLATEAU)
 
 
 def torchs_plateau(optimizer: torch.optim.Optimizer) -> ReduceLROnPlateau:
@@ -169,6 +169,49 @@ def test_a_plateau_resumes_as_torchs(tmp_path: Path) -> None:
     wanted, *runs = found[0]
     last = BATCHES * (EPOCHS - 1)
     assert runs[last:] == [wanted[step:] for step in range(last + 1, len(wanted))]
+
+
+BOTH = lrsched.warmup(lrsched.cosine_decay(0.1, 40), 4) * reduce_on_plateau(
+    decay_rate=0.5, patience=0
+)
+
+
+def rates_of_both(observed: range) -> list[float]:
+    """The rates of a run of `BOTH` that observes the loss of the epoch after these updates."""
+    state, rates = BOTH.init_state(), []
+    for update in range(EPOCHS * BATCHES):
+        rates.append(BOTH.with_state(state)(update))
+        if update in observed:
+            state = BOTH.observe(state, LOSSES[update // BATCHES])
+    return rates
+
+
+def of_updates(optimizer: torch.optim.Optimizer) -> ControlledLR:
+    return ControlledLR(optimizer, BOTH, count_updates=True)
+
+
+def test_a_schedule_of_updates_and_a_monitor_of_epochs(tmp_path: Path) -> None:
+    wanted = rates_of_both(range(BATCHES - 1, EPOCHS * BATCHES, BATCHES))
+    assert fitted(Net(of_updates, monitor="loss")) == wanted
+    rates, *runs = resumed(Net(of_updates, monitor="loss"), tmp_path)
+    assert rates == wanted
+    last = BATCHES * (EPOCHS - 1)
+    assert runs[last:] == [wanted[step:] for step in range(last + 1, len(wanted))]
+
+
+def test_a_monitor_of_steps() -> None:
+    """Both are then of updates, and one `step(metric)` an update is all that Lightning calls."""
+
+    class Logged(Net):
+        def training_step(self, batch: list[torch.Tensor], batch_idx: int) -> torch.Tensor:
+            self.log("loss", LOSSES[self.current_epoch], on_step=True, on_epoch=False)
+            return self.weight.sum() * batch[0].mean()
+
+    def of_steps(optimizer: torch.optim.Optimizer) -> ControlledLR:
+        return ControlledLR(optimizer, BOTH)
+
+    wanted = rates_of_both(range(EPOCHS * BATCHES))
+    assert fitted(Logged(of_steps, monitor="loss", interval="step")) == wanted
 
 
 class Unfreezing(BaseFinetuning):

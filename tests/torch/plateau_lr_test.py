@@ -1,4 +1,4 @@
-"""`PlateauLR`: the decisions of torch's ReduceLROnPlateau to the last bit, in its optimizers."""
+"""`ControlledLR`: the decisions of torch's ReduceLROnPlateau to the last bit, in its optimizers."""
 
 import math
 import warnings
@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau, SequentialLR
 
-from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
-from lrsched_torch._schedulers.plateau import PlateauLR
+from lrsched.controllers import Plateau, PlateauState, reduce_on_plateau
+from lrsched_torch import ControlledLR
 from tests.backends import TORCH_COMPILES
 from tests.plateaus import (
     LENGTH,
@@ -84,13 +84,13 @@ def test_a_loss_does_not_keep_its_graph() -> None:
 def test_resuming_gives_torchs_sequence(run: tuple[Plateau, list[float]], killed: int) -> None:
     plateau, metrics = run
     expected = [[lr, lr] for ((lr,),) in zip(rates_of(torchs(plateau), metrics), strict=True)]
-    before = PlateauLR(sgd(7.0, 0.0), plateau)
+    before = ControlledLR(sgd(7.0, 0.0), plateau, keep_ratios=False)
     assert before.get_last_lr() == [plateau.init_value] * 2
     assert rates_of(before, metrics[:killed]) == expected[:killed]
-    after = PlateauLR(sgd(1.0, 2.0), plateau)
+    after = ControlledLR(sgd(1.0, 2.0), plateau, keep_ratios=False)
     after.load_state_dict(reloaded(before.state_dict()))
     assert after.state == before.state
-    assert after.state_dict() == before.state_dict()
+    assert after.state_dict() == before.state_dict() | {"base_lrs": [1.0, 2.0]}
     assert [group["lr"] for group in after.optimizer.param_groups] == [before.state.value] * 2
     assert rates_of(after, metrics[killed:]) == expected[killed:]
 
@@ -103,7 +103,7 @@ def test_the_state_of_torchs_own_is_continued(
     plateau, metrics = run
     own = torchs(plateau)
     rates_of(own, metrics[:killed])
-    scheduler = PlateauLR(sgd(1.0), plateau)
+    scheduler = ControlledLR(sgd(1.0), plateau)
     with pytest.warns(UserWarning, match="was written with another scheduler"):
         scheduler.load_state_dict(reloaded(own.state_dict()))
     assert rates_of(scheduler, metrics[killed:]) == rates_of(own, metrics[killed:])
@@ -111,7 +111,7 @@ def test_the_state_of_torchs_own_is_continued(
 
 def test_it_stands_where_torchs_does() -> None:
     optimizer = sgd(1.0)
-    scheduler = PlateauLR(optimizer, PLATEAU)
+    scheduler = ControlledLR(optimizer, PLATEAU)
     assert isinstance(scheduler, ReduceLROnPlateau)
     assert isinstance(scheduler, LRScheduler)
     rates_of(scheduler, METRICS[:6])
@@ -125,7 +125,7 @@ def test_it_stands_where_torchs_does() -> None:
 
 def test_a_tensor_is_filled_in_place() -> None:
     tensor = torch.tensor(7.0)
-    scheduler = PlateauLR(sgd(tensor, 7.0), PLATEAU)
+    scheduler = ControlledLR(sgd(tensor, 7.0), PLATEAU)
     for metric, value in zip(METRICS, VALUES, strict=True):
         last = scheduler.get_last_lr()[0]
         kept = float(last)
@@ -134,19 +134,19 @@ def test_a_tensor_is_filled_in_place() -> None:
         assert tensor == value
         assert scheduler.optimizer.param_groups[1]["lr"] == value
         assert float(last) == kept
-    again = PlateauLR(sgd(torch.tensor(7.0)), PLATEAU)
+    again = ControlledLR(sgd(torch.tensor(7.0)), PLATEAU)
     again.load_state_dict(reloaded(scheduler.state_dict()))
     assert again.optimizer.param_groups[0]["lr"] == VALUES[-1]
 
 
-def test_a_group_that_is_added_gets_the_value_too() -> None:
-    scheduler = PlateauLR(sgd(1.0), PLATEAU)
-    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 9.0})
-    assert rates_of(scheduler, METRICS) == [[value] * 2 for value in VALUES]
+def test_a_group_that_is_added_keeps_its_ratio() -> None:
+    scheduler = ControlledLR(sgd(1.0), PLATEAU)
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1})
+    assert rates_of(scheduler, METRICS) == [[value, value * 0.1] for value in VALUES]
 
 
 def test_training_with_it_warns_of_nothing() -> None:
-    scheduler = PlateauLR(sgd(1.0), PLATEAU)
+    scheduler = ControlledLR(sgd(1.0), PLATEAU)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scheduler.optimizer.step()
@@ -154,50 +154,49 @@ def test_training_with_it_warns_of_nothing() -> None:
 
 
 def test_another_plateau_in_the_checkpoint_warns_and_only_its_state_is_taken() -> None:
-    before = PlateauLR(sgd(1.0), PLATEAU)
+    before = ControlledLR(sgd(1.0), PLATEAU)
     rates_of(before, METRICS[:5])
-    after = PlateauLR(sgd(1.0), PLATEAU.replace(decay_rate=0.1))
-    with pytest.warns(UserWarning, match="the plateau in the code is kept") as warned:
+    after = ControlledLR(sgd(1.0), PLATEAU.replace(decay_rate=0.1))
+    with pytest.warns(UserWarning, match="the schedule in the code is kept") as warned:
         after.load_state_dict(reloaded(before.state_dict()))
     assert repr(PLATEAU) in str(warned[0].message)
-    assert repr(after.plateau) in str(warned[0].message)
+    assert repr(after.schedules[0]) in str(warned[0].message)
     assert warned[0].filename == __file__
     assert rates_of(after, METRICS[5:6]) == [[0.05]]
 
 
-GOOD = PlateauLR(sgd(1.0), PLATEAU).state_dict()
+GOOD = ControlledLR(sgd(1.0), PLATEAU).state_dict()
+
+
+def with_state(**changes: Any) -> dict[str, Any]:
+    return GOOD | {"states": [GOOD["states"][0] | changes]}
 
 
 @pytest.mark.parametrize(
     ("state", "error", "text"),
     [
         ([3], TypeError, "state_dict must be a mapping, got [3]"),
-        ({}, TypeError, "last_epoch must be an integer >= 0 (observations), got None"),
-        ({"last_epoch": 3, "_last_lr": 1}, TypeError, "value must be a number >= 0, got None"),
-        (GOOD | {"value": NAN}, ValueError, "value must be a number >= 0, got nan"),
-        (GOOD | {"best": "1"}, TypeError, "best must be a number, got '1'"),
-        (GOOD | {"best": True}, TypeError, "best must be a number, got True"),
-        (
-            GOOD | {"num_bad_epochs": -1},
-            ValueError,
-            "num_bad_epochs must be an integer >= 0 (observations), got -1",
-        ),
-        (
-            GOOD | {"cooldown_counter": 0.5},
-            TypeError,
-            "cooldown_counter must be an integer >= 0 (observations), got 0.5",
-        ),
+        ({}, TypeError, "states[0].value must be a number, got None"),
+        ({"last_epoch": 3, "_last_lr": 1}, TypeError, "states[0].value must be a number, got No"),
+        (GOOD | {"last_epoch": "3"}, TypeError, "last_epoch must be an integer (steps), got '3'"),
+        (GOOD | {"states": []}, TypeError, "states must be a list of 1, the number of contr"),
+        (GOOD | {"states": [3]}, TypeError, "states[0] must be a mapping with value, best, bad_"),
+        (with_state(value=NAN), ValueError, "states[0].value must be a finite number, got nan"),
+        (with_state(best="1"), TypeError, "states[0].best must be a number, got '1'"),
+        (with_state(best=True), TypeError, "states[0].best must be a number, got True"),
+        (with_state(bad_steps=-1), ValueError, "states[0].bad_steps must be an integer >= 0, got"),
+        (with_state(cooldown_left=0.5), TypeError, "states[0].cooldown_left must be an integer, "),
     ],
 )
 def test_a_state_of_something_else_is_refused(
     state: Any, error: type[Exception], text: str
 ) -> None:
-    scheduler = PlateauLR(sgd(1.0), PLATEAU)
+    scheduler = ControlledLR(sgd(1.0), PLATEAU)
     rates_of(scheduler, METRICS[:3])
     before = scheduler.state_dict()
     with pytest.raises(error) as refused:
         scheduler.load_state_dict(state)
-    assert str(refused.value) == f"load_state_dict: {text}"
+    assert str(refused.value).startswith(f"load_state_dict: {text}")
     assert scheduler.state_dict() == before
 
 
@@ -207,21 +206,26 @@ def test_a_state_of_something_else_is_refused(
         (lambda new: new(None, PLATEAU), "optimizer must be a torch optimizer, got None"),
         (
             lambda new: new(sgd(1.0), 0.1),
-            "plateau must be a reduce_on_plateau of plain numbers, got 0.1",
+            "schedule must be a controller or a schedule of plain numbers, or a list of them, got ",
         ),
         (
             lambda new: new(sgd(1.0), needs("jax").tree.map(needs("jax.numpy").asarray, PLATEAU)),
-            "plateau must be a reduce_on_plateau of plain numbers, got reduce_on_plateau(init_v",
+            "schedule must be a controller or a schedule of plain numbers, or a list of them, got ",
         ),
-        (lambda new: new(sgd(1.0), PLATEAU).step(None), "metrics must be a number, got None"),
-        (lambda new: new(sgd(1.0), PLATEAU).step("x"), "metrics must be a number, got 'x'"),
+        (
+            lambda new: new(sgd(1.0), PLATEAU, count_updates=1),
+            "count_updates must be True or False, got 1",
+        ),
+        (lambda new: new(sgd(1.0), PLATEAU).observe(None), "observe: metric must be a number, got"),
+        (lambda new: new(sgd(1.0), PLATEAU).step("x"), "step: metrics must be a number, got 'x'"),
         (
             lambda new: new(sgd(1.0), PLATEAU).step(torch.zeros(2)),
-            "metrics must be a number, got tensor([0., 0.])",
+            "step: metrics must be a number, got tensor([0., 0.])",
         ),
     ],
 )
 def test_bad_arguments_are_refused_in_torch(attempt: Callable[[Any], Any], text: str) -> None:
     with pytest.raises(TypeError) as refused:
-        attempt(PlateauLR)
-    assert str(refused.value).startswith(f"PlateauLR: {text}")
+        attempt(ControlledLR)
+    prefix = "" if text.partition(" ")[0].endswith(":") else "ControlledLR: "
+    assert str(refused.value).startswith(f"{prefix}{text}")

@@ -151,7 +151,9 @@ SCHEDULERS: dict[str, Make] = {
     "ReduceLROnPlateau": of_lr(lambda o: lrs.ReduceLROnPlateau(o), 1.0),
     "SWALR": of_lr(lambda o: torch.optim.swa_utils.SWALR(o, 0.05)),
     "lambda_lr": of_lr(lambda o: lrsched_torch.lambda_lr(o, lrsched.constant(0.1))),
-    "PlateauLR": of_lr(lambda o: lrsched_torch.PlateauLR(o, lrsched.reduce_on_plateau(0.1)), 1.0),
+    "ControlledLR": of_lr(
+        lambda o: lrsched_torch.ControlledLR(o, lrsched.reduce_on_plateau(0.1)), 1.0
+    ),
     "schedule_hyperparameters": of_lr(
         lambda o: lrsched_torch.schedule_hyperparameters(o, momentum=lrsched.constant(0.1))
     ),

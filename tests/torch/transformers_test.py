@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
 import lrsched
-from lrsched.plateau import reduce_on_plateau
-from lrsched_torch import PlateauLR, lambda_lr
+from lrsched.controllers import reduce_on_plateau
+from lrsched_torch import ControlledLR, lambda_lr
 
 EXAMPLES = 24
 EPOCHS = 5
@@ -47,7 +47,7 @@ def scheduled(optimizer: torch.optim.Optimizer) -> Any:
 
 
 def plateau(optimizer: torch.optim.Optimizer) -> Any:
-    return PlateauLR(optimizer, PLATEAU)
+    return ControlledLR(optimizer, PLATEAU)
 
 
 def trained(
@@ -108,8 +108,29 @@ def test_a_plateau_observes_the_metric_after_each_epoch(tmp_path: Path) -> None:
     assert trained(tmp_path, plateau, eval_strategy="epoch", save_strategy="no") == wanted
 
 
+BOTH = lrsched.warmup(lrsched.cosine_decay(0.1, 40), 4) * reduce_on_plateau(
+    decay_rate=0.5, patience=0
+)
+
+
+def both(optimizer: torch.optim.Optimizer) -> Any:
+    return ControlledLR(optimizer, BOTH, count_updates=True)
+
+
+def test_a_schedule_of_updates_and_a_metric_of_evaluations(tmp_path: Path) -> None:
+    """The Trainer calls a plateau at evaluations alone; the warmup is of updates."""
+    state, wanted = BOTH.init_state(), []
+    for update in range(EPOCHS * EXAMPLES // 4):
+        wanted.append(BOTH.with_state(state)(update))
+        if (update + 1) % (EXAMPLES // 4) == 0:
+            state = BOTH.observe(state, LOSSES[update // (EXAMPLES // 4)])
+    assert trained(tmp_path, both, eval_strategy="epoch", save_strategy="no") == wanted
+
+
 @pytest.mark.parametrize("accumulated", [1, 4])
-@pytest.mark.parametrize(("made", "saved"), [(scheduled, "steps"), (plateau, "epoch")])
+@pytest.mark.parametrize(
+    ("made", "saved"), [(scheduled, "steps"), (plateau, "epoch"), (both, "epoch")]
+)
 def test_resuming_changes_no_learning_rate(
     made: Any, saved: str, accumulated: int, tmp_path: Path
 ) -> None:

@@ -99,8 +99,8 @@ def from_torch(
         total_steps = refuse.check("total_steps", _TOTAL_STEPS, total_steps)
     if isinstance(scheduler, ReduceLROnPlateau):
         expected = (
-            "a function of the step (one that follows a metric is PlateauLR(optimizer, "
-            "lrsched.plateau.reduce_on_plateau(...)))"
+            "a function of the step (one that follows a metric is ControlledLR(optimizer, "
+            "lrsched.reduce_on_plateau(...)))"
         )
         refuse("scheduler", expected, scheduler, TypeError)
     if not isinstance(scheduler, LRScheduler):

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from lrsched import Plateau, Schedule
-from lrsched._core import Refusal, integer
+from lrsched import Schedule
+from lrsched._core import Controller, Refusal, integer
 from lrsched_torch._schedulers.param_groups import Group
 
 
@@ -20,8 +20,8 @@ def check_optimizer(refuse: Refusal, optimizer: object) -> None:
 
 
 def is_plain_schedule(value: object) -> bool:
-    """Whether `value` is a schedule without arrays or tensors among its hyperparameters."""
-    return isinstance(value, Schedule) and value.is_plain
+    """Whether `value` is a schedule of the step alone, whose hyperparameters are plain numbers."""
+    return isinstance(value, Schedule) and value.is_plain and not value.controllers
 
 
 def refuse_no_schedule(refuse: Refusal, value: object, expected: str) -> NoReturn:
@@ -32,12 +32,12 @@ def refuse_no_schedule(refuse: Refusal, value: object, expected: str) -> NoRetur
 
 
 def _hint(value: object) -> str:
+    if isinstance(value, Controller) or (isinstance(value, Schedule) and value.controllers):
+        return "ControlledLR takes one that follows a metric"
     if isinstance(value, Schedule):
         return ""
     if isinstance(value, (int, float)):
         return f"lrsched.constant({value!r}) is one"
-    if isinstance(value, Plateau):
-        return "PlateauLR takes a plateau"
     if isinstance(value, LRScheduler):
         return "from_torch makes one of torch's schedulers"
     if callable(value):

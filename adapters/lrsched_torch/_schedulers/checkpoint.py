@@ -57,13 +57,16 @@ def _are_numbers(values: Any) -> bool:
     )
 
 
-def warn_of_changes(saved: Saved, recipe: Sequence[str], rates: Sequence[Any]) -> None:
+def warn_of_changes(
+    saved: Saved, recipe: Sequence[str], rates: Sequence[Any], stacklevel: int
+) -> None:
     """Warn the caller of `load_state_dict` if the code has another recipe or other rates.
 
     Args:
         saved: the checkpoint.
         recipe: the recipe in the code.
         rates: the learning rates that it has at the step of the checkpoint.
+        stacklevel: that of the caller, as in `warnings.warn`.
     """
     if saved.recipe != recipe:
         was = "another scheduler" if saved.recipe is None else _listed(saved.recipe)
@@ -75,7 +78,7 @@ def warn_of_changes(saved: Saved, recipe: Sequence[str], rates: Sequence[Any]) -
         return
     if _differ(saved, rates):
         text += f" (the lr was {_listed(saved.rates)} and is {_listed(rates)} now)"
-    warnings.warn(text, UserWarning, stacklevel=3)
+    warnings.warn(text, UserWarning, stacklevel=stacklevel + 1)
 
 
 def warn_of_ratios(code: Sequence[float], saved: Sequence[float] | None, stacklevel: int) -> None:

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched import Schedule
-from lrsched._core import Refusal
+from lrsched._core import Controller, Controls, Refusal, is_plain_recipe
 from lrsched_torch._schedulers.arguments import (
     check_one_for_each,
     check_optimizer,
     checked_last_step,
-    is_plain_schedule,
     refuse_unresolved,
 )
+from lrsched_torch._schedulers.claims import claim
+from lrsched_torch._schedulers.entries import Entries, Entry
+from lrsched_torch._schedulers.metric import MetricLR
 from lrsched_torch._schedulers.param_groups import KEY, Group, ParamGroups, check_ratio_options
 from lrsched_torch._schedulers.scheduled import ScheduledLR, assign
 
 # The weight decay that a group was made with: 0 only if other groups had one, else None.
 INITIAL_DECAY = "initial_weight_decay"
 _NOT_HYPERPARAMETERS = {"params", "initial_lr", INITIAL_DECAY, KEY}
-
-Elements = tuple[Schedule | None, ...]
-Entry = Schedule | Elements | None
-
-
-class Entries(NamedTuple):
-    """What a key is given: one entry for all param groups, or a list with one for each."""
-
-    entries: tuple[Entry, ...]
-    is_list: bool
-
-    def __repr__(self) -> str:
-        return repr(list(self.entries) if self.is_list else self.entries[0])
-
-    def of(self, groups: Sequence[Group]) -> tuple[Entry, ...]:
-        """The entry of each group."""
-        return self.entries if self.is_list else self.entries * len(groups)
-
-    def values(self, count: int, is_set: Sequence[bool]) -> list[Any]:
-        """The value for each group at a count; None for one that is left alone."""
-        values = [_evaluated(entry, count) for entry in self.entries]
-        if self.is_list:
-            return values
-        if False not in is_set:
-            return values * len(is_set)
-        return [values[0] if each else None for each in is_set]
 
 
 def schedule_hyperparameters(
@@ -75,6 +52,9 @@ def schedule_hyperparameters(
     weight decay of 0 beside others that have one (biases, weights of norms), unless a list gives
     them a schedule.
 
+    Where a schedule follows a metric, or a controller stands in the place of one, the scheduler has
+    `observe(metric)`, `step(metric)` and the type of a `ReduceLROnPlateau`, as a `ControlledLR`.
+
     Checkpoints, and param groups that are added or removed later, work as in `lambda_lr`.
 
     Args:
@@ -88,7 +68,8 @@ def schedule_hyperparameters(
         schedules: the schedules, by key of the param groups.
 
     Returns:
-        The scheduler, a `torch.optim.lr_scheduler.LRScheduler`.
+        The scheduler, a `torch.optim.lr_scheduler.LRScheduler`; one with `observe` if a schedule
+        follows a metric.
 
     Raises:
         TypeError: optimizer is not a torch optimizer, last_step is not an integer, or a key is
@@ -119,17 +100,20 @@ def schedule_hyperparameters(
     check_optimizer(refuse, optimizer)
     groups = optimizer.param_groups
     driven = {key: _entries(refuse, key, schedules[key], groups) for key in sorted(schedules)}
-    given = [part for each in driven.values() for part in _parts(each) if part is not None]
+    given = [part for each in driven.values() for part in each.parts()]
     if not given:
         refuse("schedules", "given for at least one key of the param groups", schedules)
-    is_one = isinstance(schedules.get("lr"), Schedule)
+    is_one = isinstance(schedules.get("lr"), (Schedule, Controller))
     keeps_ratios = check_ratio_options(refuse, keep_ratios, reference_group, is_one, len(groups))
     last_step = checked_last_step(refuse, last_step)
-    refuse_unresolved(given)
+    refuse_unresolved(each for each in given if isinstance(each, Schedule))
     unshared = [
         key for key, entries in driven.items() if entries.is_list or (key == "lr" and keeps_ratios)
     ]
     param_groups = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, unshared)
+    controls = Controls(given)
+    if controls.controllers:
+        return ControlledHyperparameterLR(optimizer, driven, last_step, param_groups, controls)
     return HyperparameterLR(optimizer, driven, last_step, param_groups)
 
 
@@ -139,7 +123,7 @@ def _entries(refuse: Refusal, key: str, given: Any, groups: Sequence[Group]) -> 
     if key not in names:
         refuse("key", f"one of the numbers in the param groups ({', '.join(names)})", key)
     entries = Entries(tuple(given) if isinstance(given, list) else (given,), type(given) is list)
-    if not all(part is None or is_plain_schedule(part) for part in _parts(entries)):
+    if not all(map(is_plain_recipe, entries.parts())):
         refuse(key, "schedules of plain numbers, or None", given, TypeError)
     _check_entries(refuse, key, entries, groups)
     return entries
@@ -180,11 +164,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _parts(entries: Entries) -> Iterator[Any]:
-    for entry in entries.entries:
-        yield from entry if isinstance(entry, tuple) else (entry,)
-
-
 class HyperparameterLR(ScheduledLR):
     """A torch scheduler of any hyperparameters; `schedule_hyperparameters` makes it.
 
@@ -203,11 +182,18 @@ class HyperparameterLR(ScheduledLR):
         self.schedules = schedules
         self.recipe: list[str] = [f"{key}={entries!r}" for key, entries in schedules.items()]
         self._groups = groups
-        self._lr = schedules.get("lr")
-        self._others = {key: entries for key, entries in schedules.items() if key != "lr"}
+        self._use(schedules)
+        for key, entries in schedules.items():
+            follows_metric = bool(Controls(entries.parts()).controllers)
+            claim(Refusal("schedule_hyperparameters"), optimizer, key, self, follows_metric)
         self._save_decay(optimizer.param_groups)
         self._mark(optimizer.param_groups)
-        super().__init__(optimizer, last_step)
+        super().__init__(LRScheduler, optimizer, last_step)
+
+    def _use(self, schedules: dict[str, Entries]) -> None:
+        """Take the values from these schedules."""
+        self._lr = schedules.get("lr")
+        self._others = {key: entries for key, entries in schedules.items() if key != "lr"}
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The learning rate of each group at `last_epoch`.
@@ -265,11 +251,29 @@ class HyperparameterLR(ScheduledLR):
             ]
 
 
+class ControlledHyperparameterLR(MetricLR, HyperparameterLR):
+    """A torch scheduler of hyperparameters, some of which follow a metric.
+
+    `schedule_hyperparameters` makes it.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedules: dict[str, Entries],
+        last_step: int,
+        groups: ParamGroups,
+        controls: Controls,
+    ) -> None:
+        self.controls = controls
+        HyperparameterLR.__init__(self, optimizer, schedules, last_step, groups)
+
+    def _take_states(self) -> None:
+        self._use(self.schedules)
+
+    def _use(self, schedules: dict[str, Entries]) -> None:
+        super()._use({key: each.current(self.controls) for key, each in schedules.items()})
+
+
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, torch.Tensor) else value
-
-
-def _evaluated(entry: Entry, count: int) -> Any:
-    if isinstance(entry, tuple):
-        return tuple(map(_evaluated, entry, [count] * len(entry)))
-    return None if entry is None else entry(count)

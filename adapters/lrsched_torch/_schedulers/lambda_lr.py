@@ -15,6 +15,7 @@ from lrsched_torch._schedulers.arguments import (
     checked_last_step,
     checked_schedules,
 )
+from lrsched_torch._schedulers.claims import claim
 from lrsched_torch._schedulers.param_groups import ParamGroups, check_ratio_options
 from lrsched_torch._schedulers.scheduled import ScheduledLR
 
@@ -122,8 +123,9 @@ class ScheduleLR(ScheduledLR, LambdaLR):
         self.recipe: list[str] = [repr(schedule) for schedule in schedules]
         self._groups = groups
         self._is_one = is_one
+        claim(Refusal("lambda_lr"), optimizer, "lr", self, follows_metric=False)
         lambdas: list[Any] = [*schedules] * (len(optimizer.param_groups) // len(schedules))
-        super().__init__(optimizer, lambdas, last_step)
+        super().__init__(LambdaLR, optimizer, lambdas, last_step)
 
     def group_schedule(self, group: int) -> Schedule:
         """The schedule of the lr of one param group, its ratio included."""

@@ -16,6 +16,7 @@ from lrsched_torch._schedulers.arguments import (
     checked_schedules,
 )
 from lrsched_torch._schedulers.checkpoint import read_state, warn_of_changes, warn_of_ratios
+from lrsched_torch._schedulers.claims import claim
 from lrsched_torch._schedulers.param_groups import (
     ParamGroups,
     after_loading,
@@ -117,6 +118,7 @@ class DeviceLR:
         self.optimizer = optimizer
         self.schedules = schedules
         self._groups = groups
+        claim(Refusal("on_device"), optimizer, "lr", self, follows_metric=False)
         self._is_one = is_one
         self._ratios = groups.ratios
         device = optimizer.param_groups[0]["lr"].device
@@ -174,7 +176,7 @@ class DeviceLR:
         values = [schedule(count) for schedule in self.schedules]
         if self._is_one:
             values = [values[0] * ratio for ratio in ratios]
-        warn_of_changes(saved, self._recipe(), values)
+        warn_of_changes(saved, self._recipe(), values, stacklevel=2)
         if self._groups.keeps_ratios and saved.ratios is not None:
             warn_of_ratios(self._groups.initial_rates, saved.initial, stacklevel=2)
             self._groups.restore(ratios, saved.initial)

@@ -27,10 +27,12 @@ class ScheduledLR(LRScheduler):
     recipe: list[str]  # the schedules of the code, as checkpoints record them
     _groups: ParamGroups  # set before `LRScheduler.__init__`, which makes the first step
 
-    def __init__(self, optimizer: torch.optim.Optimizer, *arguments: Any) -> None:
+    def __init__(
+        self, base: type[LRScheduler], optimizer: torch.optim.Optimizer, *arguments: Any
+    ) -> None:
         self._saved_rates: list[float] | None = None
         self._loaded_rates: list[float] | None = None
-        super().__init__(optimizer, *arguments)
+        base.__init__(self, optimizer, *arguments)
         after_loading(optimizer, self)
 
     def _rates(self, count: int, ratios: Sequence[float]) -> list[Any]:
@@ -72,13 +74,17 @@ class ScheduledLR(LRScheduler):
             TypeError, ValueError: state_dict is not a mapping with an integer `last_epoch`, or a
                 param group has no schedule.
         """
+        self._load(state_dict)
+
+    def _load(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from the step of a checkpoint; its warnings name the caller's caller."""
         saved = read_state(state_dict)
         if self._groups.have_changed:
             self._include_groups()
         ratios = self._groups.restored_ratios(saved.ratios)
-        warn_of_changes(saved, self.recipe, self._rates(max(saved.step, 0), ratios))
+        warn_of_changes(saved, self.recipe, self._rates(max(saved.step, 0), ratios), stacklevel=3)
         if self._groups.keeps_ratios and saved.ratios is not None:
-            warn_of_ratios(self._groups.initial_rates, saved.initial, stacklevel=2)
+            warn_of_ratios(self._groups.initial_rates, saved.initial, stacklevel=3)
             self._groups.restore(ratios, saved.initial)
             self.base_lrs = [group["initial_lr"] for group in self.optimizer.param_groups]
         self.last_epoch, self._step_count = saved.step, saved.calls
@@ -134,6 +140,10 @@ class ScheduledLR(LRScheduler):
         if epoch is not None or self._step_count == 1:
             self._step_as_torch(epoch)
             return
+        self._advance()
+
+    def _advance(self) -> None:
+        """Count an update, and set the learning rates of the next one."""
         self.last_epoch += 1
         self._step_count += 1
         try:
@@ -150,7 +160,7 @@ class ScheduledLR(LRScheduler):
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                super().step(epoch)
+                LRScheduler.step(self, epoch)
         except Exception:
             self.last_epoch, self._step_count = before
             raise
