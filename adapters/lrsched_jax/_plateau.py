@@ -35,7 +35,7 @@ def scale_by_plateau_learning_rate(
     Raises:
         TypeError: plateau is not a plateau.
 
-    >>> from lrsched.plateau import reduce_on_plateau
+    >>> from lrsched.controllers import reduce_on_plateau
     >>> plateau = reduce_on_plateau(0.1, decay_rate=0.5, patience=0)
     >>> optimizer = optax.chain(optax.trace(0.0), scale_by_plateau_learning_rate(plateau))
     >>> state = optimizer.init(jnp.ones(()))
@@ -53,7 +53,8 @@ def scale_by_plateau_learning_rate(
 
     def init(params: PyTree) -> PlateauState:
         del params
-        return plateau.init(jnp.zeros(()))
+        state: PlateauState = plateau.init(jnp.zeros(()))
+        return state
 
     def update(
         updates: PyTree,

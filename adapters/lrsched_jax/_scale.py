@@ -9,6 +9,12 @@ import jax.numpy as jnp
 import optax
 
 from lrsched._core import Real, Refusal, number
+from lrsched_jax._stateful import (
+    ControlledSchedule,
+    ControlledState,
+    checked_stateful,
+    follows_metric,
+)
 from lrsched_jax._types import PyTree, ScheduleFunction
 
 _RATE = number()
@@ -25,17 +31,27 @@ def scale_by_learning_rate(
     formed in at least float32, and then rounded to the type of the update. optax rounds the rate
     itself to that type first: to 8 bits for a bfloat16 update.
 
+    Where the learning rate follows a metric, `update` takes the metric as `value=`, as that of
+    `optax.contrib.reduce_on_plateau` does, and observes it before it scales: a metric that exhausts
+    the patience already lowers the update with which it was passed. With `value=None` nothing is
+    observed, for metrics that are not computed at every update. The `rate` of the state is that of
+    the last update.
+
     Args:
-        learning_rate: a schedule of lrsched, optax or your own, or a number, which may be traced.
-        flip_sign: whether to scale by the negative learning rate.
+        learning_rate: a schedule of lrsched, optax or your own, a controller such as
+            `lrsched.reduce_on_plateau`, or a number, which may be traced.
+        flip_sign: whether to scale by the negative learning rate. Use False after an optimizer that
+            has its own learning rate, with a controller that begins at 1.0:
+            `optax.chain(optax.adam(1e-3), scale_by_learning_rate(plateau, flip_sign=False))`.
 
     Returns:
         An `optax.GradientTransformation`. Its state is that of optax's, so that `current_lr` and
-        checkpoints take one for the other.
+        checkpoints take one for the other; but a `ControlledState` where the rate follows a metric.
 
     Raises:
         TypeError: learning_rate is neither a function nor a number.
-        ValueError: learning_rate is a number that is not finite.
+        ValueError: learning_rate is a number that is not finite, or follows a metric and has a
+            duration that is not in steps.
 
     Elsewhere: `optax.scale_by_learning_rate`. `optax.adam(schedule)` is
     `optax.chain(optax.scale_by_adam(), optax.scale_by_learning_rate(schedule))`.
@@ -51,6 +67,9 @@ def scale_by_learning_rate(
     Array(-99, dtype=bfloat16)
     """
     sign = -1 if flip_sign else 1
+    if follows_metric(learning_rate):
+        refuse = Refusal("scale_by_learning_rate")
+        return _controlled(checked_stateful(refuse, "learning_rate", learning_rate), sign)
     if not callable(learning_rate):
         rate = Refusal("scale_by_learning_rate").check("learning_rate", _RATE, learning_rate)
         return optax.stateless(lambda updates, params: scaled(sign * rate, updates))
@@ -67,6 +86,26 @@ def scale_by_learning_rate(
         return updates, optax.ScaleByScheduleState(count=optax.safe_increment(state.count))
 
     return optax.GradientTransformation(init, update)
+
+
+def _controlled(schedule: ControlledSchedule, sign: int) -> optax.GradientTransformationExtraArgs:
+    def init(params: PyTree) -> ControlledState:
+        del params
+        return schedule.init()
+
+    def update(
+        updates: PyTree,
+        state: ControlledState,
+        params: PyTree = None,
+        *,
+        value: Any,
+        **extra_args: Any,
+    ) -> tuple[PyTree, ControlledState]:
+        del params, extra_args
+        state = schedule.update(state, value=value)
+        return scaled(sign * state.rate, updates), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def scaled(rate: Any, updates: PyTree) -> PyTree:

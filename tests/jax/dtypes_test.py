@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched import Schedule
-from lrsched.plateau import Plateau, reduce_on_plateau
+from lrsched.controllers import Plateau, reduce_on_plateau
 from lrsched_jax import (
     current_hyperparameters,
     current_lr,
@@ -299,7 +299,10 @@ def test_a_plateau_decides_in_at_least_float32(
         wide = jnp.result_type(float)
         rate = jnp.asarray(plateau.decay_rate, of_rate)
         narrow, exact = (
-            Plateau(**(plateau.params | {"decay_rate": x})) for x in (rate, rate.astype(wide))
+            Plateau(
+                plateau._definition, (plateau.init_value, x, *list(plateau.params.values())[2:])
+            )
+            for x in (rate, rate.astype(wide))
         )
         state = expected = plateau.init(jnp.zeros(()))
         for metric in [jnp.asarray(metric, of_metric) for metric in metrics]:

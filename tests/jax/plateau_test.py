@@ -14,7 +14,7 @@ import optax
 import pytest
 from hypothesis import given, settings
 
-from lrsched.plateau import Plateau, PlateauState, reduce_on_plateau
+from lrsched.controllers import Plateau, PlateauState, reduce_on_plateau
 from lrsched_jax._plateau import scale_by_plateau_learning_rate
 from tests.backends import jax_x64
 from tests.plateaus import (
@@ -56,7 +56,8 @@ def test_a_compiled_update_is_compiled_once() -> None:
     @jax.jit
     def update(plateau: Plateau, state: PlateauState, metric: jax.Array) -> PlateauState:
         traces.append(1)
-        return plateau.update(state, metric)
+        after: PlateauState = plateau.update(state, metric)
+        return after
 
     for patience in range(3):
         plateau = PLATEAU.replace(patience=patience, init_value=0.1 + patience)
