@@ -15,6 +15,7 @@ except ModuleNotFoundError as _error:
     ) from None
 
 
+from lrsched_keras._controlled import ControlledRate
 from lrsched_keras._schedule import KerasSchedule
 
-__all__ = ["KerasSchedule"]
+__all__ = ["ControlledRate", "KerasSchedule"]

@@ -9,9 +9,10 @@ import keras
 
 import lrsched
 from lrsched import Schedule
-from lrsched._core import Refusal
+from lrsched._core import Controller, Refusal
 
 _refuse = Refusal("KerasSchedule")
+_FOR_METRICS = " (the callback ControlledRate takes one that follows a metric)"
 
 
 @keras.saving.register_keras_serializable(package="lrsched")
@@ -27,10 +28,11 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
     batches instead of updates: use `lrsched.stretch` with that factor on the schedule.
 
     Args:
-        schedule: a schedule of plain numbers, with its durations in steps.
+        schedule: a schedule of plain numbers, with its durations in steps. The callback
+            `ControlledRate` takes one that follows a metric.
 
     Raises:
-        TypeError: schedule is not a schedule of plain numbers.
+        TypeError: schedule is not a schedule of plain numbers, or it follows a metric.
         ValueError: a duration is not in steps.
 
     >>> import keras, lrsched
@@ -42,7 +44,12 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
 
     def __init__(self, schedule: Schedule) -> None:
         if not isinstance(schedule, Schedule) or not schedule.is_plain:
-            _refuse("schedule", "a schedule of plain numbers", schedule, TypeError)
+            expected = "a schedule of plain numbers"
+            if isinstance(schedule, Controller):
+                expected += _FOR_METRICS
+            _refuse("schedule", expected, schedule, TypeError)
+        if schedule.controllers:
+            _refuse("schedule", f"one of the count alone{_FOR_METRICS}", schedule, TypeError)
         if not schedule.is_resolved:
             schedule(0)  # raises
         self.schedule = schedule

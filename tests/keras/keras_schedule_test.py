@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import tempfile
 from typing import Any
 
@@ -97,6 +98,19 @@ def test_keras_counts_batches_where_gradients_are_accumulated() -> None:
 def test_what_is_no_schedule(schedule: Any) -> None:
     message = "KerasSchedule: schedule must be a schedule of plain numbers, got"
     with pytest.raises(TypeError, match=message):
+        KerasSchedule(schedule)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (RECIPE * lrsched.newbob(), "one of the count alone"),
+        (lrsched.newbob(), "a schedule of plain numbers"),
+    ],
+)
+def test_what_follows_a_metric(schedule: Any, expected: str) -> None:
+    hint = "(the callback ControlledRate takes one that follows a metric)"
+    with pytest.raises(TypeError, match=re.escape(f"schedule must be {expected} {hint}, got ")):
         KerasSchedule(schedule)
 
 
