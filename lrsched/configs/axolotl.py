@@ -19,10 +19,11 @@ from typing import Any
 
 from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section
+from lrsched.configs.section import Format, Result, Section
 from lrsched.configs.transformers import (
     Run,
     by_name,
+    follower,
     refuse_deepspeed_scheduler,
     share_of,
     total_steps,
@@ -63,17 +64,23 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return own or any(first in config and second in config for first, second in pairs)
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule that axolotl's trainers make."""
     refuse_deepspeed_scheduler(config, "lr_scheduler")
     for old, new in RENAMED.items():
         if _is_set(config, old):
             config.refuse(old, f"left out ({new} is its new name)", config.value(old))
     rate = config.number("learning_rate", ">= 0", context="learning_rate")
+    controller = follower("lr_scheduler", config, rate)
+    if controller is not None:
+        if _has_restarts(config):
+            expected = "left out beside a scheduler that follows a metric"
+            config.refuse("jagged_restart_steps", expected, config.value("jagged_restart_steps"))
+        return controller
     total = _total_steps(config)
     run = Run(config, rate, _warmup_steps(config, total), total)
     schedule, first = _own_or_by_name(run)
-    if _is_set(config, "jagged_restart_steps") and not _is_set(config, "rl"):
+    if _has_restarts(config):
         schedule, first = schedule * _jagged(config), first + 1
     return advance(schedule, first) if first else schedule
 
@@ -81,6 +88,10 @@ def read(config: Section) -> Schedule:
 def _is_set(config: Section, key: str) -> bool:
     """Whether a key has a value that is true in Python, as axolotl asks."""
     return bool(config.value(key, default=None))
+
+
+def _has_restarts(config: Section) -> bool:
+    return _is_set(config, "jagged_restart_steps") and not _is_set(config, "rl")
 
 
 def _total_steps(config: Section) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import operator
 import sys
@@ -126,7 +125,9 @@ def as_mapping(config: Any) -> Any:
     """
     if isinstance(config, (Schedule, Duration)):
         return config
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+    if hasattr(config, "__dataclass_fields__") and not isinstance(config, type):
+        import dataclasses
+
         return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     argparse = sys.modules.get("argparse")  # there is no Namespace before argparse is imported
     namespaces = (types.SimpleNamespace, *([argparse.Namespace] if argparse else []))

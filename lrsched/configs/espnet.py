@@ -7,17 +7,18 @@
         warmup_steps: 15000
 
 ESPnet's own schedulers are stepped at each update, most of them counting from 1; torch's `StepLR`,
-`MultiStepLR`, `ExponentialLR` and `CosineAnnealingLR` after each epoch. Only the first optimizer's
-scheduler is read.
+`MultiStepLR`, `ExponentialLR` and `CosineAnnealingLR` after each epoch, a plateau after each epoch
+with the metric of `val_scheduler_criterion`. Only the first optimizer's scheduler is read.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section
+from lrsched.configs.following import plateau, warmed
+from lrsched.configs.section import Format, Result, Section
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.cycles import cyclic
 from lrsched.schedules.decay import (
@@ -33,24 +34,20 @@ from lrsched.schedules.ramp import constant, linear
 from lrsched.schedules.restarts import cosine_restarts
 from lrsched.schedules.transform import advance, delay, repeat, staircase
 
-PLATEAUS = ("reducelronplateau", "warmupreducelronplateau")
-
 
 def recognises(config: Mapping[str, Any]) -> bool:
     """Whether there is the name of a scheduler, and a `scheduler_conf` or an `optim_conf`."""
     name = config.get("scheduler")
     if not isinstance(name, str) or not ("scheduler_conf" in config or "optim_conf" in config):
         return False
-    return name.lower() in READERS or name.lower() in PLATEAUS
+    return name.lower() in READERS
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule of the first optimizer."""
     if "scheduler" not in config:
         return constant(_rate(config))
     name = config.text("scheduler").lower()
-    if name in PLATEAUS:
-        config.refuse("scheduler", "no plateau, which follows a metric", config.text("scheduler"))
     if name not in READERS:
         config.refuse("scheduler", f"one of {', '.join(READERS)}", config.text("scheduler"))
     params = config.section("scheduler_conf", default={})
@@ -218,7 +215,29 @@ def _warm_restarts(params: Section, config: Section) -> Schedule:
     return cosine_restarts(_rate(config), first, growth, params.number("eta_min", default=0.0))
 
 
-READERS = {
+def _plateau(params: Section, config: Section) -> Result:
+    return plateau(params)(_rate(config))
+
+
+def _warmup_plateau(params: Section, config: Section) -> Result:
+    """A plateau, whose rate updates 1 to `warmup_steps` replace; update 0 has the whole rate.
+
+    A metric can cut the rate during the warmup, which the next update forgets.
+    """
+    rate = _rate(config)
+    up = params.integer("warmup_steps", 1, default=25000, context="warmup_steps")
+    controller = plateau(params)(rate)
+    if up == 1:
+        return controller
+    epoch = params.given("steps_per_epoch", "the warmup must end before the plateau's first cut")
+    first_cut = int(epoch * (controller.patience + 1))
+    if up > first_cut:
+        expected = f"at most {first_cut} (the updates before a first cut), as it overrides cuts"
+        params.refuse("warmup_steps", expected, up)
+    return join([constant(rate), advance(warmed(controller, up), 1)], [1])
+
+
+READERS: Mapping[str, Callable[[Section, Section], Result]] = {
     "warmuplr": _warmup_lr,
     "noamlr": _noam_lr,
     "warmupsteplr": _warmup_step_lr,
@@ -232,6 +251,8 @@ READERS = {
     "exponentiallr": _exponential_lr,
     "cosineannealinglr": _cosine_annealing_lr,
     "cosineannealingwarmrestarts": _warm_restarts,
+    "reducelronplateau": _plateau,
+    "warmupreducelronplateau": _warmup_plateau,
 }
 
 FORMAT = Format("espnet", "ESPnet", recognises, read)

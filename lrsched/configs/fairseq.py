@@ -4,7 +4,8 @@
      "lr_scheduler": {"_name": "polynomial_decay", "warmup_updates": 10000}}
 
 Update n has the rate that `step_update(n)` sets. Arguments may have "-" for "_", and "--" before
-them. Of a `pass_through` scheduler the one of the optimizer's only group is read.
+them. Of a `pass_through` scheduler the one of the optimizer's only group is read. A plateau is
+shown the metric of the validation after each epoch.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple
 from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
 from lrsched.configs.entries import is_list, underscored
-from lrsched.configs.section import Format, Section
+from lrsched.configs.following import threshold_of, warmed
+from lrsched.configs.section import Format, Result, Section
+from lrsched.controllers.plateau import reduce_on_plateau
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.cycles import cyclic
 from lrsched.schedules.decay import cosine_decay, piecewise_constant, step_decay
@@ -49,7 +52,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return isinstance(scheduler, Mapping) or name == "pass_through" or has_arguments
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule of the learning rate."""
     config = config.underscored()
     scheduler = config.value("lr_scheduler", default="fixed")
@@ -60,19 +63,17 @@ def read(config: Section) -> Schedule:
         return _read(config.choice("lr_scheduler", tuple(SCHEDULERS)), config, (config,), config)
     params = config.section("lr_scheduler")
     optimization = config.section("optimization", default={})
-    return _read_section(params, (params, config, optimization), optimization)
+    return _read_section(params, (params, config, optimization), config)
 
 
-def _read_section(
-    params: Section, with_rates: tuple[Section, ...], optimization: Section
-) -> Schedule:
+def _read_section(params: Section, with_rates: tuple[Section, ...], config: Section) -> Result:
     name = params.choice("_name", tuple(SCHEDULERS))
-    schedule = _read(name, params, with_rates, optimization)
+    schedule = _read(name, params, with_rates, config)
     params.close("lr", "max_update")
     return schedule
 
 
-def _of_the_only_group(config: Section) -> Schedule:
+def _of_the_only_group(config: Section) -> Result:
     """The schedule of a composite optimizer that has one group."""
     groups = config.section("optimizer", default={}).section("groups", default={})
     if len(groups.entries) != 1:
@@ -84,16 +85,20 @@ def _of_the_only_group(config: Section) -> Schedule:
         entries = {**optimizer.entries, "lr": rate}
         path = optimizer.path
         optimizer = Section(entries, config.title, config.context, config.part, path)
-    optimization = config.section("optimization", default={})
-    return _read_section(group.section("lr_scheduler"), (optimizer,), optimization)
+    return _read_section(group.section("lr_scheduler"), (optimizer,), config)
 
 
 class Run(NamedTuple):
-    """A scheduler's parameters, with the rates and the section that has `max_update`."""
+    """A scheduler's parameters, with the rates and the whole configuration."""
 
     params: Section
     rates: tuple[float, ...]
-    optimization: Section
+    config: Section
+
+    def section(self, name: str) -> Section:
+        """A section of the YAML; the arguments are all in one."""
+        is_flat = self.params is self.config
+        return self.config if is_flat else self.config.section(name, default={})
 
     def rate(self) -> float:
         """The only rate."""
@@ -104,10 +109,11 @@ class Run(NamedTuple):
 
     def max_update(self) -> int:
         """The updates of the run."""
-        for section in (self.params, self.optimization):
+        optimization = self.section("optimization")
+        for section in (self.params, optimization):
             if section.integer("max_update", default=0):
                 return int(section.integer("max_update", 1, context="total_steps"))
-        return int(self.optimization.given("total_steps", "max_update is left out"))
+        return int(optimization.given("total_steps", "max_update is left out"))
 
     def warmup(self, default: int = 0) -> int:
         """The updates of the warmup."""
@@ -120,13 +126,11 @@ class Run(NamedTuple):
         return float(default if start < 0 else start)
 
 
-def _read(
-    name: str, params: Section, with_rates: tuple[Section, ...], optimization: Section
-) -> Schedule:
+def _read(name: str, params: Section, with_rates: tuple[Section, ...], config: Section) -> Result:
     for section in with_rates:
         if "lr" in section:
             break
-    return SCHEDULERS[name](Run(params, _rates(section), optimization))
+    return SCHEDULERS[name](Run(params, _rates(section), config))
 
 
 def _rates(section: Section) -> tuple[float, ...]:
@@ -243,15 +247,37 @@ def _step(run: Run) -> Schedule:
     return _warmed(maximum(stairs, low) if low else stairs, up, run.start(low))
 
 
-def _plateau(run: Run) -> Schedule:
-    run.params.fail("reduce_lr_on_plateau follows the validation loss; see reduce_on_plateau")
+def _plateau(run: Run) -> Result:
+    """torch's plateau after a warmup; fairseq shows it no metric of the warmup."""
+    params, rate, up = run.params, run.rate(), run.warmup()
+    is_max = _maximizes(run)
+    controller = reduce_on_plateau(
+        rate,
+        params.number("lr_shrink", ">= 0", "< 1", default=0.1),
+        params.integer("lr_patience", default=0),
+        "max" if is_max else "min",
+        threshold_of(params, "lr_threshold", not is_max),
+    )
+    start = run.start(0.0)
+    if not up:
+        return controller
+    reason = "fairseq shows its plateau no metric of the warmup"
+    epoch = int(params.given("steps_per_epoch", reason))
+    return warmed(controller, up, start, up // epoch)
+
+
+def _maximizes(run: Run) -> bool:
+    """Whether a higher metric is better."""
+    key = "maximize_best_checkpoint_metric"
+    flags = [each.flag(key, default=False) for each in (run.params, run.section("checkpoint"))]
+    return any(flags)
 
 
 def _manual(run: Run) -> Schedule:
     run.params.fail("the rates of 'manual' are Python text, which is not evaluated")
 
 
-SCHEDULERS: Mapping[str, Callable[[Run], Schedule]] = {
+SCHEDULERS: Mapping[str, Callable[[Run], Result]] = {
     "fixed": _fixed,
     "inverse_sqrt": _inverse_sqrt,
     "polynomial_decay": _polynomial,

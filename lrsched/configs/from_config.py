@@ -1,4 +1,4 @@
-"""`from_config`: the schedule of a configuration, of our own form or of another library's."""
+"""`from_config`: the schedule or controller of a configuration, ours or another library's."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def from_config(
 
     **Our own form.** A mapping has the name of a schedule under `name` (or under `_target_`,
     Hydra's key) and its parameters beside it. Mappings inside it are schedules too. The name of a
-    controller, `reduce_on_plateau`, gives a controller.
+    controller, such as `reduce_on_plateau`, gives a controller.
 
     The name is that of a schedule, of a recipe such as `warmup_stable_decay`, or one of those of
     transformers that `from_name` takes, with its own parameters. If several have the name, as with
@@ -130,13 +130,18 @@ def from_config(
     own trainer applies it. Where groups of parameters have factors of their own, it is that of a
     group without one.
 
+    A scheduler that follows a metric, such as torch's `ReduceLROnPlateau`, gives a controller, or
+    with a warmup a schedule with a controller in it. It must observe each metric that the library
+    shows its scheduler, most often one after each validation.
+
     Args:
         config: a mapping (a dict, OmegaConf's DictConfig with its interpolations), the result of
             argparse (an `argparse.Namespace`, or a `types.SimpleNamespace`; use `vars` for other
             objects), the data of `Schedule.to_dict`, or a recipe as text.
         prefix: only the keys of `config` that begin with it are read, without it.
         format: the name of a format, "lrsched" for our own; by default recognised by its keys.
-        kind: what the result must be, `Schedule` or `Plateau`; by default what `config` says.
+        kind: what the result must be, `Schedule`, `Controller` or a type of controllers such as
+            `Plateau`; by default what `config` says.
         part: what the schedule is of: "lr", or another name that the format has, such as
             "momentum".
         learning_rate: the optimizer's learning rate.
@@ -272,7 +277,7 @@ def _format_of(entries: Mapping[str, Any], name: str | None) -> Format | None:
     return found[0] if found else None
 
 
-def _named(name: str, make: Callable[[], Schedule]) -> Schedule:
+def _named(name: str, make: Callable[[], T]) -> T:
     """What `make` returns; what our own schedules refuse is refused in this name."""
     try:
         return make()

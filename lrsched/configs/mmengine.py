@@ -7,8 +7,8 @@
 
 Each scheduler changes what the others have left, at its steps from `begin` to `end - 1`; those with
 `by_epoch` make theirs between epochs, unless they are converted to iterations. One that has an
-`eta_min` or sets a value of its own must not share its time with others. Groups of parameters with
-an `lr_mult` have the schedule times that.
+`eta_min` or sets a value of its own must not share its time with others. A plateau is shown the
+`monitor` of each validation. Groups of parameters with an `lr_mult` have the schedule times that.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from typing import Any, NamedTuple
 from lrsched._core.schedule import Schedule
 from lrsched.configs.entries import is_list
 from lrsched.configs.mmengine_curves import CURVES, Clock, Curve
-from lrsched.configs.section import Format, Section
+from lrsched.configs.mmengine_plateau import first_cut, plateau
+from lrsched.configs.section import Format, Result, Section
 from lrsched.schedules.combine import join, then_scale
 from lrsched.schedules.ramp import constant
 from lrsched.schedules.transform import delay
 
+PLATEAU = "ReduceOnPlateau"
 NAMES = {"lr": "LR", "momentum": "Momentum"}
 ANY_SIZE = 1000  # updates of an epoch, where any number of them gives the same
 
@@ -46,7 +48,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return bool(items) and all(isinstance(item, Mapping) for item in items)
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule of the learning rate, or of the momentum (the first beta of Adam)."""
     hooks = config.section("default_hooks", default={})
     hook = hooks.section("param_scheduler", default={"type": "ParamSchedulerHook"})
@@ -57,8 +59,14 @@ def read(config: Section) -> Schedule:
         reason = "a scheduler or a list of them (for several optimizers, those of one)"
         config.refuse("param_scheduler", reason, found)
     base = _base(config)
-    parts = [_part(config, item, base) for item in config.sections("param_scheduler")]
-    return _chained(config, [part for part in parts if part is not None], base)
+    items = [(_kind(config, item), item) for item in config.sections("param_scheduler")]
+    followers = [item for kind, item in items if kind == PLATEAU]
+    others = [(kind, item) for kind, item in items if kind not in (None, PLATEAU)]
+    found = [_part(config, item, str(kind), base) for kind, item in others]
+    parts = [part for part in found if part is not None]
+    if followers:
+        return _with_plateau(config, followers, parts, base)
+    return _chained(config, parts, base)
 
 
 def _base(config: Section) -> float:
@@ -90,8 +98,8 @@ def _type_of(section: Section) -> str:
     return name.rpartition(".")[2]
 
 
-def _part(config: Section, section: Section, base: float) -> Part | None:
-    """A scheduler of the part that is read; None for one of another, or without effect."""
+def _kind(config: Section, section: Section) -> str | None:
+    """The kind of a scheduler of the part that is read; None for one of another part."""
     name = _type_of(section)
     wanted = NAMES[config.part]
     if name.endswith("ParamScheduler"):
@@ -102,11 +110,14 @@ def _part(config: Section, section: Section, base: float) -> Part | None:
         if name.endswith(tuple(x for x in (*NAMES.values(), "WeightDecay") if x != wanted)):
             return None
         kind = name.removesuffix(wanted)
-    if kind == "ReduceOnPlateau":
-        section.refuse("type", "no plateau, which follows a metric (see reduce_on_plateau)", name)
-    if kind not in CURVES:
-        known = ", ".join(f"{each}{wanted}" for each in CURVES)
+    if kind not in (*CURVES, PLATEAU):
+        known = ", ".join(f"{each}{wanted}" for each in (*CURVES, PLATEAU))
         section.refuse("type", f"one of {known}", name)
+    return kind
+
+
+def _part(config: Section, section: Section, kind: str, base: float) -> Part | None:
+    """A scheduler of a kind; None for one without effect."""
     step = section.value("last_step", default=-1)
     if step != -1:
         section.refuse("last_step", "-1, as of a run from its beginning", step)
@@ -114,6 +125,35 @@ def _part(config: Section, section: Section, base: float) -> Part | None:
     part = Part(section, clock, CURVES[kind](section, clock, base), is_last)
     section.close("verbose", "_scope_")
     return None if part.curve.at is constant else part
+
+
+def _with_plateau(
+    config: Section, followers: list[Section], parts: list[Part], base: float
+) -> Result:
+    """A plateau, and what multiplies it until its first cut can come."""
+    follower, *further = followers
+    for section in further:
+        section.refuse("type", "no second plateau", _type_of(section))
+    loop = config.section("train_cfg", default={})
+    controller = plateau(follower, loop, base)
+    if not parts:
+        return controller
+    reason = "what stands beside a plateau must have ended before its first cut"
+    size = 1 if "max_iters" in loop else config.given("steps_per_epoch", reason)
+    until = first_cut(loop, controller, size)
+    for part in parts:
+        if not part.curve.is_factor:
+            expected = "one that multiplies, as it stands beside a plateau"
+            part.section.refuse("type", expected, _type_of(part.section))
+        if part.clock.updates(size)[1] > until:
+            expected = f"within the {until} updates before a plateau's first cut"
+            part.section.refuse("end", expected, part.clock.end)
+    factor = _chained(config, parts, 1.0)
+    left = factor.resolve(steps_per_epoch=size)(until)
+    if not math.isclose(left, 1.0, rel_tol=1e-9):
+        expected = "schedulers that leave the value as it was, beside a plateau"
+        config.refuse("param_scheduler", expected, f"a factor of {left:g}")
+    return factor * controller
 
 
 def _clock(config: Section, section: Section) -> tuple[Clock, bool]:

@@ -6,7 +6,7 @@
 
 `trainer.max_steps` goes before the `max_steps` of `sched`. A warmup of W steps counts from 1:
 update n has (n + 1) / (W + 1) of the rate, up to n = W. From update `max_steps + 1` on, the rate
-is `min_lr`.
+is `min_lr`. A plateau is shown the metric `monitor` after each epoch.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +14,9 @@ from typing import Any
 
 from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
+from lrsched.configs.following import plateau
 from lrsched.configs.nemo_run import Run
-from lrsched.configs.section import Format, Section
+from lrsched.configs.section import Format, Result, Section
 from lrsched.schedules.anneal import anneal
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.cycles import cyclic
@@ -50,7 +51,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return name in READERS and not (is_alone and name in OF_TORCH)
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule of the learning rate."""
     optim = config
     for key in ("model", "optim"):
@@ -212,11 +213,11 @@ def _cyclic(run: Run) -> Schedule:
     return cyclic(low, high, up, down, mode, gamma if mode == "exp_range" else 1.0)
 
 
-def _plateau(run: Run) -> Schedule:
-    run.params.fail("ReduceLROnPlateau follows a metric, not the count; see reduce_on_plateau")
+def _plateau(run: Run) -> Result:
+    return plateau(run.params)(run.rate())
 
 
-READERS: Mapping[str, Callable[[Run], Schedule]] = {
+READERS: Mapping[str, Callable[[Run], Result]] = {
     "WarmupPolicy": _constant,
     "WarmupHoldPolicy": _hold,
     "SquareAnnealing": _square,

@@ -15,9 +15,13 @@ class Run:
         self.params = params
         self._config, self._optim, self._sched = config, optim, sched
 
+    def rate(self) -> float:
+        """The optimizer's rate."""
+        return float(self._optim.number("lr", ">= 0", context="learning_rate"))
+
     def levels(self, low: float = 0.0) -> tuple[float, float]:
         """The rate and the lowest rate, whose default is `low`."""
-        rate = float(self._optim.number("lr", ">= 0", context="learning_rate"))
+        rate = self.rate()
         least = float(self.params.number("min_lr", ">= 0", default=low))
         if least > rate:
             self.params.refuse("min_lr", f"at most the learning rate ({rate:g})", least)

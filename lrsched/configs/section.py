@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from lrsched._core.checks import FLAG, MAX_VALUE, Kind, Refusal, choice
+from lrsched._core.controller import Controller
 from lrsched._core.number_kinds import integer, number
 from lrsched._core.schedule import Schedule
 from lrsched.configs.entries import (
@@ -20,6 +21,8 @@ from lrsched.configs.entries import (
     join_path,
     underscored,
 )
+
+Result = Schedule | Controller  # of a scheduler that follows the count, or a metric
 
 REQUIRED: Any = object()  # the default of a key that must be there
 
@@ -41,9 +44,9 @@ class Format(NamedTuple):
         name: what `format=` takes.
         title: what messages call it.
         recognises: whether a mapping is a configuration of this format, by its keys.
-        read: makes the schedule of one. What is not in the configuration it takes from
-            `Section.context`, or leaves as durations in epochs, examples, tokens or shares of the
-            run, which `from_config` resolves.
+        read: makes the schedule or the controller of one. What is not in the configuration it takes
+            from `Section.context`, or leaves as durations in epochs, examples, tokens or shares of
+            the run, which `from_config` resolves.
         parts: the names of what the configuration schedules beside the learning rate, such as
             "momentum". `Section.part` is one of them, or "lr".
     """
@@ -51,7 +54,7 @@ class Format(NamedTuple):
     name: str
     title: str
     recognises: Callable[[Mapping[str, Any]], bool]
-    read: Callable[[Section], Schedule]
+    read: Callable[[Section], Result]
     parts: tuple[str, ...] = ()
 
 

@@ -7,7 +7,7 @@
 
 The rate changes at the beginning of an epoch, with `sched_on_updates` at each update. What is left
 out has the default of `train.py`. Layers with a scale of their own (`layer_decay`) have the
-schedule times that scale.
+schedule times that scale. A plateau is shown the `eval_metric` after each epoch that has one.
 """
 
 import math
@@ -15,9 +15,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from lrsched._core.controller import Controller
 from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import Format, Section
+from lrsched.configs.following import warmed
+from lrsched.configs.section import Format, Result, Section
+from lrsched.controllers.plateau import reduce_on_plateau
 from lrsched.schedules.anneal import k_decay, tanh_decay
 from lrsched.schedules.combine import join, warmup
 from lrsched.schedules.decay import cosine_decay, multi_step_decay, step_decay
@@ -41,11 +44,9 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return isinstance(config.get("sched"), str) or bool(KEYS & set(config))
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule of the rate of layers without a scale of their own."""
-    name = config.choice("sched", (*READERS, "none", "plateau"), default="cosine")
-    if name == "plateau":
-        config.refuse("sched", "no plateau, which follows a metric (see reduce_on_plateau)", name)
+    name = config.choice("sched", (*READERS, "none"), default="cosine")
     if config.value("lr_noise", default=None) is not None:
         reason = "left out, as its random numbers are those of torch"
         config.refuse("lr_noise", reason, config.value("lr_noise"))
@@ -55,6 +56,8 @@ def read(config: Section) -> Schedule:
     if name == "none":
         return constant(rate)
     schedule = READERS[name](config, rate)
+    if isinstance(schedule, Controller):
+        return schedule
     if _on_updates(config) or _changes_with_epochs(config, name):
         return schedule
     return staircase(schedule, epochs(1))
@@ -155,12 +158,36 @@ def _multi_step(config: Section, rate: float) -> Schedule:
     return _replaced(config, rate, decay)
 
 
-READERS = {
+def _plateau(config: Section, rate: float) -> Result:
+    """torch's plateau for the metric of an epoch; timm shows it no metric of the warmup."""
+    if _on_updates(config):
+        config.refuse("sched_on_updates", "False with sched 'plateau', as timm asks", True)
+    up = config.integer("warmup_epochs", default=5)
+    every = config.integer("val_interval", 1, default=1)
+    metric = config.text("eval_metric", default="top1")
+    controller = reduce_on_plateau(
+        rate,
+        config.number("decay_rate", ">= 0", "< 1", default=0.1),
+        config.integer("patience_epochs", default=10),
+        "min" if metric == "loss" or not _validates(config) else "max",
+        end_value=config.number("min_lr", ">= 0", default=0.0),
+    )
+    start = config.number("warmup_lr", ">= 0", default=1e-5)
+    return warmed(controller, epochs(up), start, up // every) if up else controller
+
+
+def _validates(config: Section) -> bool:
+    """Whether there is a validation: without one the metric is the loss of the training."""
+    return bool(config.entries.get("val_split", "validation"))
+
+
+READERS: Mapping[str, Callable[[Section, float], Result]] = {
     "cosine": _cosine,
     "tanh": _tanh,
     "step": _step,
     "multistep": _multi_step,
     "poly": _poly,
+    "plateau": _plateau,
 }
 
 

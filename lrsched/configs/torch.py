@@ -11,16 +11,18 @@
 A step of the scheduler is an update, unless the file is one of Lightning, whose schedulers step
 once an epoch by default: it has `interval` or another key of an `lr_scheduler_config` beside the
 scheduler, or names it by `class_path`. The scheduler's section alone is on the clock of its steps.
+Those that follow a metric give a controller, on the clock of the metrics that they are shown.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrsched._core.checks import Kind
+from lrsched._core.controller import Controller
 from lrsched._core.duration_factories import epochs
 from lrsched._core.schedule import Schedule
 from lrsched.configs import torch_functions, torch_lists, torch_members
-from lrsched.configs.section import Format, Section
+from lrsched.configs.section import Format, Result, Section
 from lrsched.configs.torch_members import Member, Run
 from lrsched.schedules.stretch import stretch
 from lrsched.schedules.transform import staircase
@@ -38,8 +40,6 @@ FUNCTIONS = torch_functions.READERS
 NO_SCHEDULES = {
     "LambdaLR": "has code",
     "MultiplicativeLR": "has code",
-    "ReduceLROnPlateau": "follows a metric (see lrsched.reduce_on_plateau)",
-    "get_reduce_on_plateau_schedule": "follows a metric (see lrsched.reduce_on_plateau)",
     "get_adafactor_schedule": "shows the rates that an Adafactor makes itself",
 }
 
@@ -49,7 +49,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return _path_to_scheduler(config) is not None
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule of the learning rate, or of the momentum of a CyclicLR or a OneCycleLR."""
     path = _path_to_scheduler(config.entries)
     if path is None:
@@ -63,7 +63,10 @@ def read(config: Section) -> Schedule:
     by_update = interval == "step" and every == 1
     member = _member(scheduler, Run(config, by_update, _member))
     rate = _learning_rate(around, config) if member.needs_rate else 0.0
-    return _in_updates(member.make(rate), config, interval, every)
+    made = member.make(rate)
+    if isinstance(made, Controller):
+        return made
+    return _in_updates(made, config, interval, every)
 
 
 def _path_to_scheduler(config: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lrsched._core.schedule import Schedule
+from lrsched.configs.following import BY_NAME, greedy_lr, plateau
 from lrsched.configs.section import Section
 from lrsched.configs.torch_members import Member, Reader, Run, total_steps
 from lrsched.formats import torch_classes
@@ -72,13 +73,25 @@ def _training_steps(params: Section, run: Run) -> int:
     return total
 
 
+def _plateau(params: Section, run: Run) -> Member:
+    return Member(plateau(params), "alone")
+
+
+def _greedy(params: Section, run: Run) -> Member:
+    return Member(greedy_lr(params), "alone")
+
+
 def _get_scheduler(params: Section, run: Run) -> Member:
     """The function of transformers that takes a name."""
-    name = params.choice("name", tuple(BUILDERS))
+    name = params.choice("name", (*BUILDERS, *BY_NAME))
     given = params.section("scheduler_specific_kwargs", default={})
     counts = {key: params.value(key, None) for key in ("num_warmup_steps", "num_training_steps")}
     if name == "constant":
         return _constant(params, run)
+    if name in BY_NAME:
+        member = Member(BY_NAME[name](given), "alone")
+        given.close()
+        return member
     entries = {**given.entries, **{key: x for key, x in counts.items() if x is not None}}
     arguments = Section(entries, params.title, params.context, params.part, given.path)
     member = _named(name, arguments, run)
@@ -115,5 +128,8 @@ READERS: dict[str, Reader] = {
     **{key: functools.partial(_named, name) for key, name in OF_TRANSFORMERS.items()},
     "get_constant_schedule": _constant,
     "get_scheduler": _get_scheduler,
+    "get_reduce_on_plateau_schedule": _plateau,
+    "get_greedy_schedule": _greedy,
+    "GreedyLR": _greedy,
     "LinearWarmupCosineAnnealingLR": _linear_warmup_cosine,
 }

@@ -38,7 +38,7 @@ def _sequential(params: Section, run: Run) -> Member:
 
     def make(lr: float) -> Schedule:
         _require_one_base(params, members, lr)
-        pieces = [members[index].make(lr) for index, _ in stages]
+        pieces: list[Schedule] = [members[index].make(lr) for index, _ in stages]
         return join(pieces, [start for _, start in stages[1:]]) if pieces[1:] else pieces[0]
 
     return Member(make, "alone")
@@ -78,7 +78,8 @@ def _chained(params: Section, run: Run) -> Member:
 
 def _product(members: list[Member], lr: float) -> Schedule:
     """The product of factors, the last of which carries the rate."""
-    *factors, product = [*(each.make(1.0) for each in members[:-1]), members[-1].make(lr)]
+    factors = [each.make(1.0) for each in members[:-1]]
+    product: Schedule = members[-1].make(lr)
     for factor in reversed(factors):
         product = factor * product
     return product

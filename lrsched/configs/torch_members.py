@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from lrsched._core.schedule import Schedule
+from lrsched.configs.following import plateau
 from lrsched.configs.section import Section
 from lrsched.formats import torch_classes
 from lrsched.schedules.points import interpolate
@@ -32,7 +33,8 @@ class Member(NamedTuple):
     """A scheduler, by itself or in a list.
 
     Attributes:
-        make: its schedule for the optimizer's rate, in steps of the scheduler.
+        make: its schedule for the optimizer's rate, in steps of the scheduler; or its controller,
+            which is "alone".
         acts: whether it "scales" the rate that it finds, "sets" the rate whatever it was, or
             "anneals" it as a CosineAnnealingLR does; "alone" if torch takes it in no list.
         last: the step of its last change if it scales; of its trough if it anneals to 0.
@@ -41,7 +43,7 @@ class Member(NamedTuple):
         replaces_rate: whether torch then puts it in the place of the optimizer's for the others.
     """
 
-    make: Callable[[float], Schedule]
+    make: Callable[[float], Any]
     acts: Literal["scales", "sets", "anneals", "alone"]
     last: float = math.inf
     begins_later: bool = True
@@ -185,6 +187,12 @@ def _momentum(params: Section, low: float, high: float) -> tuple[float, float]:
     return peak, foot
 
 
+def _plateau(params: Section, run: Run) -> Member:
+    """The class of torch, or that of Lightning, which knows the name of its metric."""
+    params.value("monitor", default=None)
+    return Member(plateau(params), "alone")
+
+
 READERS: dict[str, Reader] = {
     "StepLR": _step,
     "MultiStepLR": _multi_step,
@@ -196,4 +204,5 @@ READERS: dict[str, Reader] = {
     "CosineAnnealingWarmRestarts": _restarts,
     "CyclicLR": _cyclic,
     "OneCycleLR": _one_cycle,
+    "ReduceLROnPlateau": _plateau,
 }

@@ -9,17 +9,19 @@
 A `warmup_steps` below 1 is a share of the run, as is `warmup_ratio`; shares are rounded up to whole
 steps. Where the steps of the run are not known it lasts so many epochs, or, if the warmup is a
 share of it, `run_fraction(1.0)`. Groups with rates of their own (LoRA+, embeddings) are in the same
-proportion at every step.
+proportion at every step. "reduce_lr_on_plateau" and "greedy" have no warmup, whatever the file has.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from lrsched._core.controller import Controller
 from lrsched._core.duration_factories import epochs, run_fraction
 from lrsched._core.durations import Duration
 from lrsched._core.schedule import Schedule
-from lrsched.configs.section import REQUIRED, Format, Section
+from lrsched.configs.following import BY_NAME
+from lrsched.configs.section import REQUIRED, Format, Result, Section
 from lrsched.formats.transformers_names import from_name
 
 SIGNS = ("lr_scheduler_type", "per_device_train_batch_size")
@@ -30,7 +32,6 @@ ELSEWHERE = {
     "num_ppo_epochs": "TRL's PPO steps the schedule once for several updates",
 }
 LLAMA_FACTORY = ("stage", "finetuning_type", "cutoff_len")
-FOLLOWING_A_METRIC = ("reduce_lr_on_plateau", "greedy")
 
 
 class Run(NamedTuple):
@@ -54,7 +55,7 @@ def recognises(config: Mapping[str, Any]) -> bool:
     return has_keys and "lr_scheduler" not in config
 
 
-def read(config: Section) -> Schedule:
+def read(config: Section) -> Result:
     """The schedule that the `Trainer` makes."""
     for key, reason in ELSEWHERE.items():
         if key in config:
@@ -63,6 +64,9 @@ def read(config: Section) -> Schedule:
         config.refuse("stage", "another (PPO steps the schedule once for several updates)", "ppo")
     refuse_deepspeed_scheduler(config, "lr_scheduler_type")
     rate = config.number("learning_rate", ">= 0", context="learning_rate")
+    controller = follower("lr_scheduler_type", config, rate)
+    if controller is not None:
+        return controller
     share = _share(config)
     total = total_steps(config, "num_train_epochs", 3.0, share)
     if share:
@@ -120,14 +124,26 @@ def share_of(total: Any, share: float) -> Any:
     return math.ceil(total * share)
 
 
+def follower(key: str, config: Section, rate: float) -> Controller | None:
+    """The controller whose name is under a key; None if what is there follows no metric."""
+    name = config.text(key, default="")
+    if name not in BY_NAME:
+        return None
+    for strategy in ("eval_strategy", "evaluation_strategy"):
+        value = config.value(strategy, default=None)
+        if value in ("no", False):  # as YAML 1.1 reads `no`
+            expected = f"'steps' or 'epoch' with {name}, which follows a metric"
+            config.refuse(strategy, expected, value)
+    kwargs = config.section("lr_scheduler_kwargs", default={}, as_json=True)
+    make = BY_NAME[name](kwargs)
+    kwargs.close()
+    return make(rate)
+
+
 def by_name(key: str, default: str, run: Run) -> Schedule:
     """The schedule whose name is under a key, with the parameters in `lr_scheduler_kwargs`."""
     config = run.config
-    name = config.text(key, default=default)
-    if name in FOLLOWING_A_METRIC:
-        expected = "the name of a function of the step (this one follows a metric)"
-        config.refuse(key, expected, name)
-    name = config.choice(key, tuple(PARAMETERS), default=default)
+    name = config.choice(key, (*PARAMETERS, *BY_NAME), default=default)
     parameters = {}
     if not name.startswith("constant"):  # they ignore theirs
         kwargs = config.section("lr_scheduler_kwargs", default={}, as_json=True)

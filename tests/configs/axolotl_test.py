@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lrsched import Schedule, epochs, from_config, linear, warmup
+from lrsched import Schedule, epochs, from_config, greedy, linear, reduce_on_plateau, warmup
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import reads
 
 
 def axolotl(name: str | None = "cosine", **others: Any) -> dict[str, Any]:
@@ -216,7 +217,10 @@ SHORT: dict[str, Any] = {"cosine_min_lr_ratio": 0.1, "cosine_constant_lr_ratio":
         (axolotl(rl="dpo", max_steps=9), "give steps_per_epoch=... (axolotl takes the warmup's sh"),
         (axolotl(warmup_steps=5, warmup_ratio=0.1), "warmup_ratio must be left out beside warmup_"),
         (axolotl("log_sweep", max_steps=9), "lr_scheduler must be 'linear' or 'cosine' or"),
-        (axolotl("reduce_lr_on_plateau", max_steps=9), "must be the name of a function of the ste"),
+        (
+            axolotl("reduce_lr_on_plateau", jagged_restart_steps=90),
+            "jagged_restart_steps must be left out beside a scheduler that follows a",
+        ),
         (axolotl("rex", max_steps=9, warmup_steps=10), "warmup_steps must be <= 9 (the steps of"),
         (axolotl(warmup_steps=9, max_steps=90, **SHORT), "cosine_constant_lr_ratio must be above"),
         (axolotl(max_steps=9, cosine_min_lr_ratio=2), "cosine_min_lr_ratio must be a number from"),
@@ -247,3 +251,12 @@ def test_the_second_trainer_of_llama_factory_is_another() -> None:
     config = {"model": "some/model", "micro_batch_size": 1, "learning_rate": 1e-5, "max_steps": 10}
     assert "a schedule must have one key 'name' or '_target_'" in refusal(config)
     assert isinstance(from_config(config, format="axolotl"), Schedule)
+
+
+def test_what_follows_a_metric() -> None:
+    """It has no warmup, so no length of the run is asked for."""
+    kwargs = {"patience": 2, "factor": "0.5"}
+    config = axolotl("reduce_lr_on_plateau", lr_scheduler_kwargs=kwargs, sample_packing=True)
+    assert reads(config, "axolotl") == reduce_on_plateau(2e-4, 0.5, 2)
+    config = axolotl("greedy", warmup_steps=20, lr_scheduler_kwargs={"min_lr": 1e-5})
+    assert reads(config, "axolotl") == greedy(2e-4, min_value=1e-5)

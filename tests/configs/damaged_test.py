@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrsched import Schedule, from_config
+from lrsched import Controller, Schedule, constant, from_config
 from lrsched.configs.formats import FORMATS
 from tests.configs.axolotl_test import axolotl
 from tests.configs.composer_test import foundry
@@ -39,15 +39,24 @@ from tests.configs.transformers_test import LLAMA_FACTORY, arguments
 from tests.configs.ultralytics_test import ARGS
 
 EXAMPLES: dict[str, list[Any]] = {
-    "axolotl": [axolotl(warmup_ratio=0.1, cosine_min_lr_ratio=0.1)],
+    "axolotl": [
+        axolotl(warmup_ratio=0.1, cosine_min_lr_ratio=0.1),
+        axolotl("reduce_lr_on_plateau", lr_scheduler_kwargs={"patience": 2, "min_lr": 1e-6}),
+    ],
     "composer": [foundry("cosine_with_warmup", t_warmup="90ba", alpha_f=0.1)],
     "deepspeed": [
         deepspeed("WarmupDecayLR", warmup_num_steps=9, total_num_steps=90),
         deepspeed("OneCycle", **ONE_CYCLE),
     ],
     "detectron2": [detectron2(BASE_LR=0.02, STEPS=[60, 80], MAX_ITER=90, WARMUP_ITERS=10)],
-    "espnet": [espnet("warmuplr", warmup_steps=60)],
-    "fairseq": [vars(fairseq("inverse_sqrt", warmup_updates=50, warmup_init_lr=1e-7))],
+    "espnet": [
+        espnet("warmuplr", warmup_steps=60),
+        espnet("warmupreducelronplateau", warmup_steps=60, patience=3, min_lr=1e-6),
+    ],
+    "fairseq": [
+        vars(fairseq("inverse_sqrt", warmup_updates=50, warmup_init_lr=1e-7)),
+        vars(fairseq("reduce_lr_on_plateau", warmup_updates=9, lr_shrink=0.5, lr_patience=1)),
+    ],
     "gpt_neox": [neox(lr_decay_style="cosine", warmup=0.01, lr_decay_iters=900)],
     "icefall": [icefall(base_lr=0.045)],
     "megatron": [MEGATRON, MEGATRON | {"rampup_batch_size": [16, 16, 900]}],
@@ -56,17 +65,30 @@ EXAMPLES: dict[str, list[Any]] = {
         mmengine(
             {"type": "LinearLR", "start_factor": 0.1, "by_epoch": False, "begin": 0, "end": 50},
             {"type": "MultiStepLR", "begin": 0, "end": 12, "milestones": [8, 11], "gamma": 0.1},
-        )
+        ),
+        mmengine(
+            {"type": "LinearLR", "start_factor": 0.1, "by_epoch": False, "begin": 0, "end": 50},
+            {"type": "ReduceOnPlateauLR", "rule": "less", "factor": 0.5, "min_value": 1e-5},
+        ),
     ],
     "nanotron": [nanotron(lr_warmup_steps=9, lr_warmup_style="linear", min_decay_lr=1e-5)],
-    "nemo": [nemo("CosineAnnealing", warmup_steps=20, min_lr=1e-5, max_steps=200)],
+    "nemo": [
+        nemo("CosineAnnealing", warmup_steps=20, min_lr=1e-5, max_steps=200),
+        nemo("ReduceLROnPlateau", factor=0.5, patience=3, min_lr=1e-5),
+    ],
     "olmo": [olmo(name="cosine_with_warmup", t_warmup=20, alpha_f=0.1)],
     "olmo_core": [olmo_core("CosWithWarmup", warmup=20, alpha_f=0.1)],
     "rl_zoo": [PPO],
-    "timm": [timm()],
-    "torch": [hydra(one("OneCycleLR", max_lr=0.1, total_steps=90))],
+    "timm": [timm(), timm(sched="plateau", warmup_epochs=2, val_interval=5)],
+    "torch": [
+        hydra(one("OneCycleLR", max_lr=0.1, total_steps=90)),
+        hydra(one("ReduceLROnPlateau", mode="min", factor=0.5, threshold=0.1, min_lr=[1e-6])),
+    ],
     "torchtitan": [torchtitan(warmup_steps=20, decay_ratio=0.3)],
-    "transformers": [arguments("cosine", warmup_ratio=0.1, **LLAMA_FACTORY)],
+    "transformers": [
+        arguments("cosine", warmup_ratio=0.1, **LLAMA_FACTORY),
+        arguments("greedy", {"factor": 0.9, "smooth": True, "window_size": 5, "min_lr": 1e-5}),
+    ],
     "ultralytics": [ARGS],
 }
 CONTEXTS: list[dict[str, Any]] = [
@@ -149,7 +171,7 @@ def test_every_format_has_an_example() -> None:
 def loads(config: Any, name: str, context: dict[str, Any]) -> bool:
     """Whether a configuration is read with what is given."""
     try:
-        return isinstance(from_config(config, format=name, **context), Schedule)
+        return isinstance(from_config(config, format=name, **context), Schedule | Controller)
     except (TypeError, ValueError):
         return False
 
@@ -159,14 +181,21 @@ def never(*args: Any, **kwargs: Any) -> Any:
 
 
 def read(config: Any, name: str, context: dict[str, Any]) -> Schedule | str:
-    """The schedule or the refusal, while nothing can be evaluated, imported, opened or run."""
+    """The schedule or the refusal, while nothing can be evaluated, imported, opened or run.
+
+    A controller is the schedule of its value before the first metric.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for module, function in FORBIDDEN:
             patch.setattr(module, function, never)
         try:
-            return from_config(config, format=name, kind=Schedule, **context)
+            found = from_config(config, format=name, **context)
         except (TypeError, ValueError) as refused:
             return str(refused)
+    if isinstance(found, Controller):
+        return constant(found.init().value)
+    assert isinstance(found, Schedule)
+    return found.with_state(found.init_state())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

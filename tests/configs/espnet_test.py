@@ -6,9 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lrsched import from_config
+from lrsched import constant, from_config, reduce_on_plateau
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import (
+    ARGUMENTS,
+    METRICS,
+    Plateau,
+    by_epochs,
+    followed,
+    rates_of,
+    reads,
+)
 
 PER_EPOCH = 70
 
@@ -207,8 +218,9 @@ def test_what_is_given() -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("reducelronplateau", {}, "scheduler must be no plateau, which follows a metric"),
-        ("WarmupReduceLROnPlateau", {}, "scheduler must be no plateau, which follows a metric"),
+        ("reducelronplateau", {"warmup_steps": 9}, "scheduler_conf.warmup_steps is unknown (known"),
+        ("WarmupReduceLROnPlateau", {}, "give steps_per_epoch=... (the warmup must end before th"),
+        ("warmupreducelronplateau", {"warmup_steps": 9.5}, "warmup_steps must be an integer >= 1"),
         ("warmuplr", {"warmup_step": 5}, "scheduler_conf.warmup_step is unknown (known: last_epo"),
         ("warmuplr", {"warmup_steps": 0}, "scheduler_conf.warmup_steps must be a number >= 1"),
         ("warmuplr", {"last_epoch": 5}, "scheduler_conf.last_epoch must be -1, as of a run from"),
@@ -239,3 +251,38 @@ def test_refusals(name: str, params: dict[str, Any], message: str) -> None:
 def test_a_scheduler_that_is_unknown() -> None:
     found = refusal(espnet("cycliclr"), format="espnet")
     assert "ESPnet: scheduler must be one of warmuplr, noamlr, warmupsteplr" in found
+
+
+@given(ARGUMENTS, METRICS)
+def test_plateau(params: dict[str, Any], metrics: list[float]) -> None:
+    made = reads(espnet("ReduceLROnPlateau", **params), "espnet")
+    assert followed(made, metrics) == rates_of(Plateau(0.002, **params), metrics)
+
+
+def test_plateau_without_a_warmup() -> None:
+    made = reads(espnet("warmupreducelronplateau", warmup_steps=1, patience=2), "espnet")
+    assert made == reduce_on_plateau(0.002, patience=2)
+
+
+@given(ARGUMENTS, METRICS, st.data())
+def test_plateau_after_a_warmup(params: dict[str, Any], metrics: list[float], data: Any) -> None:
+    """ESPnet steps it after each update without a metric, and after each epoch with one."""
+    up = data.draw(st.integers(1, 7 * (params["patience"] + 1)))
+    rule, rates = Plateau(0.002, **params), []
+    for epoch, metric in enumerate(metrics):
+        for step in range(7 * epoch + 1, 7 * epoch + 8):
+            rates.append(rule.rate)
+            if step <= up:
+                rule.rate = 0.002 * up**-1 * step
+        rule.step(metric)
+    config = espnet("warmupreducelronplateau", warmup_steps=up, **params)
+    made = reads(config, "espnet", steps_per_epoch=7)
+    if up == 1:
+        made = made * constant(1.0)
+    assert by_epochs(made, metrics, 7) == pytest.approx(rates, rel=1e-9)
+
+
+def test_a_warmup_that_overrides_cuts() -> None:
+    config = espnet("warmupreducelronplateau", warmup_steps=22, patience=2)
+    found = refusal(config, steps_per_epoch=7)
+    assert "scheduler_conf.warmup_steps must be at most 21 (the updates before a first" in found

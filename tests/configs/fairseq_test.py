@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrsched import constant, cosine_decay, from_config, inverse_sqrt, linear, warmup
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import METRICS, Plateau, by_epochs, followed, rates_of, reads
 
 LR, TOTAL = 2e-3, 400
 Formula = Callable[[int], float]
@@ -204,7 +207,8 @@ def test_a_composite_optimizer_with_one_group() -> None:
         ("tri_stage", {"phase_ratio": [0.5, 0.4, 0.2]}, "must be three numbers whose sum is 1"),
         ("triangular", {}, "lr_scheduler.max_lr is missing"),
         ("step", {"min_lr": 1.0}, "lr_scheduler.min_lr must be at most the learning rate (0.002)"),
-        ("reduce_lr_on_plateau", {}, "reduce_lr_on_plateau follows the validation loss; see redu"),
+        ("reduce_lr_on_plateau", {"lr_shrink": 1}, "lr_shrink must be a number >= 0 and < 1, got"),
+        ("reduce_lr_on_plateau", {"warmup_updates": 9}, "give steps_per_epoch=... (fairseq shows"),
         ("manual", {"epoch2lr": "{}"}, "the rates of 'manual' are Python text, which is not eva"),
     ],
 )
@@ -225,3 +229,37 @@ def test_refusals_of_rates() -> None:
     without = hydra("cosine") | {"optimization": {"max_update": 10}}
     assert "optimization.lr is missing; give learning_rate=..." in refusal(without)
     assert from_config(without, learning_rate=0.1) == cosine_decay(0.1, 10)
+
+
+PLATEAU = {"lr_shrink": "0.5", "lr_threshold": 1e-3}
+
+
+@given(METRICS, st.integers(0, 3), st.booleans())
+def test_plateau(metrics: list[float], patience: int, maximize: bool) -> None:
+    params: dict[str, Any] = PLATEAU | {"lr_patience": patience, "warmup_init_lr": 1e-5}
+    flag = {"maximize_best_checkpoint_metric": maximize}
+    made = reads(arguments("reduce_lr_on_plateau", **params, **flag), "fairseq")
+    rule = Plateau(LR, 0.5, patience, "max" if maximize else "min", 1e-3)
+    assert followed(made, metrics) == rates_of(rule, metrics)
+    config = hydra("reduce_lr_on_plateau", **params)
+    assert reads(config | {"checkpoint": flag}, "fairseq") == made
+    assert reads(hydra("reduce_lr_on_plateau", **params, **flag), "fairseq") == made
+
+
+@given(METRICS, st.integers(0, 3), st.integers(1, 30), st.sampled_from([-1.0, 0.0, 1e-4, 5e-3]))
+def test_plateau_after_a_warmup(metrics: list[float], patience: int, up: int, first: float) -> None:
+    """fairseq steps it after each update, and with the metric of each epoch after the warmup."""
+    start = max(first, 0.0)
+    rule, rates, ended = Plateau(LR, 0.5, patience, "min", 1e-3), [], False
+    rule.rate = start
+    for epoch, metric in enumerate(metrics):
+        for done in range(7 * epoch + 1, 7 * epoch + 8):
+            rates.append(rule.rate)
+            ended = done > up
+            rule.rate = rule.rate if ended else start + done * ((LR - start) / up)
+        if ended:
+            rule.step(metric)
+    params = PLATEAU | {"lr_patience": patience, "warmup_updates": up, "warmup_init_lr": first}
+    for config in (arguments, hydra):
+        made = reads(config("reduce_lr_on_plateau", **params), "fairseq", steps_per_epoch=7)
+        assert by_epochs(made, metrics, 7) == pytest.approx(rates, rel=1e-9)

@@ -5,9 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lrsched import epochs, from_config, linear, multi_step_decay
+from lrsched import epochs, from_config, linear, multi_step_decay, reduce_on_plateau
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import (
+    ARGUMENTS,
+    METRICS,
+    Plateau,
+    by_epochs,
+    followed,
+    rates_of,
+    reads,
+)
 
 PER_EPOCH = 20  # iterations
 Scheduler = dict[str, Any]
@@ -315,12 +326,19 @@ def test_lengths_stay_in_epochs() -> None:
 
 
 COSINE = {"type": "CosineAnnealingLR", "eta_min": 1e-4}
+PLATEAU: Scheduler = {"type": "ReduceOnPlateauLR", "monitor": "coco/bbox_mAP", "rule": "greater"}
 
 
 @pytest.mark.parametrize(
     ("schedulers", "message"),
     [
-        ([{"type": "ReduceOnPlateauLR"}], "param_scheduler[0].type must be no plateau, which fol"),
+        ([PLATEAU, PLATEAU], "param_scheduler[1].type must be no second plateau, got 'ReduceOnPl"),
+        ([PLATEAU | {"begin": 2}], "begin must be 0, as of a plateau that sees each metric, got 2"),
+        ([PLATEAU | {"end": 9}], "end must be left out, or the max_epochs of the run or more, got"),
+        ([PLATEAU | {"by_epoch": False}], "by_epoch must be True (mmengine makes no other plateau"),
+        ([PLATEAU | CONVERTED], "convert_to_iter_based must be False (mmengine makes no other pla"),
+        ([PLATEAU | {"min_value": [0, 1]}], "min_value must be a number, or a list with the same"),
+        ([PLATEAU, WARMUP], "give steps_per_epoch=... (what stands beside a plateau must have"),
         ([{"type": "CyclicLR"}], "param_scheduler[0].type must be one of ConstantLR, CosineAnneal"),
         ([{"type": "StepLR", "step": 3}], "param_scheduler[0].step_size is missing"),
         ([COSINE | {"T_min": 3}], "param_scheduler[0].T_min is unknown (known: T_max, _scope_, be"),
@@ -364,3 +382,68 @@ def test_refusals_outside_of_the_schedulers() -> None:
     config["param_scheduler"] = {"generator": [COSINE], "discriminator": [COSINE]}
     del config["default_hooks"]
     assert "param_scheduler must be a scheduler or a list of them (for several" in refusal(config)
+
+
+def renamed(arguments: dict[str, Any]) -> Scheduler:
+    """The arguments of torch's plateau by mmengine's names."""
+    names = {"threshold_mode": "threshold_rule", "min_lr": "min_value"}
+    found = {names.get(key, key): value for key, value in arguments.items() if key != "mode"}
+    rule = {"min": "less", "max": "greater"}[arguments.get("mode", "min")]
+    return {"type": "ReduceOnPlateauLR", "monitor": "loss", "rule": rule, **found}
+
+
+@given(ARGUMENTS, METRICS)
+def test_plateau(arguments: dict[str, Any], metrics: list[float]) -> None:
+    scheduler = renamed(arguments)
+    made = reads(mmengine(scheduler), "mmengine")
+    assert followed(made, metrics) == rates_of(Plateau(0.02, **arguments), metrics)
+    assert reads(mmengine(scheduler | {"begin": 0, "end": 12}, max_epochs=12), "mmengine") == made
+    by_parameter = scheduler | {"type": "ReduceOnPlateauParamScheduler", "param_name": "lr"}
+    assert reads(mmengine(by_parameter), "mmengine") == made
+    assert reads(mmengine(scheduler, max_iters=900, val_interval=50), "mmengine") == made
+
+
+def test_plateau_of_the_momentum() -> None:
+    config = mmengine({"type": "StepLR", "step_size": 3}, {"type": "ReduceOnPlateauMomentum"})
+    assert from_config(config, part="momentum") == reduce_on_plateau(0.9)
+
+
+@given(ARGUMENTS, METRICS, st.integers(1, 3), st.data())
+def test_plateau_after_a_warmup(
+    arguments: dict[str, Any], metrics: list[float], every: int, data: Any
+) -> None:
+    """Each changes what the other has left, the warmup in the time before the first cut."""
+    end = data.draw(st.integers(2, PER_EPOCH * every * (arguments["patience"] + 1)))
+    warmup = {"type": "LinearLR", "start_factor": 0.25, "by_epoch": False, "end": end}
+    shown = [metric for value in metrics for metric in (*[None] * (every - 1), value)]
+    rule, rates, done = Plateau(0.02, **arguments), [], 0
+    rule.rate = 0.02 * 0.25
+    for metric in shown:
+        for _ in range(PER_EPOCH):
+            rates.append(rule.rate)
+            done += 1
+            if done < end:
+                rule.rate *= 1 + 0.75 / ((end - 1) * 0.25 + (done - 1) * 0.75)
+        if metric is not None:
+            rule.step(metric)
+    config = mmengine(warmup, renamed(arguments), max_epochs=99, val_interval=every)
+    made = reads(config, "mmengine", steps_per_epoch=PER_EPOCH)
+    assert by_epochs(made, shown, PER_EPOCH) == pytest.approx(rates, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("other", "loop", "message"),
+    [
+        (WARMUP, {"max_iters": 900, "val_interval": 4}, "[0].end must be within the 44 updates"),
+        (WARMUP | {"end": 221}, {}, "[0].end must be within the 220 updates before a plateau's fi"),
+        (WARMUP | {"end_factor": 0.5}, {}, "must be schedulers that leave the value as it was, be"),
+        (COSINE | {"end": 5}, {}, "[0].type must be one that multiplies, as it stands beside a"),
+        (WARMUP | {"end": 21}, {"max_epochs": 9, "dynamic_intervals": [(5, 1)]}, ""),
+    ],
+)
+def test_what_stands_beside_a_plateau(other: Scheduler, loop: Any, message: str) -> None:
+    config = mmengine(other, PLATEAU, **loop)
+    if message:
+        assert message in refusal(config, steps_per_epoch=PER_EPOCH)
+    else:
+        assert from_config(config, steps_per_epoch=PER_EPOCH).controllers

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from lrsched import constant, cosine_decay, from_config, join, warmup
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import ARGUMENTS, METRICS, Plateau, followed, rates_of, reads
 
 LR, LOW, TOTAL = 3e-3, 2e-4, 400
 Formula = Callable[[int], float]
@@ -167,7 +169,6 @@ def test_schedulers_of_torch() -> None:
     params = {"base_lr": 1e-4, "max_lr": 1e-2, "step_size_up": 20, "step_size_down": 30}
     config = nemo("CyclicLR", mode="triangular2", cycle_momentum=False, **params)
     compare(config, cycle, range(300), "nemo")
-    assert "follows a metric, not the count" in refusal(nemo("ReduceLROnPlateau", patience=3))
 
 
 def test_where_the_length_of_the_run_comes_from() -> None:
@@ -232,3 +233,16 @@ def test_an_unknown_scheduler_and_one_without_a_rate() -> None:
     assert "model.optim.sched.name must be 'WarmupPolicy' or 'WarmupHoldPolicy' or " in found
     sched = {"name": "CosineAnnealing", "max_steps": 10}
     assert "lr is missing; give learning_rate=..." in refusal({"optim": {"sched": sched}})
+
+
+@given(ARGUMENTS, METRICS)
+def test_plateau(params: dict[str, Any], metrics: list[float]) -> None:
+    made = reads(nemo("ReduceLROnPlateau", **params, max_steps=1000), "nemo")
+    assert followed(made, metrics) == rates_of(Plateau(LR, **params), metrics)
+    args = {"name": "ReduceLROnPlateau", "args": {"name": "auto", "params": params}}
+    assert reads({"optim": {"lr": LR, "sched": args}}, "nemo") == made
+
+
+def test_a_plateau_has_no_warmup() -> None:
+    found = refusal(nemo("ReduceLROnPlateau", warmup_steps=9))
+    assert "model.optim.sched.warmup_steps is unknown" in found

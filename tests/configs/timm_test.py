@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lrsched import from_config
+from lrsched import Controller, from_config
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import METRICS, Plateau, by_epochs, followed, rates_of, reads
 
 Curve = Callable[[int], float]
 PER_EPOCH = 7  # updates
@@ -238,7 +241,8 @@ def test_lengths_stay_in_epochs() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"sched": "plateau"}, "sched must be no plateau, which follows a metric"),
+        ({"sched": "plateau", "sched_on_updates": True}, "sched_on_updates must be False with sch"),
+        ({"sched": "plateau", "warmup_epochs": 1.5}, "warmup_epochs must be an integer"),
         ({"sched": "onecycle"}, "sched must be 'cosine' or 'tanh' or 'step' or 'multistep' or"),
         ({"lr_noise": [0.4, 0.9]}, "lr_noise must be left out, as its random numbers are those"),
         ({"unscale_lr": False}, "unscale_lr must be True: DeiT scales lr with the batch"),
@@ -252,3 +256,45 @@ def test_refusals(changed: dict[str, Any], message: str) -> None:
     found = refusal(timm(**changed))
     assert found.startswith("from_config: timm: ")
     assert message in found
+
+
+def plateau(**changed: Any) -> dict[str, Any]:
+    return timm(**{"sched": "plateau", "warmup_epochs": 0, "patience_epochs": 2} | changed)
+
+
+@given(METRICS, st.integers(0, 3), st.sampled_from([0.0, 1e-6, 1e-4]))
+def test_plateau(metrics: list[float], patience: int, low: float) -> None:
+    config = plateau(eval_metric="top5", patience_epochs=patience, min_lr=low)
+    rule = Plateau(0.002, 0.2, patience, "max", min_lr=low)
+    assert followed(reads(config, "timm"), metrics) == rates_of(rule, metrics)
+
+
+@pytest.mark.parametrize(
+    ("changed", "mode"),
+    [
+        ({}, "max"),
+        ({"eval_metric": "loss"}, "min"),
+        ({"eval_metric": "top1", "val_split": ""}, "min"),
+        ({"eval_metric": "top1", "val_split": "validation"}, "max"),
+    ],
+)
+def test_mode_of_a_plateau(changed: dict[str, Any], mode: str) -> None:
+    assert from_config(plateau(**changed), kind=Controller).mode == mode
+
+
+@given(METRICS, st.integers(1, 6), st.integers(1, 4))
+def test_plateau_after_a_warmup(metrics: list[float], up: int, every: int) -> None:
+    """timm shows it no metric of an epoch of the warmup."""
+    config = plateau(warmup_epochs=up, val_interval=every, eval_metric="loss", warmup_lr=1e-4)
+    shown = [metric for value in metrics for metric in (*[None] * (every - 1), value)]
+    rule = Plateau(0.002, 0.2, 2, "min", min_lr=1e-6)
+    rule.rate, rates = 1e-4, []
+    for epoch, metric in enumerate(shown, 1):
+        rates += [rule.rate] * PER_EPOCH
+        if epoch <= up:
+            rule.rate = 1e-4 + epoch * ((0.002 - 1e-4) / up)
+        elif metric is not None:
+            rule.step(metric)
+    made = reads(config, "timm", steps_per_epoch=PER_EPOCH)
+    assert by_epochs(made, shown, PER_EPOCH) == pytest.approx(rates, rel=1e-9)
+    assert from_config(config).resolve(steps_per_epoch=PER_EPOCH) == made

@@ -389,6 +389,7 @@ def test_class_of_lightning_bolts(up: int) -> None:
 
 
 CYCLIC = one("CyclicLR", base_lr=0.01, max_lr=0.1, step_size_up=20)
+PLATEAU = one("ReduceLROnPlateau", patience=3)
 LINEAR, STEP = one("LinearLR", start_factor=0.1), one("StepLR", step_size=5)
 
 
@@ -405,7 +406,15 @@ def chain(*schedulers: dict[str, Any]) -> dict[str, Any]:
     [
         (one("LambdaLR", lr_lambda={"_target_": "src.f"}), "than LambdaLR, which has code, got"),
         (one("MultiplicativeLR"), "another than MultiplicativeLR, which has code"),
-        (one("ReduceLROnPlateau", factor=0.5), "follows a metric (see lrsched.reduce_on_plateau)"),
+        (one("ReduceLROnPlateau", factor=1), "factor must be a number >= 0 and < 1, got 1"),
+        (one("ReduceLROnPlateau", threshold=1), "threshold must be a number >= 0 and < 1, got 1"),
+        (one("ReduceLROnPlateau", rule="min"), "model.scheduler.rule is unknown (known: "),
+        (
+            one("ReduceLROnPlateau", min_lr=[1e-3, 1e-4]),
+            "min_lr must be a number, or a list with the same number for each group, got [0.001, 0",
+        ),
+        (sequence(LINEAR, PLATEAU, milestones=[9]), "schedulers[1] must be a scheduler that"),
+        (chain(PLATEAU), "schedulers[0] must be a scheduler that torch begins and steps in a list"),
         (one("NoSuchLR"), "model.scheduler._target_ must be the path of one of StepLR, "),
         (one("StepLR", step_size=5, every=2), "model.scheduler.every is unknown (known: "),
         (one("StepLR", gamma=0.5), "model.scheduler.step_size is missing"),

@@ -8,9 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lrsched import constant, epochs, from_config, linear, run_fraction, warmup
+from lrsched import constant, epochs, from_config, greedy, linear, run_fraction, warmup
 from tests.configs.compare import compare, refusal
+from tests.configs.metrics import ARGUMENTS, METRICS, Plateau, followed, rates_of, reads
+from tests.optional import needs
+from tests.stepping import lr_of, sgd
 
 LLAMA_FACTORY = {
     "model_name_or_path": "some/model",
@@ -227,7 +232,16 @@ DEEPSPEED = {"zero_optimization": {"stage": 2}, "scheduler": {"type": "WarmupLR"
         (TRL, "learning_rate is missing; give learning_rate=..."),
         (RESTARTS, "give total_steps=... (num_cycles divides the steps after the warmup)"),
         (FROM_1, "give total_steps=... (the first value depends on the length of the warmup)"),
-        (arguments("greedy"), "lr_scheduler_type must be the name of a function of the step"),
+        (arguments("greedy", eval_strategy="no"), "eval_strategy must be 'steps' or 'epoch' with"),
+        (arguments("reduce_lr_on_plateau", evaluation_strategy=False), "evaluation_strategy must "),
+        (arguments("reduce_lr_on_plateau", {"warmup": 5}), "lr_scheduler_kwargs.warmup is unknown"),
+        (arguments("greedy", {"factor": 1}), "kwargs.factor must be a number > 0 and < 1, got 1"),
+        (arguments("greedy", {"min_lr": 2}), "lr_scheduler_kwargs.min_lr must be at most max_lr"),
+        (arguments("greedy", {"max_lr": [1, 2]}), "max_lr must be a number, or a list with the s"),
+        (
+            arguments("greedy", {"smooth": True, "window_size": 10001}),
+            "greedy: window_size must be at most 10000 (metrics), got 10001",
+        ),
         (arguments("cosin"), "lr_scheduler_type must be 'linear' or 'cosine' or"),
         (arguments("cosine", {"min_lr": 1}, max_steps=9), "lr_scheduler_kwargs.min_lr is unknown"),
         (arguments("cosine", "{", max_steps=9), "kwargs must be a mapping or its JSON, got '{'"),
@@ -267,3 +281,59 @@ def test_what_is_given_must_agree(
     config: dict[str, Any], given: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(config, **given)
+
+
+@given(ARGUMENTS, METRICS)
+def test_plateau(kwargs: dict[str, Any], metrics: list[float]) -> None:
+    """transformers makes it without a warmup, whatever the arguments say."""
+    config = arguments("reduce_lr_on_plateau", kwargs, eval_strategy="steps", eval_steps=50)
+    made = reads(config, "transformers")
+    assert followed(made, metrics) == rates_of(Plateau(3e-4, **kwargs), metrics)
+    warmed = config | {"warmup_ratio": 0.1, "lr_scheduler_kwargs": json.dumps(kwargs)}
+    assert reads(warmed, "transformers") == made
+    assert reads(config | {"warmup_steps": 100, "max_steps": 900}, "transformers") == made
+
+
+GREEDY = st.fixed_dictionaries(
+    {
+        "patience": st.integers(0, 3),
+        "factor": st.sampled_from([0.5, 0.9]),
+        "min_lr": st.sampled_from([0.0, 1e-4, [2e-4]]),
+    },
+    optional={
+        "mode": st.sampled_from(["min", "max"]),
+        "threshold": st.sampled_from([0, 1e-4, 0.2]),
+        "threshold_mode": st.sampled_from(["rel", "abs"]),
+        "cooldown": st.integers(0, 3),
+        "warmup": st.integers(0, 3),
+        "max_lr": st.sampled_from([1.0, 5e-4, [3e-4]]),
+        "eps": st.sampled_from([0.0, 1e-8, 1e-4]),
+        "verbose": st.just(False),
+        "smooth": st.booleans(),
+        "window_size": st.integers(1, 5),
+        "reset_start": st.integers(1, 4),
+    },
+)
+
+
+@given(GREEDY, METRICS)
+def test_greedy(kwargs: dict[str, Any], metrics: list[float]) -> None:
+    """It is transformers' own to the last bit, and has no warmup."""
+    optimization = needs("transformers.optimization")
+    optimizer = sgd(3e-4)
+    scheduler = optimization.get_scheduler("greedy", optimizer, 100, 900, kwargs)
+    rates = [lr_of(optimizer)]
+    for metric in metrics:
+        scheduler.step(metric)
+        rates.append(lr_of(optimizer))
+    config = LLAMA_FACTORY | arguments("greedy", kwargs, warmup_ratio=0.1, max_steps=900)
+    assert followed(reads(config, "transformers"), metrics) == rates
+
+
+def test_greedy_by_default() -> None:
+    """The lowest rate of transformers is above many a rate, which is then never cut."""
+    made = reads(arguments("greedy"), "transformers")
+    assert made == greedy(3e-4, 0.95, 10, min_value=1e-3, max_value=1.0, reset_after=500)
+    smooth = reads(arguments("greedy", {"smooth": True}), "transformers")
+    assert smooth == made.replace(window_size=50)
+    assert followed(made, [2.0] * 30) == [3e-4] * 31
