@@ -413,6 +413,7 @@ def test_plateau_after_a_warmup(
     arguments: dict[str, Any], metrics: list[float], every: int, data: Any
 ) -> None:
     """Each changes what the other has left, the warmup in the time before the first cut."""
+    arguments = arguments | {"eps": 0.0}  # the warmup's rounding may decide about a larger one
     end = data.draw(st.integers(2, PER_EPOCH * every * (arguments["patience"] + 1)))
     warmup = {"type": "LinearLR", "start_factor": 0.25, "by_epoch": False, "end": end}
     shown = [metric for value in metrics for metric in (*[None] * (every - 1), value)]
