@@ -131,6 +131,7 @@ def test_groups_added_and_removed() -> None:
     listed.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     with pytest.raises(ValueError, match="ControlledLR: schedule must be a list of 2, one for"):
         listed.observe(3.0)
+    assert listed.state == PLATEAU.init()
 
 
 def test_a_step_with_a_metric_is_a_step_and_an_observation() -> None:

@@ -73,13 +73,17 @@ class MetricLR(ScheduledLR, ReduceLROnPlateau):
 
         Raises:
             TypeError: metric is neither. Nothing has changed.
+            ValueError: a param group has no schedule. Nothing has changed.
         """
         if type(metric) is not float:
             metric = _number("observe", "metric", metric)
+        has_changed = self._groups.have_changed
+        if has_changed:
+            self._include_groups()  # which may refuse them, before anything is observed
         if self.controls.observe(metric):
             self._take_states()
-            self._set(self.get_lr())
-        elif self._groups.have_changed:
+            has_changed = True
+        if has_changed:
             self._set(self.get_lr())
 
     def step(  # type: ignore[override]  # torch's has a metric, or an epoch
