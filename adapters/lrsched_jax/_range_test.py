@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -173,7 +174,8 @@ def range_test(
     first = next(starts)
     plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
     plan.outline(first)  # the faults of the user's functions appear before anything runs
-    with ProgressBar(progress and not compiled and jax.process_index() == 0, anywhere=True) as bar:
+    shows = progress and not compiled and jax.process_index() == 0
+    with contextlib.closing(ProgressBar(shows, anywhere=True)) as bar:
         bar.begin(f"{label} range test", steps * repeats)
         shown = dataclasses.replace(plan, advance=bar.advance)
         runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)

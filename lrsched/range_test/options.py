@@ -7,8 +7,11 @@ from typing import Any
 
 from lrsched._core.checks import FLAG, Refusal, choice, optional
 from lrsched._core.number_kinds import integer, number
+from lrsched._core.schedule import Schedule
+from lrsched.range_test.recorder import HIGH, LOW, default_ramp
 
 _updates, _runs = integer(1, "updates"), integer(1, "runs")
+_rate = optional(number("> 0"))
 _multiple = optional(number("> 1"))
 # Infinity never stops for a finite loss, and neither does None.
 _divergence = _multiple._replace(
@@ -21,7 +24,9 @@ OPTIONS = {
     "compiled": FLAG,
     "divergence": _divergence,
     "every": _updates,
+    "high": _rate,
     "look_every": _updates,
+    "low": _rate,
     "memory": choice("device", "cpu", "disk"),
     "probe_repeats": _runs,
     "probe_steps": _updates,
@@ -40,3 +45,21 @@ def check_metrics(refuse: Refusal, metrics: Any, expected: str) -> None:
     """Refuse `metrics` that are neither a function nor None."""
     if metrics is not None and not callable(metrics):
         refuse("metrics", f"{expected}, or None", metrics, TypeError)
+
+
+def ramp_between(refuse: Refusal, schedule: Any, steps: int, low: Any, high: Any) -> Any:
+    """The schedule that was given, or the default one: a ramp from `low` to `high`.
+
+    The schedule is not checked. `low` and `high` may be None.
+    """
+    low, high = checked_options(refuse, low=low, high=high)
+    if schedule is not None:
+        for name, value in (("low", low), ("high", high)):
+            if value is not None:
+                refuse(name, "None with a schedule, which has its own rates", value)
+        return schedule
+    low, high = LOW if low is None else low, HIGH if high is None else high
+    if low >= high:
+        refuse("low", f"below high ({high:g})", low)
+    ramp: Schedule = default_ramp(steps, low, high)
+    return ramp

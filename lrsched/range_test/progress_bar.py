@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class ProgressBar:
@@ -40,17 +39,6 @@ class ProgressBar:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _new_bar(disable: bool | None) -> Any:

@@ -12,11 +12,12 @@ from lrsched.schedules.ramp import exponential_ramp
 
 Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
 
+LOW, HIGH = 1e-7, 10.0  # the ends of a range test by default
 DIVERGENCE = 4.0  # times the first loss, twice in a row, is divergence by default
 
 
 @functools.lru_cache
-def default_ramp(steps: int, low: float = 1e-7, high: float = 10.0) -> Schedule:
+def default_ramp(steps: int, low: float = LOW, high: float = HIGH) -> Schedule:
     """The learning rates of a range test that is given no schedule; both ends are reached."""
     return exponential_ramp(low, high, max(steps - 1, 1))
 

@@ -92,7 +92,7 @@ def test_parameters_that_are_not_there_yet() -> None:
             ValueError,
             r"shape of step's loss must be \(\).*\(3, 2\)",
         ),
-        (lambda loss: None, TypeError, "step's loss must be a real tensor of one number, got None"),
+        (lambda loss: None, TypeError, "step's loss must be a number where there are gradients"),
         (lambda loss: loss + 1j, TypeError, "step's loss must be a real tensor of one number"),
         (lambda loss: "low", TypeError, "step's loss must be a real tensor of one number"),
     ],

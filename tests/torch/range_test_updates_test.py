@@ -13,6 +13,7 @@ from torch import nn
 
 import lrsched
 from lrsched_torch import range_test
+from lrsched_torch._range_test import losses as _losses
 from lrsched_torch._range_test import runner as _runner
 from lrsched_torch._range_test import updates as _updates
 from tests.torch.range_test_task import RAMP, STEPS, Task, plain_losses, scaled
@@ -60,14 +61,14 @@ def test_losses_on_a_device_are_looked_at_every_few_updates(
     updates = len(task.used)
     task.used.clear()
     looks: list[int] = []
-    real = _updates.means
-    monkeypatch.setattr(_updates, "_as_loss", lambda loss: loss.detach().reshape(()).clone())
+    real = _losses.means
+    monkeypatch.setattr(_updates, "as_loss", lambda loss: loss.detach().reshape(()).clone())
 
     def looking(losses: Any) -> list[float]:
         looks.append(len(losses))
         return real(losses)
 
-    monkeypatch.setattr(_runner, "means", looking)
+    monkeypatch.setattr(_losses, "means", looking)
     monkeypatch.setattr(_runner.Runner, "_waits", lambda self: True)
     found = task.run(ramp, 50, **metrics)
     assert found.losses.tolist() == expected.losses.tolist()
@@ -191,4 +192,4 @@ def test_metrics_that_are_no_numbers_by_name() -> None:
 def test_losses_on_a_device_are_read_together() -> None:
     """Between numbers that were read before: those of updates on the CPU."""
     on_device = torch.tensor(2.0), torch.tensor(1.0)
-    assert _updates.means([[on_device[0], 4.0], [3.0], [on_device[1]]]) == [3.0, 3.0, 1.0]
+    assert _losses.means([[on_device[0], 4.0], [3.0], [on_device[1]]]) == [3.0, 3.0, 1.0]

@@ -11,7 +11,6 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import default_ramp
 from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios
 from lrsched_torch._snapshot.reachable import parameters
@@ -49,8 +48,6 @@ def schedules_of(
     schedule: Any, optimizer: torch.optim.Optimizer, steps: int, refine: bool
 ) -> list[Schedule]:
     """The checked schedules: one for all param groups, or one for each."""
-    if schedule is None:
-        return [default_ramp(steps)]
     schedules = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
     if not all(isinstance(each, Schedule) and each.is_plain for each in schedules):
         refuse_no_schedule(_refuse, schedule, "a schedule of plain numbers, or a list of them")
@@ -74,3 +71,9 @@ def ratios_of(
     if check_ratio_options(_refuse, keep_ratios, reference_group, is_one, groups):
         return group_ratios(_refuse, optimizer, reference_group)
     return [1.0] * groups
+
+
+def check_before_update(before_update: Any) -> None:
+    """Refuse a hook that is not a function."""
+    if before_update is not None and not callable(before_update):
+        _refuse("before_update", "a function without arguments, or None", before_update, TypeError)

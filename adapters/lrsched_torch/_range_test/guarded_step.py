@@ -17,7 +17,7 @@ from lrsched_torch._snapshot.reachable import parameters, reachable_state
 
 _refuse = Refusal("range_test")
 
-Step = Callable[[Batch], torch.Tensor | float]
+Step = Callable[[Batch], torch.Tensor | float | None]
 
 
 class GuardedStep:
@@ -46,7 +46,7 @@ class GuardedStep:
         ]
         self._is_running = False
 
-    def __call__(self, batch: Batch) -> torch.Tensor | float:
+    def __call__(self, batch: Batch) -> torch.Tensor | float | None:
         last = self._last_rates()
         self._is_running = True
         try:

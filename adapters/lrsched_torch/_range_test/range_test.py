@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,13 +11,15 @@ from torch import nn
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
-from lrsched.range_test.options import check_metrics, checked_options
+from lrsched.range_test.monitor import Log, Monitor, check_log
+from lrsched.range_test.options import check_metrics, checked_options, ramp_between
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.batches import Batch, Batches
 from lrsched_torch._range_test.guarded_step import GuardedStep, Step
+from lrsched_torch._range_test.measurements import Measurements, Metrics
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates
-from lrsched_torch._range_test.runner import Metrics, Runner
+from lrsched_torch._range_test.runner import Runner
 from lrsched_torch._range_test.updates import GradScaler, Updates
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import (
@@ -42,11 +44,14 @@ def range_test(
     schedule: Schedule | Sequence[Schedule] | None = None,
     steps: int = 200,
     *,
+    low: float | None = None,
+    high: float | None = None,
     modules: nn.Module | Iterable[nn.Module] | None = None,
     restore: Iterable[Restorable] = (),
     scaler: GradScaler | None = None,
     accumulate: int = 1,
     closure: bool | None = None,
+    before_update: Callable[[], object] | None = None,
     divergence: float | None = DIVERGENCE,
     keep_ratios: bool = True,
     reference_group: int | None = None,
@@ -57,6 +62,7 @@ def range_test(
     probe_steps: int = PROBE_STEPS,
     probe_repeats: int = PROBE_REPEATS,
     distributed: bool | ProcessGroup | None = None,
+    log: Log | None = None,
     progress: bool = True,
     label: str = "torch",
 ) -> RangeTest:
@@ -77,13 +83,15 @@ def range_test(
         step: `step(batch)` returns the loss. It is a training step without `optimizer.step()` and
             `scheduler.step()`, which the test does: it computes the loss and calls `backward`.
             Gradients are zeroed before each update. An optimizer of other parameters, such as a
-            discriminator's, may be stepped in it.
+            discriminator's, may be stepped in it. Where it returns None, the batch is skipped.
         optimizer: the optimizer to use.
         batches: the batches. A loader or list is restarted when it ends; an iterator ends the test
             with `stopped="exhausted"`.
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
-            group; by default `exponential_ramp(1e-7, 10.0, steps - 1)`.
+            group; by default `exponential_ramp(low, high, steps - 1)`.
         steps: the number of updates.
+        low: the first learning rate, by default 1e-7.
+        high: the last learning rate, by default 10.
         modules: the modules to restore; by default every module, scheduler, scaler, generator and
             further optimizer to which `step` and `metrics` refer.
         restore: other objects to restore: modules (averaged weights), optimizers, schedulers,
@@ -92,6 +100,9 @@ def range_test(
             skips is repeated with the same rate and other batches.
         accumulate: the number of batches of an update. `step` must divide the loss by it before
             `backward`, and return the loss undivided; the mean of these losses is recorded.
+        before_update: called once for each update, between `backward` and the update, for example
+            to clip gradients: `lambda: clip_grad_norm_(model.parameters(), 1.0)`. The gradients are
+            unscaled then.
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
         divergence: a multiple of the first loss, above 1; None or infinity never
             stops for a finite loss.
@@ -113,6 +124,8 @@ def range_test(
         probe_repeats: the trainings at each rate.
         distributed: whether all processes, or those of the given group, use their mean loss and so
             stop together; by default if torch.distributed is initialised.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
+            loss is read; `wandb.log` and `mlflow.log_metrics` are such functions.
         progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.
         label: the name of the test in figures.
 
@@ -158,7 +171,10 @@ def range_test(
         REFUSE, divergence=divergence, refine=refine, memory=memory
     )
     check_metrics(REFUSE, metrics, "a function that returns numbers by name")
+    checks.check_before_update(before_update)
+    check_log(REFUSE, log)
     closure = checks.closure_of(optimizer, closure, scaler)
+    schedule = ramp_between(REFUSE, schedule, steps, low, high)
     schedules = checks.schedules_of(schedule, optimizer, steps, refine)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
     rates = Rates(optimizer, schedules, ratios, steps)
@@ -169,9 +185,11 @@ def range_test(
     all_modules = modules_in([*objects, *extra])
     others = trained_elsewhere(all_modules, weights)
     guarded = GuardedStep(step, optimizer, rates, extra)
-    updates = Updates(guarded, optimizer, rates, others, scaler, closure)
+    updates = Updates(guarded, optimizer, rates, others, scaler, closure, before_update)
     source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
-    runner = Runner(updates, source, processes, metrics, every, progress, all_modules)
+    measurements = Measurements(metrics, every, all_modules)
+    monitor = Monitor(progress and processes.is_main, log if processes.is_main else None)
+    runner = Runner(updates, source, processes, measurements, monitor)
 
     saved = snapshot([optimizer, *objects], extra, memory)
     try:

@@ -67,6 +67,10 @@ class Rates:
                 group["lr"] = rate
         self._written = [(group["lr"], _version(group["lr"])) for group in self._groups]
 
+    def current(self) -> list[float]:
+        """The rates that the groups have."""
+        return [float(group["lr"]) for group in self._groups]
+
     def were_written(self) -> bool:
         """Whether a rate was written after they were set. Reads no value from a device."""
         return any(

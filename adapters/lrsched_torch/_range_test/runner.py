@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
-
-import numpy as np
-import torch
-from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.probe import MAX_RATES
-from lrsched.range_test.progress_bar import ProgressBar
 from lrsched_torch._range_test.batches import Batch, Batches
+from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, means
+from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
-from lrsched_torch._range_test.updates import Updates, means
-from lrsched_torch._snapshot.restore import save_random_state
+from lrsched_torch._range_test.updates import Updates
 
 _refuse = Refusal("range_test")
 
-Metrics = Callable[[], Mapping[str, Any]]
 Row = Sequence[float]
 
-LOOK_EVERY = 10  # updates between two readings of losses, if reading waits for the device
 MOST_SKIPS = 40  # skips in a row; each halves the scale, so 40 take it from 2**24 to 2**-16
+MOST_WITHOUT_LOSS = 100  # updates in a row for which `step` returns None
 
 
 class Runner:
@@ -36,10 +32,8 @@ class Runner:
         updates: makes one update.
         source: draws the batches.
         processes: the processes of the test.
-        metrics: the user's function, or None.
-        every: the number of updates between two calls of `metrics`.
-        progress: whether to show a progress bar.
-        modules: the modules whose modes `metrics` may change.
+        measurements: the numbers that are measured between updates.
+        monitor: shows the losses.
     """
 
     def __init__(
@@ -47,20 +41,15 @@ class Runner:
         updates: Updates,
         source: Batches,
         processes: Processes,
-        metrics: Metrics | None,
-        every: int,
-        progress: bool,
-        modules: Sequence[nn.Module],
+        measurements: Measurements,
+        monitor: Monitor,
     ) -> None:
         self._updates = updates
         self._source = source
         self._processes = processes
-        self._metrics = metrics
-        self._every = every
-        self._rows: dict[str, list[tuple[int, float]]] = {}
+        self._measurements = measurements
+        self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
-        self._modules = modules
-        self._bar = ProgressBar(progress and processes.is_main)
         self._batches: Generator[list[Batch]] | None = None
         self._skips = 0
 
@@ -73,18 +62,10 @@ class Runner:
         label: str,
     ) -> RangeTest:
         """Run the test with one row of rates for each update; `rates` are those to record."""
-        recorder = Recorder(divergence)
-        self._bar.begin("range test", len(rows))
-        self._run(rows, recorder, self._metrics)
-        count = len(recorder.losses)
-        return RangeTest(
-            np.array(rates[:count]),
-            np.array(recorder.losses),
-            recorder.stopped,
-            schedule,
-            {name: _array(values, count) for name, values in self._rows.items()},
-            label=label,
-        )
+        self._monitor.begin("range test", len(rows))
+        reader = self._reader(Recorder(divergence), rates, self._monitor)
+        self._run(rows, reader, self._measurements)
+        return reader.result(schedule, self._measurements.rows, label)
 
     def refine(
         self,
@@ -101,90 +82,64 @@ class Runner:
             rewind()
             batches = [batch for update in updates for batch in kept[update]]
             self._source = Batches(batches, len(kept[0]), keep=0)
-            recorder = Recorder(None)
-            self._run([rates_at(rate)] * len(updates), recorder, None)
-            return recorder.losses
+            rows = [rates_at(rate)] * len(updates)
+            reader = self._reader(Recorder(None), [rate] * len(updates), self._monitor.unlogged())
+            self._run(rows, reader, None)
+            return reader.recorder.losses
 
-        self._bar.begin("probe", MAX_RATES * steps * repeats)
+        self._monitor.begin("probe", MAX_RATES * steps * repeats)
         return test.with_probe(train, steps, repeats)
 
     def close(self) -> None:
-        """Close the batches and the progress bar."""
+        """Close the batches and what is shown."""
         if self._batches is not None:
             self._batches.close()
-        self._bar.close()
+        self._monitor.close()
+
+    def _reader(self, recorder: Recorder, rates: Sequence[float], monitor: Monitor) -> LossReader:
+        return LossReader(recorder, rates, self._processes, monitor, self._look_every)
 
     def _waits(self) -> bool:
         """Whether reading a loss waits for the device, and nothing else waits in each update."""
         updates = self._updates
         host = all(weight.is_cpu for weight in updates.parameters)
-        return not (host or updates.closure or updates.scaler is not None)
+        return not (host or updates.closure or updates.may_skip)
 
-    def _run(self, rows: Sequence[Row], recorder: Recorder, metrics: Metrics | None) -> None:
-        recorder.stopped = "exhausted"  # unless the test stops for another reason
-        make, scaled, last = self._updates.make, self._updates.scaler is not None, len(rows) - 1
-        pending: list[list[Any]] = []  # losses that were not read yet
-        update, measured = 0, -1
+    def _run(
+        self, rows: Sequence[Row], reader: LossReader, measurements: Measurements | None
+    ) -> None:
+        make, may_skip = self._updates.make, self._updates.may_skip
         self._batches = self._processes.batches(self._source, self._look_every)
         for batches in self._batches:
-            if metrics is not None and update % self._every == 0 and update > measured:
-                self._measure(metrics, update)
-                measured = update
-            losses, applied = make(rows[update], batches)
-            if scaled and self._processes.any(not applied):
+            if measurements is not None:
+                measurements.before(reader.count)
+            losses, applied = make(rows[reader.count], batches)
+            if may_skip and self._processes.any(not applied):
                 if self._gives_up(losses):
-                    recorder.stopped = "nonfinite"
+                    reader.recorder.stopped = "nonfinite"
                     break
                 continue
+            if not losses:
+                self._count_without_loss()
+                continue
             self._skips = 0
-            pending.append(losses)
-            if update == last or len(pending) == self._look_every:
-                if not self._look(pending, recorder):
-                    break
-                if update == last:
-                    recorder.stopped = "finished"
-                    break
-            update += 1
+            if not reader.add(losses):
+                break
         else:
-            if pending:
-                self._look(pending, recorder)
+            reader.read()
         self._batches.close()
-        if recorder.stopped != "finished":
-            self._bar.fill()
-
-    def _look(self, pending: list[list[Any]], recorder: Recorder) -> bool:
-        """Read the pending losses, and return whether to continue."""
-        values = self._processes.mean(means(pending))
-        pending.clear()
-        self._bar.advance(len(values))
-        return all(map(recorder.record, values))
+        if reader.recorder.stopped != "finished":
+            self._monitor.fill()
 
     def _gives_up(self, losses: list[Any]) -> bool:
         """Whether to stop repeating an update that the scaler skipped."""
         self._skips += 1
-        (loss,) = self._processes.mean(means([losses]))
+        (loss,) = self._processes.mean(means([losses or [0.0]]))
         return self._skips > MOST_SKIPS or not math.isfinite(loss)
 
-    def _measure(self, metrics: Metrics, update: int) -> None:
-        """Call the user's function between two updates, without effect on them."""
-        restore = save_random_state()
-        modes = [module.training for module in self._modules]
-        try:
-            with torch.no_grad():
-                values = metrics()
-        finally:
-            for module, mode in zip(self._modules, modes, strict=True):
-                module.training = mode
-            restore()
-        if not isinstance(values, Mapping):
-            expected = "a function that returns numbers by name"
-            _refuse("metrics", expected, values, TypeError)
-        for name, value in values.items():
-            number = value.item() if isinstance(value, torch.Tensor) else float(value)
-            self._rows.setdefault(name, []).append((update, number))
-
-
-def _array(rows: list[tuple[int, float]], count: int) -> Any:
-    """The rows of the first `count` updates: those after the stop are dropped."""
-    kept = [row for row in rows if row[0] < count]
-    return np.array(kept, np.float64).reshape(-1, 2)
+    def _count_without_loss(self) -> None:
+        """Refuse a step that seems to return no loss at all."""
+        self._skips += 1
+        if self._skips == MOST_WITHOUT_LOSS:
+            expected = "a number for some batches (None skips a batch)"
+            _refuse("step's loss", expected, None, TypeError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ import torch.distributed as dist
 from lrsched._core import Refusal
 from lrsched_torch._range_test.batches import Batch
 from lrsched_torch._range_test.guarded_step import GuardedStep
+from lrsched_torch._range_test.losses import as_loss
 from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._snapshot.reachable import parameters
 
@@ -31,6 +32,11 @@ class Updates:
         others: parameters that get gradients but are not the optimizer's.
         scaler: a gradient scaler, or None.
         closure: whether the optimizer computes the loss by a closure.
+        before_update: called between the gradients and the update, or None.
+
+    Attributes:
+        parameters: those of the optimizer.
+        may_skip: whether an update may be skipped because gradients are not finite.
     """
 
     step: GuardedStep
@@ -39,21 +45,33 @@ class Updates:
     others: Sequence[torch.Tensor]
     scaler: GradScaler | None
     closure: bool
+    before_update: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
         self.parameters = parameters(self.optimizer)
+        self.may_skip = self.scaler is not None or hasattr(self.optimizer, "step_was_skipped")
         self._checked = False
 
     def make(self, row: Sequence[float], batches: Sequence[Batch]) -> tuple[list[Any], bool]:
-        """Make an update with these rates; return its losses, and whether it was not skipped."""
+        """Make an update with these rates; return its losses, and whether it was not skipped.
+
+        There is no update, and no loss, where `step` returns None for all batches.
+        """
         if self.closure:
             return self._with_closure(row, batches), True
         self.rates.set(row)
         losses = self._losses(batches)
+        if not losses:
+            return [], True
         if self.scaler is None:
+            self._prepare_update()
             self.optimizer.step()
-            return losses, True
+            # Of Accelerate's optimizers, which have a scaler of their own.
+            return losses, not getattr(self.optimizer, "step_was_skipped", False)
         before = self.scaler.get_scale()
+        if self.before_update is not None:
+            self.scaler.unscale_(self.optimizer)
+        self._prepare_update()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return losses, self.scaler.get_scale() >= before  # the scale falls when a step is skipped
@@ -64,6 +82,10 @@ class Updates:
         def closure() -> Any:
             with torch.enable_grad():
                 losses = self._losses(batches)
+            if not losses:
+                expected = "a number for every update with a closure"
+                _refuse("step's loss", expected, None, TypeError)
+            self._prepare_update()
             if not first:
                 first.extend(losses)
             return sum(losses) / len(losses)
@@ -76,15 +98,26 @@ class Updates:
         self.optimizer.zero_grad()
         for parameter in self.others:
             parameter.grad = None
-        losses = [_as_loss(self.step(batch)) for batch in batches]
-        if not self._checked:
+        returned = [self.step(batch) for batch in batches]
+        losses = [as_loss(loss) for loss in returned if loss is not None]
+        if not losses and any(map(_may_be_nonzero, self._gradients())):
+            expected = "a number where there are gradients (None skips a batch)"
+            _refuse("step's loss", expected, None, TypeError)
+        if losses and not self._checked:
             self._check_gradients(losses)
             self._checked = True
         return losses
 
+    def _prepare_update(self) -> None:
+        if self.before_update is not None:
+            self.before_update()
+
+    def _gradients(self) -> list[torch.Tensor]:
+        return [x.grad for x in self.parameters if x.grad is not None]
+
     def _check_gradients(self, losses: Sequence[Any]) -> None:
         """Refuse a step that leaves no gradients, or zeroes them after `backward`."""
-        gradients = [x.grad for x in self.parameters if x.grad is not None]
+        gradients = self._gradients()
         if not gradients or not (any(map(_may_be_nonzero, gradients)) or not any(losses)):
             self.step.refuse_without_gradients()
 
@@ -94,26 +127,3 @@ def _may_be_nonzero(gradient: torch.Tensor) -> bool:
     if gradient.layout != torch.strided or (dist.is_available() and dist.is_initialized()):
         return True
     return bool(gradient.any())
-
-
-def _as_loss(loss: Any) -> Any:
-    """The loss as a number, or a copy of it on its device, where reading it would wait."""
-    if isinstance(loss, torch.Tensor):
-        if loss.numel() != 1:
-            expected = "() (one number, such as its mean over the batch)"
-            _refuse("the shape of step's loss", expected, tuple(loss.shape))
-        if not loss.is_cpu:
-            return loss.detach().reshape(()).clone()
-        loss = loss.item()
-    if isinstance(loss, (int, float)):
-        return loss
-    return _refuse("step's loss", "a real tensor of one number", loss, TypeError)
-
-
-def means(losses: Sequence[Sequence[Any]]) -> list[float]:
-    """The mean loss of each update; all losses on a device are read at once."""
-    tensors = [loss for each in losses for loss in each if isinstance(loss, torch.Tensor)]
-    if tensors:
-        read = iter(torch.stack(tensors).tolist())
-        losses = [[next(read) if isinstance(x, torch.Tensor) else x for x in e] for e in losses]
-    return [float(sum(each)) / len(each) for each in losses]

@@ -6,7 +6,7 @@ import copy
 import functools
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,9 +45,12 @@ class Snapshot:
 
     Args:
         location: where the copies of tensors are kept.
+        packages: the names of packages, such as "lightning", whose objects get the same attributes
+            again too, with their contents.
     """
 
-    def __init__(self, location: Location = "device") -> None:
+    def __init__(self, location: Location = "device", packages: Collection[str] = ()) -> None:
+        self._packages = frozenset(packages)
         self._seen: dict[int, object] = {}  # by id; holding the objects keeps the ids unique
         self._restores: list[Restore] = []
         self._storage: Storage = open_storage(location)
@@ -154,7 +157,16 @@ class Snapshot:
             # Not the data set, only the loader's own state: the epoch, the workers, an order.
             self._restores.append(save_items(vars(value)))
             return [x for x in vars(value).values() if isinstance(x, (*GENERATORS, *LOADERS, list))]
+        elif self._packages and self._is_of_a_package(value):
+            return (vars(value),)
         return ()
+
+    def _is_of_a_package(self, value: Any) -> bool:
+        """Whether an object with attributes is an instance of a class of the packages."""
+        if isinstance(value, type) or not hasattr(value, "__dict__"):
+            return False
+        bases = {base.__module__.partition(".")[0] for base in type(value).__mro__}
+        return not bases.isdisjoint(self._packages)
 
     def _record_tensor(self, tensor: torch.Tensor) -> Iterable[object]:
         data = _writable(tensor)

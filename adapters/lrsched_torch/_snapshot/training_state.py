@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 import torch
@@ -68,13 +68,21 @@ def trained_elsewhere(
     return [p for key, p in others.items() if key not in own and p.requires_grad]
 
 
-def snapshot(objects: list[Any], extra: list[Restorable], memory: Location) -> Snapshot:
-    """Save these objects and the global random generators."""
+def snapshot(
+    objects: list[Any],
+    extra: list[Restorable],
+    memory: Location,
+    packages: Collection[str] = (),
+) -> Snapshot:
+    """Save these objects and the global random generators.
+
+    Of the objects, those of these packages are saved with their attributes.
+    """
     for each in extra:
         if not isinstance(each, _KNOWN) and not _has_state_dict(each):
             expected = "modules, optimizers, generators, or have state_dict and load_state_dict"
             _refuse("restore", expected, each, TypeError)
-    saved = Snapshot(memory)
+    saved = Snapshot(memory, packages)
     try:
         saved.keep(*objects, *(each for each in extra if isinstance(each, _KNOWN)))
         for each in extra:
