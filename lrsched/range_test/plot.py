@@ -31,6 +31,7 @@ class Picture(NamedTuple):
     smoothed: Array | None
     suggestion: tuple[float, float, float] | None
     label: str
+    quantity: str
 
 
 def draw(tests: Sequence[Picture], ax: Any) -> Any:
@@ -42,7 +43,7 @@ def draw(tests: Sequence[Picture], ax: Any) -> Any:
         _draw_one(ax, test, f"C{number}")
     ax.set(
         xlabel="learning rate",
-        ylabel="loss",
+        ylabel=tests[0].quantity,
         xscale=axis_scale(np.concatenate([test.rates for test in tests])),
     )
     _limit(ax, tests)
@@ -75,9 +76,11 @@ def _draw_one(ax: Any, test: Picture, color: str) -> None:
     ax.plot(test.rates, test.median, ".", color=color, alpha=0.35, markersize=3)
     prefix = f"{test.label}: " if test.label else ""
     if test.smoothed is None:
-        ax.plot(test.rates, test.median, color=color, linewidth=1.0, label=f"{prefix}loss")
+        ax.plot(
+            test.rates, test.median, color=color, linewidth=1.0, label=f"{prefix}{test.quantity}"
+        )
     else:
-        label = f"{prefix}smoothed loss" + (f" of {repeats}" if repeats > 1 else "")
+        label = f"{prefix}smoothed {test.quantity}" + (f" of {repeats}" if repeats > 1 else "")
         ax.plot(test.rates, test.smoothed, color=color, linewidth=1.8, label=label)
     if test.suggestion is None:
         return

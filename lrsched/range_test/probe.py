@@ -73,6 +73,17 @@ def search(
     return rates[order], losses[order]
 
 
+def probed(
+    suggestion: Suggestion,
+    orders: Orders,
+    train: Callable[[float, list[int]], Sequence[float]],
+    dtype: npt.DTypeLike,
+) -> Probe:
+    """The probe that `search` makes, with the rates as they are used in this dtype."""
+    rates, losses = search(suggestion, orders, train)
+    return Probe(rates.astype(dtype).astype(np.float64), losses)
+
+
 def orders(made: int, steps: int, repeats: int) -> Orders:
     """The updates of the test whose batches each repeat trains on, a row for each repeat.
 

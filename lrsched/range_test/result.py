@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched._core.checks import Refusal, Whole, choice
-from lrsched._core.number_kinds import integer, number
+from lrsched._core.number_kinds import integer
 from lrsched._core.schedule import Schedule
-from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _range_files
 from lrsched.range_test import plot as _range_plot
 from lrsched.range_test.compare import Side, compare
-from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe, orders, read_probe, search
+from lrsched.range_test.contents import arrays, facts, fields
+from lrsched.range_test.metrics import metric_curve, shifted
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe, orders, probed, read_probe
 from lrsched.range_test.recorder import Stopped
+from lrsched.range_test.schedules import ScheduleBuilder
 from lrsched.range_test.suggest import (
     NoSuggestion,
     Suggestion,
@@ -29,18 +31,16 @@ from lrsched.range_test.suggest import (
     smoothed,
     suggest,
 )
-from lrsched.schedules.cycles import cyclic, one_cycle
-from lrsched.schedules.recipes import warmup_cosine
 
 __all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
 
 Array = npt.NDArray[np.float64]
-VERSION = 1  # of the format of files
 _REASON = choice(*get_args(Stopped))
+_SKIPPED = integer(0, "updates")
 
 
 @dataclass(frozen=True, eq=False)
-class RangeTest:
+class RangeTest(ScheduleBuilder):
     """The learning rates that a range test used, and the raw loss of each update.
 
     Attributes:
@@ -57,6 +57,9 @@ class RangeTest:
             (update, value).
         probe: the refinement, or None.
         label: the name of the test in figures.
+        quantity: what `losses` are, where they are a metric (see `for_metric`).
+        ratios: of a test whose optimizer has several param groups, the ratio of each group's rate
+            to `learning_rates`; None if these changed from update to update, or nothing is known.
     """
 
     learning_rates: Array
@@ -66,6 +69,8 @@ class RangeTest:
     metrics: Mapping[str, Array] = field(default_factory=dict)
     probe: Probe | None = None
     label: str = ""
+    quantity: str = "loss"
+    ratios: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         rates = np.asarray(self.learning_rates, np.float64)
@@ -95,7 +100,9 @@ class RangeTest:
         """
         return median(self.losses)
 
-    def suggest(self, method: str = "default") -> Suggestion:
+    def suggest(
+        self, method: str = "default", *, skip_start: Whole = 0, skip_end: Whole = 0
+    ) -> Suggestion:
         """The learning rates that the test suggests: (low, suggested, high).
 
         `low` and `high` are Smith's base and maximum rates, for a cyclic schedule; `suggested` is
@@ -108,11 +115,15 @@ class RangeTest:
                 another library, its faults included: "torch-lr-finder", "ignite", "lightning",
                 and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
                 compares them.
+            skip_start: the number of updates at the beginning that are left out.
+            skip_end: the number of updates at the end that are left out.
 
         Raises:
             NoSuggestion: the losses show no rate; the message has the reason. It is a ValueError.
-            ValueError: there is no such method.
+            ValueError: there is no such method, or all updates are left out.
         """
+        if skip_start or skip_end:
+            return self.trimmed(skip_start, skip_end).suggest(method)
         found = suggest(*self._curve(), method)
         if self.probe is not None and method == "default":
             return read_probe(self.probe.learning_rates, self.probe.losses, found)
@@ -134,14 +145,11 @@ class RangeTest:
             repeats: the trainings at each rate, on different batches.
             dtype: in which the rates are used.
         """
-        try:
-            suggestion = self.suggest()
-        except NoSuggestion:
-            return self
-        made = int(np.isfinite(np.atleast_2d(self.losses)[0]).sum())
-        rates, losses = search(suggestion, orders(made, steps, repeats), train)
-        used = rates.astype(dtype).astype(np.float64)
-        return replace(self, probe=Probe(used, losses))
+        with contextlib.suppress(NoSuggestion):
+            made = int(np.isfinite(np.atleast_2d(self.losses)[0]).sum())
+            found = probed(self.suggest(), orders(made, steps, repeats), train, dtype)
+            return replace(self, probe=found)
+        return self
 
     def _curve(self) -> tuple[Array, Array]:
         """The rates and losses that suggestions are read from."""
@@ -168,44 +176,75 @@ class RangeTest:
         """The loss at each learning rate without noise or lag, for figures."""
         return smoothed(self.learning_rates, self.losses)
 
-    def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
-        """A triangular schedule between `low` and `high`, with sides of so many epochs.
-
-        `steps_per_epoch` is the number of updates of an epoch, `len(loader)`.
-
-        Source: Smith 2015, arXiv:1506.01186, sections 3.2 and 3.3: sides of 2 to 10 epochs.
-        """
-        length, sides = Refusal("RangeTest.cyclic").checked(
-            steps_per_epoch=(integer(1, "steps"), steps_per_epoch),
-            epochs=(number("> 0"), epochs),
-        )
-        low, _, high = self.suggest()
-        return cyclic(low, high, max(round(length * sides), 1))
-
-    def one_cycle(self, total_steps: Whole, **options: Any) -> Schedule:
-        """One cycle with its peak at `suggested`; options as for `lrsched.one_cycle`."""
-        return one_cycle(self.suggest().suggested, total_steps, **options)
-
-    def warmup_cosine(self, total_steps: Whole, warmup_steps: Whole | None = None) -> Schedule:
-        """A warmup to `suggested`, by default over a twentieth of the run, then half a cosine."""
-        if warmup_steps is None:
-            (total,) = Refusal("RangeTest.warmup_cosine").checked(
-                total_steps=(integer(1, "steps"), total_steps)
-            )
-            warmup_steps = total // 20
-        return warmup_cosine(self.suggest().suggested, total_steps, warmup_steps)
-
     def with_label(self, label: str) -> RangeTest:
         """The same test with another name in figures and files."""
         return replace(self, label=label)
 
-    def plot(self, *others: RangeTest, ax: Any = None, method: str | None = "default") -> Any:
+    def trimmed(self, skip_start: Whole = 0, skip_end: Whole = 0) -> RangeTest:
+        """The test without its first and last updates.
+
+        Raises:
+            TypeError, ValueError: a number is not an integer >= 0, or no update is left.
+        """
+        start, end = Refusal("RangeTest").checked(
+            skip_start=(_SKIPPED, skip_start), skip_end=(_SKIPPED, skip_end)
+        )
+        count = len(self.learning_rates)
+        if start + end >= count:
+            Refusal("RangeTest")("skip_start + skip_end", f"less than {count} updates", start + end)
+        kept = slice(start, count - end)
+        return replace(
+            self,
+            learning_rates=self.learning_rates[kept],
+            losses=self.losses[..., kept],
+            metrics={name: shifted(rows, kept) for name, rows in self.metrics.items()},
+        )
+
+    def for_metric(self, name: str, mode: str = "min") -> RangeTest:
+        """The test with a recorded metric in the place of the loss, for its figure and suggestion.
+
+            test = range_test(..., metrics=lambda: {"val_loss": validate(model)}, every=5)
+            test.for_metric("val_loss").suggest()
+
+        It has the updates before which the metric was recorded, from 10 on for a suggestion.
+
+        Args:
+            name: the name of the metric; in a repeated test "a" stands for "a_0", "a_1", ...
+            mode: "min" if a low metric is good, such as a loss. With "max", such as an accuracy,
+                `losses` are the negative metric.
+
+        Raises:
+            TypeError, ValueError: no such metric was recorded, or mode is another.
+        """
+        repeats = None if self.losses.ndim == 1 else self.repeats
+        rates, values = metric_curve(self.learning_rates, self.metrics, repeats, name, mode)
+        quantity = name if mode == "min" else f"-{name}"
+        return replace(
+            self, learning_rates=rates, losses=values, metrics={}, probe=None, quantity=quantity
+        )
+
+    def plot(
+        self,
+        *others: RangeTest,
+        ax: Any = None,
+        method: str | None = "default",
+        skip_start: Whole = 0,
+        skip_end: Whole = 0,
+    ) -> Any:
         """Draw loss over learning rate with matplotlib, and return the axes.
 
         Shows the raw losses, the smoothed curve, the band over repeats, and the rates that `method`
         suggests (None: no rates), of this test and of others.
+
+        Args:
+            others: further tests to draw.
+            ax: the axes to draw on; by default new ones.
+            method: as for `suggest`, or None.
+            skip_start: the number of updates at the beginning of each test that are left out.
+            skip_end: the number of updates at the end of each test that are left out.
         """
-        return _range_plot.draw([test._picture(method) for test in (self, *others)], ax)
+        tests = [test.trimmed(skip_start, skip_end) for test in (self, *others)]
+        return _range_plot.draw([test._picture(method) for test in tests], ax)
 
     def _repr_svg_(self) -> str | None:
         return _range_plot.svg(self._picture("default"))
@@ -220,12 +259,12 @@ class RangeTest:
                 found = self.suggest(method)
         losses = np.atleast_2d(self.losses)
         return _range_plot.Picture(
-            self.learning_rates, losses, self.median, smooth, found, self.label
+            self.learning_rates, losses, self.median, smooth, found, self.label, self.quantity
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the test to a .json or .npz file. If that fails, an older file stays."""
-        _range_files.write(path, self._facts(), self._arrays())
+        _range_files.write(path, facts(self), arrays(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RangeTest:
@@ -235,49 +274,7 @@ class RangeTest:
             OSError: the file cannot be read.
             ValueError: it is no range test.
         """
-        return _range_files.read(path, cls._from_data)
-
-    def _facts(self) -> dict[str, Any]:
-        """The contents of a file that are not arrays."""
-        return {
-            "lrsched_range_test": VERSION,
-            "stopped": self.stopped if isinstance(self.stopped, str) else list(self.stopped),
-            "schedule": None if self.schedule is None else self.schedule.to_dict(),
-            "label": self.label,
-            "metrics": list(self.metrics),
-        }
-
-    def _arrays(self) -> dict[str, Array]:
-        """The arrays of a file, by name."""
-        arrays = {"learning_rates": self.learning_rates, "losses": self.losses}
-        for index, values in enumerate(self.metrics.values()):
-            arrays[f"metric_{index}"] = np.asarray(values, np.float64)
-        if self.probe is not None:
-            arrays["probe_learning_rates"] = self.probe.learning_rates
-            arrays["probe_losses"] = self.probe.losses
-        return arrays
-
-    @classmethod
-    def _from_data(cls, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> RangeTest:
-        """The test with the contents of a file."""
-        if facts["lrsched_range_test"] != VERSION:
-            raise ValueError(f"its format is {facts['lrsched_range_test']!r} and not {VERSION}")
-
-        def array(name: str) -> Array:
-            return np.asarray(arrays[name], np.float64)
-
-        stopped: Any = facts["stopped"]
-        recipe = facts["schedule"]
-        probed = "probe_losses" in arrays
-        return cls(
-            array("learning_rates"),
-            array("losses"),
-            tuple(stopped) if isinstance(stopped, list) else stopped,
-            None if recipe is None else from_dict(recipe, kind=Schedule),
-            {name: array(f"metric_{n}").reshape(-1, 2) for n, name in enumerate(facts["metrics"])},
-            Probe(array("probe_learning_rates"), array("probe_losses")) if probed else None,
-            str(facts["label"]),
-        )
+        return _range_files.read(path, lambda facts, arrays: cls(**fields(facts, arrays)))
 
     def to_csv(self) -> str:
         """A table of update, learning rate and loss (of each repeat), as CSV."""

@@ -129,7 +129,9 @@ class EmbeddedTest:
             _refuse("the trainer", "one that trains", None)
         if self._reader.recorder.stopped == "exhausted":
             self._reader.read()
-        return self._reader.result(self._schedule, self._measurements.rows, self.options.label)
+        return self._reader.result(
+            self._schedule, self._measurements.rows, self.options.label, self._rates.ratios
+        )
 
     def _begin_update(self) -> None:
         assert self._reader is not None

@@ -69,7 +69,11 @@ class LossReader:
         return all(map(self.recorder.record, values))
 
     def result(
-        self, schedule: Schedule, metrics: Mapping[str, list[tuple[int, float]]], label: str
+        self,
+        schedule: Schedule,
+        metrics: Mapping[str, list[tuple[int, float]]],
+        label: str,
+        ratios: tuple[float, ...] | None,
     ) -> RangeTest:
         """The test with the losses that were recorded."""
         count = len(self.recorder.losses)
@@ -80,6 +84,7 @@ class LossReader:
             schedule,
             {name: _array(rows, count) for name, rows in metrics.items()},
             label=label,
+            ratios=ratios,
         )
 
 

@@ -21,6 +21,7 @@ from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._range_test.runner import Runner
 from lrsched_torch._range_test.updates import GradScaler, Updates
+from lrsched_torch._schedulers.tested_ratios import remember_tested
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import (
     Restorable,
@@ -194,7 +195,10 @@ def range_test(
     saved = snapshot([optimizer, *objects], extra, memory)
     try:
         with saved.restored(), guarded.watching(), torch.enable_grad():
-            test = runner.sweep(rates.rows, rates.values, divergence, schedules[0], label)
+            test = runner.sweep(
+                rates.rows, rates.values, divergence, schedules[0], label, rates.ratios
+            )
+            remember_tested(optimizer, rates.ratios)
             if not refine:
                 return test
             return runner.refine(test, probe_steps, probe_repeats, saved.rewind, rates.at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from lrsched import Schedule
@@ -41,11 +42,22 @@ class Rates:
         for curve in curves:
             if min(curve) < 0:
                 _refuse("schedule", "one of rates >= 0 at every update", min(curve))
-        if len(curves) == 1:
+        self._are_ratios = len(curves) == 1
+        if self._are_ratios:
             curves *= len(self._groups)
         columns = list(map(_in_dtype, curves, self._ratios, self._groups))
         self.rows = list(zip(*columns, strict=True))
         self.values = columns[ratios.index(1.0)] if 1.0 in ratios else curves[0]
+
+    @property
+    def ratios(self) -> tuple[float, ...] | None:
+        """The ratio of each group's rate to the value, None if it changes between updates."""
+        if self._are_ratios:
+            return tuple(self._ratios)
+        values, rows = np.array(self.values)[:, None], np.array(self.rows)
+        ratios = rows[values.argmax()] / values.max() if values.any() else rows[0]
+        kept = np.allclose(rows, values * ratios, rtol=1e-9, atol=0.0)
+        return tuple(ratios.tolist()) if kept else None
 
     @property
     def _groups(self) -> list[dict[str, Any]]:

@@ -60,12 +60,13 @@ class Runner:
         divergence: float | None,
         schedule: Schedule,
         label: str,
+        ratios: tuple[float, ...] | None,
     ) -> RangeTest:
         """Run the test with one row of rates for each update; `rates` are those to record."""
         self._monitor.begin("range test", len(rows))
         reader = self._reader(Recorder(divergence), rates, self._monitor)
         self._run(rows, reader, self._measurements)
-        return reader.result(schedule, self._measurements.rows, label)
+        return reader.result(schedule, self._measurements.rows, label, ratios)
 
     def refine(
         self,

@@ -19,6 +19,7 @@ from lrsched_torch._schedulers.arguments import (
 from lrsched_torch._schedulers.claims import claim
 from lrsched_torch._schedulers.metric import MetricLR
 from lrsched_torch._schedulers.param_groups import ParamGroups, check_ratio_options
+from lrsched_torch._schedulers.tested_ratios import warn_if_tested_otherwise
 
 _refuse = Refusal("ControlledLR")
 
@@ -106,6 +107,8 @@ class ControlledLR(MetricLR):
         keys = ["lr"] if keeps_ratios or not is_one else []
         claim(_refuse, optimizer, "lr", self, follows_metric=True)
         groups = ParamGroups(_refuse, optimizer, keeps_ratios, reference_group, keys)
+        if is_one:
+            warn_if_tested_otherwise("ControlledLR", optimizer, groups.ratios)
         self.schedules: tuple[Recipe, ...] = recipes
         self.recipe: list[str] = [repr(each) for each in recipes]
         self.controls = Controls(recipes)

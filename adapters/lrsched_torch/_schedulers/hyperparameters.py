@@ -21,6 +21,7 @@ from lrsched_torch._schedulers.entries import Entries, Entry
 from lrsched_torch._schedulers.metric import MetricLR
 from lrsched_torch._schedulers.param_groups import KEY, Group, ParamGroups, check_ratio_options
 from lrsched_torch._schedulers.scheduled import ScheduledLR, assign
+from lrsched_torch._schedulers.tested_ratios import warn_if_tested_otherwise
 
 # The weight decay that a group was made with: 0 only if other groups had one, else None.
 INITIAL_DECAY = "initial_weight_decay"
@@ -111,6 +112,8 @@ def schedule_hyperparameters(
         key for key, entries in driven.items() if entries.is_list or (key == "lr" and keeps_ratios)
     ]
     param_groups = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, unshared)
+    if is_one:
+        warn_if_tested_otherwise("schedule_hyperparameters", optimizer, param_groups.ratios)
     controls = Controls(given)
     if controls.controllers:
         return ControlledHyperparameterLR(optimizer, driven, last_step, param_groups, controls)

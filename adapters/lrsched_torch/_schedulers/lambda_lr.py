@@ -18,6 +18,7 @@ from lrsched_torch._schedulers.arguments import (
 from lrsched_torch._schedulers.claims import claim
 from lrsched_torch._schedulers.param_groups import ParamGroups, check_ratio_options
 from lrsched_torch._schedulers.scheduled import ScheduledLR
+from lrsched_torch._schedulers.tested_ratios import warn_if_tested_otherwise
 
 
 def lambda_lr(
@@ -72,6 +73,10 @@ def lambda_lr(
     Returns:
         The scheduler, a `torch.optim.lr_scheduler.LambdaLR`.
 
+    Warns if the last range test of this optimizer gave the groups other ratios than one schedule
+    gives them now: the schedule that follows from it would train them otherwise than they were
+    tested.
+
     Raises:
         TypeError: optimizer is not a torch optimizer, schedule is not a schedule of plain numbers
             or a list of them, or last_step is not an integer.
@@ -100,6 +105,8 @@ def lambda_lr(
     )
     keys = ["lr"] if keeps_ratios or not is_one else []
     groups = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, keys)
+    if is_one:
+        warn_if_tested_otherwise("lambda_lr", optimizer, groups.ratios)
     return ScheduleLR(optimizer, schedules, last_step, groups, is_one)
 
 

@@ -22,6 +22,7 @@ from lrsched_torch._schedulers.param_groups import (
     after_loading,
     check_ratio_options,
 )
+from lrsched_torch._schedulers.tested_ratios import warn_if_tested_otherwise
 
 
 def on_device(
@@ -95,6 +96,8 @@ def on_device(
     is_one = isinstance(schedule, Schedule)
     keeps_ratios = check_ratio_options(refuse, keep_ratios, reference_group, is_one, len(groups))
     included = ParamGroups(refuse, optimizer, keeps_ratios, reference_group, ["lr"])
+    if is_one:
+        warn_if_tested_otherwise("on_device", optimizer, included.ratios)
     return DeviceLR(optimizer, schedules, last_step, included, is_one)
 
 
