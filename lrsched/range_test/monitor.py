@@ -1,4 +1,4 @@
-"""Show a running range test: in a progress bar, and to a function of the user's."""
+"""Show a running range test: in a bar or a figure, and to a function of the user's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from lrsched._core.checks import Refusal
+from lrsched.range_test.live_figure import LiveFigure, can_draw
 from lrsched.range_test.progress_bar import ProgressBar
 
 # `log(values, step)`, as wandb.log and mlflow.log_metrics take them.
@@ -18,7 +19,7 @@ class Monitor:
     """Shows each loss once it is read.
 
     Args:
-        progress: whether there is a progress bar.
+        progress: whether there is a progress bar, or a figure in a notebook.
         log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update, in
             their order; or None.
         anywhere: whether the bar is shown in files and pipes too, or only in terminals and
@@ -26,18 +27,23 @@ class Monitor:
     """
 
     def __init__(self, progress: bool, log: Log | None = None, anywhere: bool = False) -> None:
-        self._bar = ProgressBar(progress, anywhere)
+        self._figure = LiveFigure() if progress and can_draw() else None
+        self._bar = ProgressBar(progress and self._figure is None, anywhere)
         self._log = log
 
     def begin(self, name: str, total: int) -> None:
         """Start a part of the test of so many updates."""
         self._bar.begin(name, total)
+        if self._figure is not None:
+            self._figure.begin(name, total)
 
     def read(
         self, first: int, rates: Sequence[float], losses: Sequence[float], **others: float
     ) -> None:
         """Show the losses of the updates from `first` on, and other numbers of all of them."""
         self._bar.advance(len(losses))
+        if self._figure is not None:
+            self._figure.read(rates, losses)
         if self._log is not None:
             for update, (rate, loss) in enumerate(zip(rates, losses, strict=True), first):
                 values = {"learning_rate": float(rate), "loss": float(loss)}
@@ -56,6 +62,8 @@ class Monitor:
     def close(self) -> None:
         """Remove what is shown."""
         self._bar.close()
+        if self._figure is not None:
+            self._figure.close()
 
     def __enter__(self) -> Self:
         return self

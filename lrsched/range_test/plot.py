@@ -31,7 +31,7 @@ class Picture(NamedTuple):
     smoothed: Array | None
     suggestion: tuple[float, float, float] | None
     label: str
-    quantity: str
+    quantity: str = "loss"
 
 
 def draw(tests: Sequence[Picture], ax: Any) -> Any:
