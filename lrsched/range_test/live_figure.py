@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import time
@@ -64,6 +65,5 @@ class LiveFigure:
         if self._handle is not None:
             self._handle.update(shown, raw=True)
             return
-        from IPython.display import display
-
+        display: Any = importlib.import_module("IPython.display").display
         self._handle = display(shown, raw=True, display_id=True)

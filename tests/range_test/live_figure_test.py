@@ -114,8 +114,9 @@ print(draws)
 
 def test_in_a_real_notebook() -> None:
     """Its output has nothing left of the figure, and no warning."""
-    cell: Any = nbformat.v4.new_code_cell(CODE)
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    v4: Any = nbformat.v4
+    cell = v4.new_code_cell(CODE)
+    notebook = v4.new_notebook(cells=[cell])
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     first, *rest = cell.outputs
     assert (first.output_type, dict(first.data)) == ("display_data", {"text/plain": ""})

@@ -51,7 +51,7 @@ def test_clipping_once_an_update(each: int, with_scaler: bool) -> None:
     def step(batch: torch.Tensor) -> torch.Tensor:
         loss = task.loss(batch)
         part = loss / each
-        (part if scaler is None else scaler.scale(part)).backward()
+        (part if scaler is None else scaler.scale(part)).backward()  # type: ignore[no-untyped-call]
         return loss
 
     found = task.run(step=step, accumulate=each, before_update=clip, scaler=scaler)

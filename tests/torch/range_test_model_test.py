@@ -62,8 +62,88 @@ def test_a_model_that_is_none_and_batches_that_are_no_pairs() -> None:
     with pytest.raises(TypeError, match="range_test_model: model must be a torch module"):
         range_test_model(lambda x: x, nn.MSELoss(), optimizer, [])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="range_test_model: loss_fn must be a function"):
-        range_test_model(model, None, optimizer, [])  # type: ignore[arg-type]
+        range_test_model(model, 1.0, optimizer, [])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="range_test_model: model must be a module with param"):
         range_test_model(nn.ReLU(), nn.MSELoss(), optimizer, [])
-    with pytest.raises(TypeError, match=r"range_test_model: a batch must be a pair"):
-        range_test_model(model, nn.MSELoss(), optimizer, [{"x": torch.ones(2, 4)}])
+    for batch in (torch.ones(2, 4), (torch.ones(2, 4),), 3):
+        with pytest.raises(TypeError, match=r"range_test_model: a batch must be \(inputs, targets"):
+            range_test_model(model, nn.MSELoss(), optimizer, [batch])
+    rows: Any = nn.MSELoss(reduction="none")
+    with pytest.raises(ValueError, match=r"range_test_model: the shape of the loss must be \(\)"):
+        range_test_model(model, rows, optimizer, [(torch.ones(2, 4), torch.ones(2, 3))])
+    with pytest.raises(TypeError, match="loss_fn must be a function that returns a tensor"):
+        range_test_model(model, lambda *_: 1.0, optimizer, [(torch.ones(2, 4), 0)])  # type: ignore[arg-type]
+
+
+class Fused(nn.Module):
+    """A model of several inputs, which can compute its own loss."""
+
+    def __init__(self, returns: str = "outputs") -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(4, 3)
+        self.returns = returns
+
+    def forward(self, x: Any, scale: Any, labels: Any = None, ids: Any = None) -> Any:
+        outputs = self.linear(x * scale)
+        if labels is None:
+            return outputs
+        loss = nn.functional.cross_entropy(outputs, labels)
+        if self.returns == "named":
+            return type("Output", (), {"loss": loss})()
+        return {"loss": loss} if self.returns == "mapping" else loss
+
+
+X, SCALE = torch.randn(8, 4), torch.rand(8, 1)
+LABELS = X[:, :3].argmax(1)
+
+
+@pytest.mark.parametrize("returns", ["loss", "mapping", "named"])
+@pytest.mark.parametrize("kind", ["tuple", "list", "mapping"])
+def test_batches_of_any_number_of_parts(kind: str, returns: str) -> None:
+    """The same losses however the parts come, and whoever computes the loss."""
+
+    def run(batch: Any, loss_fn: Any, returns: str = "outputs") -> list[float]:
+        model = Fused(returns)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        found = range_test_model(model, loss_fn, optimizer, [batch], RAMP, STEPS)
+        losses: list[float] = found.losses.tolist()
+        return losses
+
+    expected = run((X, SCALE, LABELS), nn.CrossEntropyLoss())
+    parts = {"x": X, "scale": SCALE, "labels": LABELS, "ids": ["a", "b"]}
+    batch = parts if kind == "mapping" else {"tuple": tuple, "list": list}[kind](parts.values())
+    assert run(batch, None, returns) == expected
+    if kind == "mapping":
+        del parts["labels"]
+        on_mapping = lambda outputs, batch: nn.functional.cross_entropy(outputs, LABELS)  # noqa: E731
+        assert run(parts, on_mapping) == expected
+
+
+def test_a_model_of_transformers() -> None:
+    """Its batches are mappings, and its output holds the loss."""
+    transformers = needs("transformers")
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(n_layer=1, n_head=2, n_embd=8, vocab_size=11, n_positions=8)
+    model = transformers.GPT2LMHeadModel(config)
+    ids = torch.randint(0, 11, (4, 8))
+    batch = transformers.BatchEncoding({"input_ids": ids, "labels": ids})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = [tensor.clone() for tensor in model.state_dict().values()]
+    found = range_test_model(model, None, optimizer, [batch], RAMP, STEPS)
+    model.eval()
+    model.train()
+    assert found.stopped == "finished"
+    assert found.losses[-1] < found.losses[0]
+    assert all(map(torch.equal, model.state_dict().values(), before))
+
+
+def test_a_model_without_a_loss_of_its_own() -> None:
+    class Pair(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            return super().forward(x), x
+
+    model = Pair(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(TypeError, match=r"\(this model returns no loss itself\)"):
+        range_test_model(model, None, optimizer, [X])

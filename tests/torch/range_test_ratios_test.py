@@ -17,7 +17,7 @@ from lrsched_torch import ControlledLR, lambda_lr, on_device, schedule_hyperpara
 from tests.torch.range_test_task import RAMP, Task
 
 RECIPE = lrsched.cosine_decay(0.1, 10)
-MADE = {
+MADE: dict[str, Any] = {
     "lambda_lr": lambda_lr,
     "ControlledLR": lambda o, s, **k: ControlledLR(o, s * lrsched.reduce_on_plateau(1.0), **k),
     "schedule_hyperparameters": lambda o, s, **k: schedule_hyperparameters(o, lr=s, **k),

@@ -91,15 +91,20 @@ class LossReader:
 def as_loss(loss: Any) -> Any:
     """The loss as a number, or a copy of it on its device, where reading it would wait."""
     if isinstance(loss, torch.Tensor):
-        if loss.numel() != 1:
-            expected = "() (one number, such as its mean over the batch)"
-            _refuse("the shape of step's loss", expected, tuple(loss.shape))
+        check_is_one(_refuse, "step's loss", loss)
         if not loss.is_cpu:
             return loss.detach().reshape(()).clone()
         loss = loss.item()
     if isinstance(loss, (int, float)):
         return loss
     return _refuse("step's loss", "a real tensor of one number", loss, TypeError)
+
+
+def check_is_one(refuse: Refusal, name: str, loss: torch.Tensor) -> None:
+    """Refuse a loss that is no single number."""
+    if loss.numel() != 1:
+        expected = "() (one number, such as its mean over the batch)"
+        refuse(f"the shape of {name}", expected, tuple(loss.shape))
 
 
 def means(losses: Sequence[Sequence[Any]]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,13 +12,14 @@ from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest
 from lrsched_torch._range_test.batches import Batch
+from lrsched_torch._range_test.losses import check_is_one
 from lrsched_torch._range_test.range_test import range_test
 from lrsched_torch._range_test.updates import GradScaler
 
 
 def range_test_model(
     model: nn.Module,
-    loss_fn: Callable[[Any, Any], torch.Tensor],
+    loss_fn: Callable[[Any, Any], torch.Tensor] | None,
     optimizer: torch.optim.Optimizer,
     loader: Iterable[Batch],
     schedule: Schedule | Sequence[Schedule] | None = None,
@@ -32,13 +33,18 @@ def range_test_model(
 ) -> RangeTest:
     """Run a range test of `loss_fn(model(inputs), targets)` over batches (inputs, targets).
 
+    A batch is a tuple or list whose last part is the targets, `model(*inputs)` of all others; or a
+    mapping, with `loss_fn(model(**batch), batch)`. Where `loss_fn` is None the model is called with
+    all parts, and returns the loss, or what holds it as `.loss` or `["loss"]`, as the models of
+    transformers do: `range_test_model(model, None, optimizer, loader)`.
+
     The tensors of a batch are moved to the device of the model's first parameter. The model is
     trained in its current mode. Afterwards everything is restored, as by `range_test`. For any
     other kind of batch or step, use `range_test`.
 
     Args:
         model: the model; it may be compiled or wrapped in DistributedDataParallel.
-        loss_fn: `loss_fn(outputs, targets)` returns the loss, a tensor of one number.
+        loss_fn: `loss_fn(outputs, targets)` returns the loss, a tensor of one number; or None.
         optimizer: the optimizer to use.
         loader: the batches.
         schedule: the learning rates, as for `range_test`.
@@ -51,8 +57,8 @@ def range_test_model(
         options: the other options of `range_test`.
 
     Raises:
-        TypeError: model is not a module, loss_fn is not a function, or a batch is not a pair.
-            Everything is restored.
+        TypeError: model is not a module, loss_fn is neither a function nor None, a batch is none of
+            these, or the model returns no loss. Everything is restored.
         ValueError: the model has no parameters. Also what `range_test` raises.
 
     Elsewhere: `LRFinder(model, optimizer, criterion).range_test(loader)` followed by `reset()` in
@@ -69,22 +75,21 @@ def range_test_model(
     refuse = Refusal("range_test_model")
     if not isinstance(model, nn.Module):
         refuse("model", "a torch module", model, TypeError)
-    if not callable(loss_fn):
-        refuse("loss_fn", "a function of outputs and targets", loss_fn, TypeError)
+    if loss_fn is not None and not callable(loss_fn):
+        refuse("loss_fn", "a function of outputs and targets, or None", loss_fn, TypeError)
     first = next(model.parameters(), None)
     if first is None:
         refuse("model", "a module with parameters", model)
     device, kind = first.device, first.device.type
 
     def step(batch: Batch) -> torch.Tensor:
-        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-            refuse("a batch", "a pair (inputs, targets)", batch, TypeError)
-        inputs, targets = (_on(device, part) for part in batch)
+        batch = moved(device, batch)
         if autocast is None:
-            loss = loss_fn(model(inputs), targets)
+            loss = loss_of(refuse, model, loss_fn, batch)
         else:
             with torch.autocast(kind, autocast):
-                loss = loss_fn(model(inputs), targets)
+                loss = loss_of(refuse, model, loss_fn, batch)
+        check_is_one(refuse, "the loss", loss)
         scaled = loss if scaler is None else scaler.scale(loss)
         (scaled if accumulate == 1 else scaled / accumulate).backward()
         return loss
@@ -95,8 +100,47 @@ def range_test_model(
     return range_test(step, optimizer, loader, schedule, steps, **options)
 
 
-def _on(device: torch.device, part: Any) -> Any:
-    return part.to(device, non_blocking=True) if isinstance(part, torch.Tensor) else part
+def loss_of(
+    refuse: Refusal,
+    model: Callable[..., Any],
+    loss_fn: Callable[[Any, Any], Any] | None,
+    batch: Batch,
+) -> torch.Tensor:
+    """The loss of a batch, as `range_test_model` calls the model and the loss function."""
+    if isinstance(batch, Mapping):
+        outputs, targets = model(**batch), batch
+    elif loss_fn is None:
+        outputs, targets = model(*batch) if isinstance(batch, (tuple, list)) else model(batch), None
+    elif isinstance(batch, (tuple, list)) and len(batch) > 1:
+        *inputs, targets = batch
+        outputs = model(*inputs)
+    else:
+        refuse("a batch", "(inputs, targets), (input, ..., targets) or a mapping", batch, TypeError)
+    if loss_fn is not None:
+        loss: Any = loss_fn(outputs, targets)
+        if not isinstance(loss, torch.Tensor):
+            refuse("loss_fn", "a function that returns a tensor of one number", loss, TypeError)
+        return loss
+    if isinstance(outputs, Mapping):  # as the outputs of transformers are
+        outputs = outputs.get("loss", outputs)
+    loss = getattr(outputs, "loss", outputs)
+    if not isinstance(loss, torch.Tensor):
+        expected = "a function of outputs and targets (this model returns no loss itself)"
+        refuse("loss_fn", expected, None, TypeError)
+    return loss
+
+
+def moved(device: torch.device, part: Any) -> Any:
+    """A batch, or a part of one, with its tensors on the device."""
+    if isinstance(part, torch.Tensor):
+        return part.to(device, non_blocking=True)
+    if isinstance(part, Mapping):
+        if hasattr(part, "to"):  # a BatchEncoding of transformers
+            return part.to(device)
+        return {name: moved(device, each) for name, each in part.items()}
+    if type(part) in (tuple, list):
+        return type(part)(moved(device, each) for each in part)
+    return part
 
 
 def run(given: dict[str, Any]) -> RangeTest:
