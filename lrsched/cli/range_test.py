@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,22 +17,32 @@ from lrsched._optional import import_optional
 from lrsched.cli import arguments
 from lrsched.cli.errors import attempt
 from lrsched.cli.figures import save as save_figure
+from lrsched.cli.setup_examples import EXAMPLES
 
-GROUP = "lrsched.range_tests"  # of entry points: framework = "module:function of a mapping"
+GROUP = "lrsched.range_tests"  # of entry points: framework = "module:function"
+# What tells a framework in the arguments of a test: their names, or the packages of their classes.
+NAMES = {
+    "keras": {"x", "y", "validation_data"},
+    "torch": {"step", "loader", "trainer", "module"},
+    "jax": {"params", "model_state", "has_aux"},
+}
+PACKAGES = {
+    "keras": {"keras"},
+    "torch": {"torch", "lightning", "pytorch_lightning", "transformers", "accelerate"},
+    "jax": {"jax", "jaxlib", "flax", "optax", "equinox"},
+}
 
 
 def run(
-    place: str, steps: int, low: float, high: float, refine: bool, progress: bool
+    place: str, steps: int, low: float | None, high: float | None, refine: bool, progress: bool
 ) -> tuple[Any, str]:
     """The range test of `module:function`, and the name of its framework."""
-    from lrsched.range_test.recorder import default_ramp
-
     given = _set_up(place)
     framework, runner = _runner(given)
-    options: dict[str, Any] = {"steps": steps, "refine": refine, "progress": progress}
-    if "schedule" not in given:
-        options["schedule"] = default_ramp(steps, low, high)
-    return runner(options | given), framework
+    options: dict[str, Any] = {"steps": steps, "progress": progress}
+    options |= {"refine": True} if refine else {}
+    options |= {name: x for name, x in (("low", low), ("high", high)) if x is not None}
+    return runner(given, **options), framework
 
 
 def report(test: Any, method: str) -> str:
@@ -55,70 +66,100 @@ def _prepare(output: Path | None, save: Path | None) -> None:
         import_optional("matplotlib.pyplot", "plot")
 
 
-def _set_up(place: str) -> dict[str, Any]:
+def _set_up(place: str) -> Any:
     """Call the user's function, and return the arguments that it sets up."""
     module, colon, name = place.partition(":")
     if not (module and colon and name):
         raise ValueError(f"SETUP must be module:function, got {place!r}")
     sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
     try:
-        function: Callable[[], Any] = getattr(importlib.import_module(module), name)
-    except AttributeError:
-        raise ValueError(f"SETUP must name a function of {module}, got {name!r}") from None
+        function = getattr(importlib.import_module(module), name, None)
     finally:
         sys.path.pop(0)
     if not callable(function):
-        raise TypeError(f"{place} must be a function, got {shown(function)}")
-    given = function()
-    if not isinstance(given, Mapping):
-        kind = type(given).__name__
-        wanted = "a mapping of the arguments of range_test"
-        raise TypeError(f"{place} must return {wanted}, got a {kind}")
-    return dict(given)
+        got = "no such name" if function is None else shown(function)
+        raise TypeError(f"SETUP must name a function of {module}, got {got} for {name!r}")
+    needed = [x for x in inspect.signature(function).parameters.values() if x.default is x.empty]
+    given = function(0) if needed else function()  # of a seed, as for sweeps
+    return dict(given) if isinstance(given, Mapping) else given
 
 
-def _runner(given: dict[str, Any]) -> tuple[str, Callable[[dict[str, Any]], Any]]:
-    """The framework that the mapping names, or the only one that is imported; and its function."""
+def _runner(given: Any) -> tuple[str, Callable[..., Any]]:
+    """The framework of the arguments, and its function that runs the test."""
     known = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
-    named = given.pop("framework", None)
-    imported = [name for name in known if name in sys.modules]
-    if named is None and len(imported) == 1:
-        named = imported[0]
+    named = given.pop("framework", None) if isinstance(given, dict) else None
+    if named is None:
+        named = _framework(given)
     if named not in known:
         names = " or ".join(map(repr, sorted(known)))
-        raise ValueError(f"the mapping must have the key 'framework', {names}, got {named!r}")
+        raise ValueError(
+            "SETUP must return the arguments of a range test, or a mapping of them that names its "
+            f"'framework', {names}, got {shown(given if named is None else named)}; "
+            "`lrsched range-test --example torch` prints one"
+        )
     return str(named), known[str(named)].load()
+
+
+def _framework(given: Any) -> str | None:
+    """The framework that the arguments show, or the only one that is imported."""
+    if isinstance(given, Mapping):
+        for framework, names in NAMES.items():
+            if not names.isdisjoint(given):
+                return framework
+    parts = given.values() if isinstance(given, Mapping) else given
+    parts = parts if isinstance(given, (Mapping, tuple, list)) else [given]
+    bases = {x.__module__.partition(".")[0] for part in parts for x in type(part).__mro__}
+    for framework, packages in PACKAGES.items():
+        if not packages.isdisjoint(bases):
+            return framework
+    imported = [name for name in PACKAGES if name in sys.modules]
+    return imported[0] if len(imported) == 1 else None
+
+
+def _print_example(ctx: Any, param: Any, name: str | None) -> None:
+    if name is not None:
+        click.echo(EXAMPLES[name], nl=False)
+        ctx.exit()
 
 
 @click.command("range-test")
 @click.argument("setup", metavar="SETUP")
 @click.option("--steps", "-n", default=200, show_default=True, help="Updates.")
-@click.option("--low", default=1e-7, show_default=True, help="The first learning rate.")
-@click.option("--high", default=10.0, show_default=True, help="The last one.")
+@click.option("--low", type=float, help="The first learning rate.  [default: 1e-07]")
+@click.option("--high", type=float, help="The last one.  [default: 10]")
 @click.option("--refine", is_flag=True, help="Probe a few rates around the suggestion.")
 @click.option("--method", default="default", show_default=True, help="How to read the curve.")
 @arguments.picture
 @arguments.to_file("save", "Keep the test (.json, .npz).", (".json", ".npz"))
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option(
+    "--example",
+    type=click.Choice(list(EXAMPLES)),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_example,
+    help="Print a SETUP to begin with, and exit.",
+)
 def range_test(
     setup: str,
     steps: int,
-    low: float,
-    high: float,
+    low: float | None,
+    high: float | None,
     refine: bool,
     method: str,
     output: Path | None,
     save: Path | None,
     quiet: bool,
 ) -> None:
-    """Run a learning-rate range test, in JAX or in torch.
+    """Run a learning-rate range test, in JAX, torch or Keras.
 
-    SETUP is module:function; the function returns a mapping of the arguments of
-    lrsched_torch.range_test (step, optimizer, batches), of lrsched_torch.range_test_model (model,
-    loss_fn, optimizer, loader) or of lrsched_jax.range_test (loss_fn, params, batches). Its key
-    "framework", "jax" or "torch", may be left out where only one of the two is imported.
+    SETUP is module:function; the function returns the arguments of the range test of a framework or
+    of a trainer, as a mapping or as a tuple, for example those of lrsched_torch.range_test_model:
+    {"model": ..., "loss_fn": ..., "optimizer": ..., "loader": ...}. The command finds out which;
+    else the key "framework" says it: "jax", "torch" or "keras".
 
     \b
+      lrsched range-test --example torch > train.py
       lrsched range-test train:setup -o range_test.png --save range_test.json
     """
     attempt(lambda: _prepare(output, save))

@@ -11,6 +11,8 @@ needs("click")
 import pytest
 from click.testing import Result
 
+from lrsched.cli.range_test import _framework as framework_of
+from lrsched.cli.setup_examples import EXAMPLES
 from lrsched.range_test import RangeTest
 from tests.cli import invoke
 
@@ -34,7 +36,7 @@ def torch_step():
         return loss
 
     optimizer = torch.optim.SGD([weights], lr=0.1)
-    return {"framework": "torch", "step": step, "optimizer": optimizer, "batches": batches}
+    return {"step": step, "optimizer": optimizer, "batches": batches}
 
 
 def torch_model():
@@ -44,7 +46,6 @@ def torch_model():
     model = torch.nn.Linear(4, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     return {
-        "framework": "torch",
         "model": model,
         "loss_fn": torch.nn.functional.mse_loss,
         "optimizer": optimizer,
@@ -59,7 +60,6 @@ def jax_loss():
         return jnp.mean((batch[0] @ params - batch[1]) ** 2)
 
     return {
-        "framework": "jax",
         "loss_fn": loss_fn,
         "params": jnp.zeros((4, 1)),
         "batches": list(zip(X, Y)),
@@ -72,6 +72,23 @@ def nothing():
 
 def unnamed():
     return {"batches": []}
+
+
+def positional():
+    return tuple(torch_model().values())
+
+
+def seeded(seed):
+    assert seed == 0
+    return jax_loss()
+
+
+def named():
+    return jax_loss() | {"framework": "jax"}
+
+
+def misnamed():
+    return jax_loss() | {"framework": "flax"}
 
 
 three = 3
@@ -99,9 +116,19 @@ def run(*arguments: str) -> Result:
     return invoke.run("range-test", *arguments, "--quiet")
 
 
-@pytest.mark.parametrize("name", ["torch_step", "torch_model", "jax_loss"])
-def test_it_runs_prints_draws_and_saves(name: str, folder: Path) -> None:
-    framework, image = name.partition("_")[0], needs("matplotlib.image")
+@pytest.mark.parametrize(
+    ("name", "framework"),
+    [
+        ("torch_step", "torch"),
+        ("torch_model", "torch"),
+        ("positional", "torch"),
+        ("jax_loss", "jax"),
+        ("seeded", "jax"),
+        ("named", "jax"),
+    ],
+)
+def test_it_runs_prints_draws_and_saves(name: str, framework: str, folder: Path) -> None:
+    image = needs("matplotlib.image")
     needs(framework)
     place = f"setups_of_a_user:{name}"
     files = ("-o", "figure.png", "--save", "test.json")
@@ -141,10 +168,19 @@ def test_what_suggests_nothing_says_why(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["setups_of_a_user"], "SETUP must be module:function, got 'setups_of_a_user'"),
-        (["setups_of_a_user:missing"], "SETUP must name a function of setups_of_a_user"),
+        (
+            ["setups_of_a_user:missing"],
+            "SETUP must name a function of setups_of_a_user, got no such name for 'missing'",
+        ),
         (["no_such_module:f"], "No module named 'no_such_module'"),
-        (["setups_of_a_user:nothing"], "must return a mapping of the arguments of range_test"),
-        (["setups_of_a_user:three"], "setups_of_a_user:three must be a function, got 3"),
+        (["setups_of_a_user:nothing"], "SETUP must return the arguments of a range test, or a"),
+        (["setups_of_a_user:nothing"], "got 3; `lrsched range-test --example torch` prints one"),
+        (["setups_of_a_user:three"], "a function of setups_of_a_user, got 3 for 'three'"),
+        needing(
+            "jax",
+            ["setups_of_a_user:misnamed"],
+            "that names its 'framework', 'jax' or 'keras' or 'torch', got 'flax'",
+        ),
         (["setups_of_a_user:jax_loss", "-o", "a.gif"], "--output must end in .png, .svg, .pdf, "),
         (["setups_of_a_user:jax_loss", "--save", "a.csv"], "--save must end in .json, .npz, got"),
         (
@@ -176,7 +212,7 @@ def test_a_mapping_without_a_framework_is_asked_for_one(
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     result = run("setups_of_a_user:unnamed")
     assert result.exit_code == 2
-    assert "must have the key 'framework', 'jax' or 'torch', got None" in result.stderr
+    assert "that names its 'framework', 'jax' or 'keras' or 'torch', got {'ba" in result.stderr
 
 
 def test_a_page_has_the_figure_and_the_result(folder: Path) -> None:
@@ -203,3 +239,32 @@ def test_a_missing_library_is_named_before_the_test_runs(
     result = run("setups_of_a_user:counted", "-o", "a.png")
     assert result.stderr == "lrsched: plot: matplotlib is needed; pip install 'lrsched[plot]'\n"
     assert not (folder / "ran").exists()
+
+
+NEEDED = {"lightning": "lightning", "transformers": "transformers", "torch-step": "torch"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_run_as_they_are(name: str, folder: Path) -> None:
+    """Their framework is found without being named."""
+    needs(NEEDED.get(name, name))
+    printed = run("--example", name).stdout
+    assert printed == EXAMPLES[name]
+    module = f"example_{name.replace('-', '_')}"
+    (folder / f"{module}.py").write_text(printed, encoding="utf-8")
+    result = run(f"{module}:setup", "--steps", "12")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{FRAMEWORKS.get(name, 'torch')}, updates: 12, finished")
+
+
+FRAMEWORKS = {"jax": "jax", "keras": "keras"}
+
+
+def test_objects_show_their_framework() -> None:
+    needs("torch")
+    needs("jax")
+    torch, jax = sys.modules["torch"], sys.modules["jax"]
+    assert framework_of((None, torch.nn.Linear(1, 1))) == "torch"
+    assert framework_of([lambda x: x, jax.numpy.ones(1)]) == "jax"
+    assert framework_of({"schedule": 1, "optimizer": torch.optim.SGD}) is None
+    assert framework_of(torch.nn.Linear(1, 1)) == "torch"
