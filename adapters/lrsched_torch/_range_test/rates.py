@@ -37,10 +37,7 @@ class Rates:
         self._optimizer = optimizer
         self._ratios = ratios
         self._written: list[tuple[Any, int]] = []
-        curves = [list(map(schedule, range(steps))) for schedule in schedules]
-        for curve in curves:
-            if min(curve) < 0:
-                _refuse("schedule", "one of rates >= 0 at every update", min(curve))
+        curves = curves_of(schedules, steps)
         if len(curves) == 1:
             curves *= len(self._groups)
         columns = list(map(_in_dtype, curves, self._ratios, self._groups))
@@ -77,6 +74,15 @@ class Rates:
             group["lr"] is not lr or _version(lr) != version
             for group, (lr, version) in zip(self._groups, self._written, strict=False)
         )
+
+
+def curves_of(schedules: Sequence[Schedule], steps: int) -> list[list[float]]:
+    """The values of each schedule at every update, which must not be negative."""
+    curves = [list(map(schedule, range(steps))) for schedule in schedules]
+    for curve in curves:
+        if min(curve) < 0:
+            _refuse("schedule", "one of rates >= 0 at every update", min(curve))
+    return curves
 
 
 def _version(lr: Any) -> int:
