@@ -37,6 +37,7 @@ ROOMS = (
     ("lrsched_torch._convert.*",),
     ("lrsched_torch._range_test.*",),
     ("lrsched_torch",),
+    ("lrsched_torch.transformers",),
     ("lrsched_jax.*",),
     ("lrsched_keras.*",),
 )

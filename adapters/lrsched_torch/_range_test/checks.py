@@ -44,15 +44,19 @@ def closure_of(optimizer: torch.optim.Optimizer, closure: Any, scaler: Any) -> b
     return bool(closure)
 
 
-def schedules_of(
-    schedule: Any, optimizer: torch.optim.Optimizer, steps: int, refine: bool
-) -> list[Schedule]:
-    """The checked schedules: one for all param groups, or one for each."""
+def schedules_in(schedule: Any) -> list[Schedule]:
+    """The checked schedules of an argument that is one, or a list of them."""
     schedules = list(schedule) if isinstance(schedule, (list, tuple)) else [schedule]
     if not all(isinstance(each, Schedule) and each.is_plain for each in schedules):
         refuse_no_schedule(_refuse, schedule, "a schedule of plain numbers, or a list of them")
     for unresolved in (each for each in schedules if not each.is_resolved):
         unresolved(0)  # raises
+    return schedules
+
+
+def schedules_of(schedule: Any, optimizer: torch.optim.Optimizer, refine: bool) -> list[Schedule]:
+    """The checked schedules: one for all param groups, or one for each."""
+    schedules = schedules_in(schedule)
     if schedules != [schedule]:
         count = len(optimizer.param_groups)
         if len(schedules) != count:
@@ -67,10 +71,15 @@ def ratios_of(
 ) -> list[float]:
     """The ratios of the param groups to the schedule, as `lambda_lr` would have them."""
     groups = len(optimizer.param_groups)
-    is_one = not isinstance(schedule, (list, tuple))
-    if check_ratio_options(_refuse, keep_ratios, reference_group, is_one, groups):
+    if check_ratios(schedule, keep_ratios, reference_group, groups):
         return group_ratios(_refuse, optimizer, reference_group)
     return [1.0] * groups
+
+
+def check_ratios(schedule: Any, keep_ratios: Any, reference_group: Any, groups: int) -> bool:
+    """Whether so many param groups keep ratios; wrong options are refused."""
+    is_one = not isinstance(schedule, (list, tuple))
+    return check_ratio_options(_refuse, keep_ratios, reference_group, is_one, groups)
 
 
 def check_before_update(before_update: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +20,16 @@ from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, as_loss
 from lrsched_torch._range_test.measurements import Measurements, Metrics
 from lrsched_torch._range_test.processes import processes_of
-from lrsched_torch._range_test.rates import Rates
+from lrsched_torch._range_test.rates import Rates, curves_of
+from lrsched_torch._schedulers.tested_ratios import remember_tested
+from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of a range test that every loop has; they are checked when they are made."""
+    """The options of a range test that every loop has, checked as far as no optimizer is needed."""
 
     schedule: Schedule | Sequence[Schedule] | None = None
     steps: int = 200
@@ -48,6 +51,8 @@ class Options:
         check_metrics(_refuse, self.metrics, "a function that returns numbers by name")
         check_log(_refuse, self.log)
         schedule = ramp_between(_refuse, self.schedule, steps, self.low, self.high)
+        curves_of(checks.schedules_in(schedule), steps)
+        checks.check_ratios(schedule, self.keep_ratios, self.reference_group, sys.maxsize)
         for name, value in {
             "steps": steps,
             "every": every,
@@ -79,29 +84,35 @@ class EmbeddedTest:
     @contextmanager
     def driving(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
         """Set the rates of torch's own optimizer inside the block, and count its updates."""
-        options, groups = self.options, optimizer.param_groups
-        schedules = checks.schedules_of(options.schedule, optimizer, options.steps, False)
+        options = self.options
+        schedules = checks.schedules_of(options.schedule, optimizer, False)
         ratios = checks.ratios_of(
             optimizer, options.schedule, options.keep_ratios, options.reference_group
         )
         self._schedule = schedules[0]
         self._rates = Rates(optimizer, schedules, ratios, options.steps)
-        weight = groups[0]["params"][0]
+        weight = parameters(optimizer)[0]
         processes = processes_of(None, weight.device)
         monitor = Monitor(
             options.progress and processes.is_main, options.log if processes.is_main else None
         )
         look_every = 1 if weight.is_cpu else LOOK_EVERY
         recorder = Recorder(options.divergence)
-        self._reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
+        reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
+        self._reader = reader
         hooks = [
             optimizer.register_step_pre_hook(self._before_update),
             optimizer.register_step_post_hook(self._after_update),
         ]
-        monitor.begin("range test", options.steps)
-        self._begin_update()
         try:
+            monitor.begin("range test", options.steps)
+            self._begin_update()
             yield
+            if recorder.stopped == "exhausted":
+                reader.read()
+            remember_tested(optimizer, self._rates.ratios)
+            if recorder.stopped != "finished":
+                monitor.fill()
         finally:
             for hook in hooks:
                 hook.remove()
@@ -123,12 +134,16 @@ class EmbeddedTest:
             self._begin_update()
         return goes_on
 
+    def end_skipped(self) -> bool:
+        """End an update that a scaler skipped, and return whether the test repeats it."""
+        assert self._reader is not None
+        losses, self._losses = self._losses, []
+        return self._reader.skip(losses)
+
     def result(self) -> RangeTest:
-        """The test, once the loop has ended."""
+        """The test, once the loop has ended and the block of `driving` with it."""
         if self._reader is None:
             _refuse("the trainer", "one that trains", None)
-        if self._reader.recorder.stopped == "exhausted":
-            self._reader.read()
         return self._reader.result(
             self._schedule, self._measurements.rows, self.options.label, self._rates.ratios
         )

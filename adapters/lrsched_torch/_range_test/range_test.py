@@ -176,7 +176,7 @@ def range_test(
     check_log(REFUSE, log)
     closure = checks.closure_of(optimizer, closure, scaler)
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
-    schedules = checks.schedules_of(schedule, optimizer, steps, refine)
+    schedules = checks.schedules_of(schedule, optimizer, refine)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
     rates = Rates(optimizer, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from lrsched.range_test import RangeTest, Recorder
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.probe import MAX_RATES
 from lrsched_torch._range_test.batches import Batch, Batches
-from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, means
+from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
 from lrsched_torch._range_test.updates import Updates
@@ -21,7 +20,6 @@ _refuse = Refusal("range_test")
 
 Row = Sequence[float]
 
-MOST_SKIPS = 40  # skips in a row; each halves the scale, so 40 take it from 2**24 to 2**-16
 MOST_WITHOUT_LOSS = 100  # updates in a row for which `step` returns None
 
 
@@ -51,7 +49,7 @@ class Runner:
         self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._batches: Generator[list[Batch]] | None = None
-        self._skips = 0
+        self._without_loss = 0
 
     def sweep(
         self,
@@ -116,14 +114,13 @@ class Runner:
                 measurements.before(reader.count)
             losses, applied = make(rows[reader.count], batches)
             if may_skip and self._processes.any(not applied):
-                if self._gives_up(losses):
-                    reader.recorder.stopped = "nonfinite"
-                    break
-                continue
+                if reader.skip(losses):
+                    continue
+                break
             if not losses:
                 self._count_without_loss()
                 continue
-            self._skips = 0
+            self._without_loss = 0
             if not reader.add(losses):
                 break
         else:
@@ -132,15 +129,9 @@ class Runner:
         if reader.recorder.stopped != "finished":
             self._monitor.fill()
 
-    def _gives_up(self, losses: list[Any]) -> bool:
-        """Whether to stop repeating an update that the scaler skipped."""
-        self._skips += 1
-        (loss,) = self._processes.mean(means([losses or [0.0]]))
-        return self._skips > MOST_SKIPS or not math.isfinite(loss)
-
     def _count_without_loss(self) -> None:
         """Refuse a step that seems to return no loss at all."""
-        self._skips += 1
-        if self._skips == MOST_WITHOUT_LOSS:
+        self._without_loss += 1
+        if self._without_loss == MOST_WITHOUT_LOSS:
             expected = "a number for some batches (None skips a batch)"
             _refuse("step's loss", expected, None, TypeError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import sys
+import types
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,10 @@ class Snapshot:
         self._seen: dict[int, object] = {}  # by id; holding the objects keeps the ids unique
         self._restores: list[Restore] = []
         self._storage: Storage = open_storage(location)
+
+    def leave(self, *values: object) -> None:
+        """Leave these objects and their contents as they are, such as data sets."""
+        self._seen.update((id(value), value) for value in values)
 
     def keep(self, *values: object) -> None:
         """Save objects and their contents."""
@@ -149,7 +154,7 @@ class Snapshot:
             return [
                 x
                 for name, x in attributes.items()
-                if type(x) not in _PLAIN and not _is_hook_dict(name)
+                if type(x) not in _PLAIN and (self._packages or not _is_hook_dict(name))
             ]
         elif isinstance(value, STATEFUL):
             return (vars(value),)
@@ -163,7 +168,7 @@ class Snapshot:
 
     def _is_of_a_package(self, value: Any) -> bool:
         """Whether an object with attributes is an instance of a class of the packages."""
-        if isinstance(value, type) or not hasattr(value, "__dict__"):
+        if isinstance(value, (type, types.ModuleType)) or not hasattr(value, "__dict__"):
             return False
         bases = {base.__module__.partition(".")[0] for base in type(value).__mro__}
         return not bases.isdisjoint(self._packages)
@@ -191,7 +196,10 @@ class Snapshot:
 
 
 def _is_hook_dict(name: str) -> bool:
-    """Whether an attribute of a module is one of its dozen dicts of hooks, which are not state."""
+    """Whether an attribute of a module is one of its dozen dicts of hooks.
+
+    A training step adds none; a trainer may.
+    """
     return name.endswith(("_hooks", "_with_kwargs", "_always_called"))
 
 
