@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
-from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.optimizer import AcceleratedOptimizer  # type: ignore[import-untyped]
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
@@ -117,8 +117,8 @@ def range_test(
     ...     arguments = transformers.TrainingArguments(folder, report_to="none", use_cpu=True)
     ...     trainer = transformers.Trainer(Model(), arguments, train_dataset=data)
     ...     found = range_test(trainer, steps=30, progress=False)
-    >>> len(found.losses), found.losses[0], trainer.model.weight.tolist(), trainer.optimizer
-    (27, np.float64(1.0), [1.0, 1.0, 1.0], None)
+    >>> found.stopped, found.losses[0], trainer.model.weight.tolist(), trainer.optimizer
+    ('diverged', np.float64(1.0), [1.0, 1.0, 1.0], None)
     """
     options = Options(
         schedule=schedule,
@@ -202,7 +202,7 @@ class _Loop(TrainerCallback):
         self._step = trainer.training_step
         self._losses: list[Any] = []
         self._groups = 0  # of accumulated batches since the last update
-        changed: dict[str, Any] = {name: _nothing for name in OUTPUTS}
+        changed: dict[str, Any] = dict.fromkeys(OUTPUTS, _nothing)
         changed |= {
             "args": _arguments_of_a_test(trainer, options.steps),
             "training_step": self._training_step,

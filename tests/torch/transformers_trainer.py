@@ -58,6 +58,8 @@ class Plan:
         self.fate: Any = None
         self.place, self.at = "", 0
         self.calls = dict.fromkeys(PLACES, 0)
+        self.overflows = range(0)  # the calls of the loss whose gradients are infinite
+        self.own: list[float] = []  # the losses of this process
 
     def come(self, place: str) -> bool:
         """Count a call of this place, and whether it is to go wrong now."""
@@ -105,14 +107,19 @@ class Noisy(Trainer):
     seen: list[float]
 
     def compute_loss(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
+        if not model.training:
+            return super().compute_loss(model, inputs, *rest, **options)
         bad = self.plan.come("loss")
         inputs["inputs"] = inputs["inputs"] + 0.01 * (random.random() + float(np.random.rand()))
         loss: Any = super().compute_loss(model, inputs, *rest, **options)
         self.seen.append(loss.item())
+        if self.plan.calls["loss"] in self.plan.overflows:
+            loss.register_hook(lambda gradient: gradient * float("inf"))
         self.log({"own": 1.0})
-        if bad and self.plan.fate == "nonfinite":
-            return loss * float("nan")
-        return loss * 1e3 if bad and self.plan.fate == "diverged" else loss
+        if bad and self.plan.fate in ("nonfinite", "diverged"):
+            loss = loss * (1e3 if self.plan.fate == "diverged" else float("nan"))
+        self.plan.own.append(loss.item())
+        return loss
 
 
 class World:
@@ -128,11 +135,11 @@ class World:
         net, watcher = Net(), Watcher()
         given: Any = (None, None)
         if optimizer != "none":
-            made = torch.optim.SGD(
-                [{"params": [*net.first.parameters()], "lr": 0.02}, {"params": net.last.weight}],
-                lr=0.05,
-                momentum=0.9,
-            )
+            groups: list[dict[str, Any]] = [
+                {"params": [*net.first.parameters()], "lr": 0.02},
+                {"params": [net.last.weight]},
+            ]
+            made = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
             given = (made, StepLR(made, 2, 0.5) if optimizer == "with a scheduler" else None)
         self.watcher = watcher
         self.folder = folder
@@ -141,6 +148,7 @@ class World:
             training_arguments(folder, **arguments),
             data_collator=self.collate,
             train_dataset=Data(self.plan),
+            eval_dataset=Data(Plan()),
             callbacks=[watcher],
             optimizers=given,
         )
@@ -242,6 +250,8 @@ def _contents(value: Any, of: Callable[[Any], Any]) -> Any:
         return [of(part) for part in value]
     if isinstance(value, (set, frozenset)):
         return len(value)
+    if isinstance(value, nn.parallel.DistributedDataParallel):
+        return of(value.module)  # of the rest, there is more outside Python
     kinds = (nn.Module, torch.optim.Optimizer, StepLR, DataLoader, Sampler, Data, Watcher)
     of_a_package = any(
         each.__module__.startswith(("transformers.", "accelerate.")) for each in type(value).__mro__
