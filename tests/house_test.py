@@ -36,7 +36,8 @@ ROOMS = (
     ("lrsched_torch._snapshot.*",),
     ("lrsched_torch._convert.*",),
     ("lrsched_torch._range_test.*",),
-    ("lrsched_torch",),
+    ("lrsched_torch._lightning.*",),
+    ("lrsched_torch", "lrsched_torch.lightning"),
     ("lrsched_jax.*",),
     ("lrsched_keras.*",),
 )

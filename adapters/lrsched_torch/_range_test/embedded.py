@@ -20,6 +20,7 @@ from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, as_loss
 from lrsched_torch._range_test.measurements import Measurements, Metrics
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates
+from lrsched_torch._range_test.skips import Skips
 
 _refuse = Refusal("range_test")
 
@@ -62,7 +63,8 @@ class EmbeddedTest:
 
     The loop calls `end_batch` after each batch. An update is a call of the optimizer's `step`; the
     rates of the next one are set when the batch ends in which it was called. Its loss is the mean
-    of the losses of the batches since the update before.
+    of the losses of the batches since the update before. An update is repeated with the same rates
+    if none of its batches has a loss, or if a gradient scaler skipped it.
 
     Args:
         options: the options of the test.
@@ -79,14 +81,14 @@ class EmbeddedTest:
     @contextmanager
     def driving(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
         """Set the rates of torch's own optimizer inside the block, and count its updates."""
-        options, groups = self.options, optimizer.param_groups
+        options = self.options
+        weight = checks.weights_in(optimizer)[0]
         schedules = checks.schedules_of(options.schedule, optimizer, options.steps, False)
         ratios = checks.ratios_of(
             optimizer, options.schedule, options.keep_ratios, options.reference_group
         )
         self._schedule = schedules[0]
         self._rates = Rates(optimizer, schedules, ratios, options.steps)
-        weight = groups[0]["params"][0]
         processes = processes_of(None, weight.device)
         monitor = Monitor(
             options.progress and processes.is_main, options.log if processes.is_main else None
@@ -94,41 +96,64 @@ class EmbeddedTest:
         look_every = 1 if weight.is_cpu else LOOK_EVERY
         recorder = Recorder(options.divergence)
         self._reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
+        self._skips = Skips(processes)
         hooks = [
             optimizer.register_step_pre_hook(self._before_update),
             optimizer.register_step_post_hook(self._after_update),
         ]
-        monitor.begin("range test", options.steps)
-        self._begin_update()
         try:
+            monitor.begin("range test", options.steps)
+            self._begin_update()
             yield
+            if recorder.stopped == "exhausted":
+                self._reader.read()
+            if recorder.stopped != "finished":
+                monitor.fill()
         finally:
             for hook in hooks:
                 hook.remove()
             monitor.close()
 
-    def end_batch(self, loss: torch.Tensor | float | None) -> bool:
-        """Take the loss of a batch, None for none, and return whether the test goes on."""
+    @property
+    def made_update(self) -> bool:
+        """Whether the optimizer was stepped in the batch that has not ended yet."""
+        return self._stepped
+
+    def end_batch(self, loss: torch.Tensor | float | None, skipped: bool = False) -> bool:
+        """End a batch, and return whether the test goes on.
+
+        Args:
+            loss: the loss of the batch, or None for none.
+            skipped: whether a gradient scaler skipped the update for which the batch was the last.
+        """
         assert self._reader is not None
         if loss is not None:
             self._losses.append(as_loss(loss))
-        if not self._stepped:
+        if not self._stepped and not skipped:
             return True
-        if not self._losses:
-            expected = "a number for every update"
-            _refuse("the loss of a training step", expected, None, TypeError)
-        losses, self._losses, self._stepped = self._losses, [], False
+        losses, self._losses, stepped, self._stepped = self._losses, [], self._stepped, False
+        if not stepped:
+            if not self._skips.gives_up(losses):
+                return True
+            self._reader.recorder.stopped = "nonfinite"
+            return False
+        if not losses:
+            self._skips.count_without_loss()
+            return True
+        self._skips.end()
         goes_on = self._reader.add(losses)
         if goes_on:
             self._begin_update()
         return goes_on
 
+    def rates_at(self, rate: float) -> Sequence[float]:
+        """The rates of the param groups, by their ratios, for a rate of the test."""
+        return self._rates.at(rate)
+
     def result(self) -> RangeTest:
         """The test, once the loop has ended."""
         if self._reader is None:
             _refuse("the trainer", "one that trains", None)
-        if self._reader.recorder.stopped == "exhausted":
-            self._reader.read()
         return self._reader.result(self._schedule, self._measurements.rows, self.options.label)
 
     def _begin_update(self) -> None:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
 
 from lrsched import Schedule
-from lrsched._core import Refusal
 from lrsched.range_test import RangeTest, Recorder
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.probe import MAX_RATES
 from lrsched_torch._range_test.batches import Batch, Batches
-from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, means
+from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
+from lrsched_torch._range_test.skips import Skips
 from lrsched_torch._range_test.updates import Updates
 
-_refuse = Refusal("range_test")
-
 Row = Sequence[float]
-
-MOST_SKIPS = 40  # skips in a row; each halves the scale, so 40 take it from 2**24 to 2**-16
-MOST_WITHOUT_LOSS = 100  # updates in a row for which `step` returns None
 
 
 class Runner:
@@ -51,7 +44,7 @@ class Runner:
         self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._batches: Generator[list[Batch]] | None = None
-        self._skips = 0
+        self._skips = Skips(processes)
 
     def sweep(
         self,
@@ -115,14 +108,14 @@ class Runner:
                 measurements.before(reader.count)
             losses, applied = make(rows[reader.count], batches)
             if may_skip and self._processes.any(not applied):
-                if self._gives_up(losses):
+                if self._skips.gives_up(losses):
                     reader.recorder.stopped = "nonfinite"
                     break
                 continue
             if not losses:
-                self._count_without_loss()
+                self._skips.count_without_loss()
                 continue
-            self._skips = 0
+            self._skips.end()
             if not reader.add(losses):
                 break
         else:
@@ -130,16 +123,3 @@ class Runner:
         self._batches.close()
         if reader.recorder.stopped != "finished":
             self._monitor.fill()
-
-    def _gives_up(self, losses: list[Any]) -> bool:
-        """Whether to stop repeating an update that the scaler skipped."""
-        self._skips += 1
-        (loss,) = self._processes.mean(means([losses or [0.0]]))
-        return self._skips > MOST_SKIPS or not math.isfinite(loss)
-
-    def _count_without_loss(self) -> None:
-        """Refuse a step that seems to return no loss at all."""
-        self._skips += 1
-        if self._skips == MOST_WITHOUT_LOSS:
-            expected = "a number for some batches (None skips a batch)"
-            _refuse("step's loss", expected, None, TypeError)

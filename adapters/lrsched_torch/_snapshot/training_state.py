@@ -73,16 +73,14 @@ def snapshot(
     extra: list[Restorable],
     memory: Location,
     packages: Collection[str] = (),
+    holders: tuple[type, ...] = (),
 ) -> Snapshot:
-    """Save these objects and the global random generators.
-
-    Of the objects, those of these packages are saved with their attributes.
-    """
+    """Save these objects and the global random generators; the options are those of `Snapshot`."""
     for each in extra:
         if not isinstance(each, _KNOWN) and not _has_state_dict(each):
             expected = "modules, optimizers, generators, or have state_dict and load_state_dict"
             _refuse("restore", expected, each, TypeError)
-    saved = Snapshot(memory, packages)
+    saved = Snapshot(memory, packages, holders)
     try:
         saved.keep(*objects, *(each for each in extra if isinstance(each, _KNOWN)))
         for each in extra:
