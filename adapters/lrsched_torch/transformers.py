@@ -19,8 +19,8 @@ from lrsched.range_test import DIVERGENCE, RangeTest
 from lrsched.range_test.monitor import Log
 from lrsched.range_test.options import checked_options
 from lrsched_torch._range_test.embedded import EmbeddedTest, Options
-from lrsched_torch._range_test.losses import MOST_SKIPS
 from lrsched_torch._range_test.measurements import Metrics
+from lrsched_torch._range_test.skips import MOST_SKIPS
 from lrsched_torch._snapshot.reachable import reachable_state
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import modules_in, snapshot
@@ -138,7 +138,7 @@ def range_test(
     _check_trainer(trainer)
     objects = [trainer, *reachable_state(metrics, *_own_code(trainer), *vars(trainer).values())]
     data = [trainer.train_dataset, trainer.eval_dataset]
-    saved = snapshot(objects, [], memory, PACKAGES, data)
+    saved = snapshot(objects, [], memory, PACKAGES, data=data)
     with saved.restored(), torch.enable_grad(), ExitStack() as stack:
         loop = _Loop(trainer, options, stack)
         trainer.train()
@@ -246,9 +246,10 @@ class _Loop(TrainerCallback):
         losses, self._losses = self._losses, []
         groups, self._groups = self._groups, 0
         loss = sum(losses[1:], losses[0])  # as the trainer adds them
-        goes_on = self._test.end_batch(loss if groups == 1 else loss / groups)
-        if self._trainer.accelerator.optimizer_step_was_skipped:
-            goes_on = self._test.end_skipped()
+        goes_on = self._test.end_batch(
+            loss if groups == 1 else loss / groups,
+            skipped=self._trainer.accelerator.optimizer_step_was_skipped,
+        )
         control.should_training_stop = not goes_on
         return control
 

@@ -1,8 +1,5 @@
 """The range tests of all stacks give the same curve for the same training."""
 
-import os
-import subprocess
-import sys
 from functools import cache
 
 from tests.optional import needs
@@ -17,7 +14,6 @@ import pytest
 
 from benchmarks.stacks import RAMP, STACKS, UPDATES
 from lrsched.range_test import RangeTest
-from tests.processes import FOLDERS
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{message}")

@@ -22,6 +22,14 @@ def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
     """The optimizer's parameters; wrong arguments are refused."""
     if not callable(step):
         _refuse("step", "a function from a batch to its loss", step, TypeError)
+    weights = weights_in(optimizer)
+    if not isinstance(batches, Iterable):
+        _refuse("batches", "an iterable of batches", batches, TypeError)
+    return weights
+
+
+def weights_in(optimizer: Any) -> list[torch.Tensor]:
+    """The parameters of an optimizer, which has some that are initialised."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         _refuse("optimizer", "a torch optimizer", optimizer, TypeError)
     weights = parameters(optimizer)
@@ -29,8 +37,6 @@ def weights_of(step: Any, optimizer: Any, batches: Any) -> list[torch.Tensor]:
         _refuse("optimizer", "one with parameters", optimizer)
     if any(nn.parameter.is_lazy(weight) for weight in weights):
         _refuse("optimizer", "one of initialised parameters (call the model once)", optimizer)
-    if not isinstance(batches, Iterable):
-        _refuse("batches", "an iterable of batches", batches, TypeError)
     return weights
 
 

@@ -21,8 +21,8 @@ from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, as_loss
 from lrsched_torch._range_test.measurements import Measurements, Metrics
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates, curves_of
+from lrsched_torch._range_test.skips import Skips
 from lrsched_torch._schedulers.tested_ratios import remember_tested
-from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
 
@@ -67,7 +67,8 @@ class EmbeddedTest:
 
     The loop calls `end_batch` after each batch. An update is a call of the optimizer's `step`; the
     rates of the next one are set when the batch ends in which it was called. Its loss is the mean
-    of the losses of the batches since the update before.
+    of the losses of the batches since the update before. An update is repeated with the same rates
+    if none of its batches has a loss, or if a gradient scaler skipped it.
 
     Args:
         options: the options of the test.
@@ -85,13 +86,13 @@ class EmbeddedTest:
     def driving(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
         """Set the rates of torch's own optimizer inside the block, and count its updates."""
         options = self.options
+        weight = checks.weights_in(optimizer)[0]
         schedules = checks.schedules_of(options.schedule, optimizer, False)
         ratios = checks.ratios_of(
             optimizer, options.schedule, options.keep_ratios, options.reference_group
         )
         self._schedule = schedules[0]
         self._rates = Rates(optimizer, schedules, ratios, options.steps)
-        weight = parameters(optimizer)[0]
         processes = processes_of(None, weight.device)
         monitor = Monitor(
             options.progress and processes.is_main, options.log if processes.is_main else None
@@ -100,6 +101,7 @@ class EmbeddedTest:
         recorder = Recorder(options.divergence)
         reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
         self._reader = reader
+        self._skips = Skips(processes)
         hooks = [
             optimizer.register_step_pre_hook(self._before_update),
             optimizer.register_step_post_hook(self._after_update),
@@ -118,27 +120,42 @@ class EmbeddedTest:
                 hook.remove()
             monitor.close()
 
-    def end_batch(self, loss: torch.Tensor | float | None) -> bool:
-        """Take the loss of a batch, None for none, and return whether the test goes on."""
+    @property
+    def made_update(self) -> bool:
+        """Whether the optimizer was stepped in the batch that has not ended yet."""
+        return self._stepped
+
+    def end_batch(self, loss: torch.Tensor | float | None, skipped: bool = False) -> bool:
+        """End a batch, and return whether the test goes on.
+
+        Args:
+            loss: the loss of the batch, or None for none.
+            skipped: whether a gradient scaler skipped the update for which the batch was the last.
+        """
         assert self._reader is not None
         if loss is not None:
             self._losses.append(as_loss(loss))
-        if not self._stepped:
+        if not self._stepped and not skipped:
             return True
-        if not self._losses:
-            expected = "a number for every update"
-            _refuse("the loss of a training step", expected, None, TypeError)
-        losses, self._losses, self._stepped = self._losses, [], False
+        losses, self._losses, stepped, self._stepped = self._losses, [], self._stepped, False
+        if not stepped:
+            if not self._skips.gives_up(losses):
+                return True
+            if self._reader.read():
+                self._reader.recorder.stopped = "nonfinite"
+            return False
+        if not losses:
+            self._skips.count_without_loss()
+            return True
+        self._skips.end()
         goes_on = self._reader.add(losses)
         if goes_on:
             self._begin_update()
         return goes_on
 
-    def end_skipped(self) -> bool:
-        """End an update that a scaler skipped, and return whether the test repeats it."""
-        assert self._reader is not None
-        losses, self._losses = self._losses, []
-        return self._reader.skip(losses)
+    def rates_at(self, rate: float) -> Sequence[float]:
+        """The rates of the param groups, by their ratios, for a rate of the test."""
+        return self._rates.at(rate)
 
     def result(self) -> RangeTest:
         """The test, once the loop has ended and the block of `driving` with it."""

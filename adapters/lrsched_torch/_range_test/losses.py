@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from lrsched_torch._range_test.processes import Processes
 _refuse = Refusal("range_test")
 
 LOOK_EVERY = 10  # updates between two readings of losses, if reading waits for the device
-MOST_SKIPS = 40  # skips in a row; each halves the scale, so 40 take it from 2**24 to 2**-16
 
 
 class LossReader:
@@ -49,12 +47,10 @@ class LossReader:
         self._look_every = look_every
         self._pending: list[list[Any]] = []
         self._read = 0
-        self._skips = 0
 
     def add(self, losses: list[Any]) -> bool:
         """Take the losses of the batches of an update, and return whether the test goes on."""
         self._pending.append(losses)
-        self._skips = 0
         self.count += 1
         is_last = self.count == len(self._rates)
         if not is_last and len(self._pending) < self._look_every:
@@ -62,20 +58,6 @@ class LossReader:
         if self.read() and is_last:
             self.recorder.stopped = "finished"
         return self.recorder.stopped == "exhausted"
-
-    def skip(self, losses: list[Any]) -> bool:
-        """Take the losses of an update that a scaler skipped, and return whether to repeat it.
-
-        It is not repeated if its loss is not finite, or after `MOST_SKIPS` in a row.
-        """
-        if not self.read():
-            return False
-        self._skips += 1
-        (loss,) = self._processes.mean(means([losses or [0.0]]))
-        if self._skips <= MOST_SKIPS and math.isfinite(loss):
-            return True
-        self.recorder.stopped = "nonfinite"
-        return False
 
     def read(self) -> bool:
         """Read the losses that were not read yet, and return whether all of them may go on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 from lrsched import Schedule
-from lrsched._core import Refusal
 from lrsched.range_test import RangeTest, Recorder
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.probe import MAX_RATES
@@ -13,13 +12,10 @@ from lrsched_torch._range_test.batches import Batch, Batches
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
+from lrsched_torch._range_test.skips import Skips
 from lrsched_torch._range_test.updates import Updates
 
-_refuse = Refusal("range_test")
-
 Row = Sequence[float]
-
-MOST_WITHOUT_LOSS = 100  # updates in a row for which `step` returns None
 
 
 class Runner:
@@ -48,7 +44,7 @@ class Runner:
         self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._batches: Generator[list[Batch]] | None = None
-        self._without_loss = 0
+        self._skips = Skips(processes)
 
     def sweep(
         self,
@@ -113,13 +109,15 @@ class Runner:
                 measurements.before(reader.count)
             losses, applied = make(rows[reader.count], batches)
             if may_skip and self._processes.any(not applied):
-                if reader.skip(losses):
-                    continue
-                break
-            if not losses:
-                self._count_without_loss()
+                if self._skips.gives_up(losses):
+                    if reader.read():
+                        reader.recorder.stopped = "nonfinite"
+                    break
                 continue
-            self._without_loss = 0
+            if not losses:
+                self._skips.count_without_loss()
+                continue
+            self._skips.end()
             if not reader.add(losses):
                 break
         else:
@@ -127,10 +125,3 @@ class Runner:
         self._batches.close()
         if reader.recorder.stopped != "finished":
             self._monitor.fill()
-
-    def _count_without_loss(self) -> None:
-        """Refuse a step that seems to return no loss at all."""
-        self._without_loss += 1
-        if self._without_loss == MOST_WITHOUT_LOSS:
-            expected = "a number for some batches (None skips a batch)"
-            _refuse("step's loss", expected, None, TypeError)

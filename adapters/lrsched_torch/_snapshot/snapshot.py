@@ -48,10 +48,18 @@ class Snapshot:
         location: where the copies of tensors are kept.
         packages: the names of packages, such as "lightning", whose objects get the same attributes
             again too, with their contents.
+        holders: classes of objects that hold what is not state, such as data: they get the same
+            attributes again, and of the contents only loaders and generators are saved.
     """
 
-    def __init__(self, location: Location = "device", packages: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        location: Location = "device",
+        packages: Collection[str] = (),
+        holders: tuple[type, ...] = (),
+    ) -> None:
         self._packages = frozenset(packages)
+        self._holders = holders
         self._seen: dict[int, object] = {}  # by id; holding the objects keeps the ids unique
         self._restores: list[Restore] = []
         self._storage: Storage = open_storage(location)
@@ -137,10 +145,10 @@ class Snapshot:
             self._restores.append(save_generator(value))
         elif isinstance(value, (dict, set)):
             self._restores.append(save_items(value))
-            return _parts(value.values()) if isinstance(value, dict) else ()
+            return self._with_attributes(value, value.values() if isinstance(value, dict) else ())
         elif isinstance(value, (list, deque)):
             self._restores.append(save_sequence(value))
-            return _parts(value)
+            return self._with_attributes(value, value)
         elif isinstance(value, (tuple, frozenset)):
             return _parts(value)
         elif isinstance(value, nn.Module) and type(value).__module__.startswith(_WRAPPERS):
@@ -162,13 +170,20 @@ class Snapshot:
             # Not the data set, only the loader's own state: the epoch, the workers, an order.
             self._restores.append(save_items(vars(value)))
             return [x for x in vars(value).values() if isinstance(x, (*GENERATORS, *LOADERS, list))]
-        elif self._packages and self._is_of_a_package(value):
-            return (vars(value),)
-        return ()
+        elif isinstance(value, self._holders):
+            self._restores.append(save_items(vars(value)))
+            known = (*GENERATORS, *LOADERS, *self._holders)
+            return [x for x in vars(value).values() if isinstance(x, known)]
+        return self._with_attributes(value, ())
+
+    def _with_attributes(self, value: Any, parts: Iterable[Any]) -> list[Any]:
+        """The parts of an object, and its attributes if its class is one of the packages'."""
+        return [*_parts(parts), *([vars(value)] if self._is_of_a_package(value) else [])]
 
     def _is_of_a_package(self, value: Any) -> bool:
         """Whether an object with attributes is an instance of a class of the packages."""
-        if isinstance(value, (type, types.ModuleType)) or not hasattr(value, "__dict__"):
+        no_instance = isinstance(value, (type, types.ModuleType))
+        if not self._packages or no_instance or not hasattr(value, "__dict__"):
             return False
         bases = {base.__module__.partition(".")[0] for base in type(value).__mro__}
         return not bases.isdisjoint(self._packages)

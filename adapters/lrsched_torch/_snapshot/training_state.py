@@ -73,18 +73,18 @@ def snapshot(
     extra: list[Restorable],
     memory: Location,
     packages: Collection[str] = (),
+    holders: tuple[type, ...] = (),
     data: Iterable[object] = (),
 ) -> Snapshot:
     """Save these objects and the global random generators.
 
-    Of the objects, those of these packages are saved with their attributes; `data` is left as it
-    is, wherever it is.
+    `packages` and `holders` are those of `Snapshot`; `data` is left as it is, wherever it is.
     """
     for each in extra:
         if not isinstance(each, _KNOWN) and not _has_state_dict(each):
             expected = "modules, optimizers, generators, or have state_dict and load_state_dict"
             _refuse("restore", expected, each, TypeError)
-    saved = Snapshot(memory, packages)
+    saved = Snapshot(memory, packages, holders)
     saved.leave(*data)
     try:
         saved.keep(*objects, *(each for each in extra if isinstance(each, _KNOWN)))

@@ -1,0 +1,1 @@
+"""The range test inside Lightning's own loop."""
