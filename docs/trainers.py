@@ -43,7 +43,9 @@ def table(text: str) -> str:
     for stack, (heading, restored) in STACKS.items():
         bare, *finder = (row for row in rows if row.what == stack)
         cells = [stack, str(lines_under(text, heading)), restored, shown(bare.figure)]
-        cells.append(f"{shown(finder[0].figure)} ({finder[0].against})" if finder else "it has none")
+        cells.append(
+            f"{shown(finder[0].figure)} ({finder[0].against})" if finder else "it has none"
+        )
         lines.append(f"| {' | '.join(cells)} |\n")
     return "".join(lines)
 

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
-from accelerate.optimizer import AcceleratedOptimizer  # type: ignore[import-untyped]
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
@@ -21,6 +20,7 @@ from lrsched.range_test.options import checked_options
 from lrsched_torch._range_test.embedded import EmbeddedTest, Options
 from lrsched_torch._range_test.measurements import Metrics
 from lrsched_torch._range_test.skips import MOST_SKIPS
+from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._snapshot.reachable import reachable_state
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import modules_in, snapshot
@@ -229,10 +229,8 @@ class _Loop(TrainerCallback):
     def on_train_begin(self, *_: Any, **others: Any) -> None:
         """Set the rates of the optimizer, which is there now."""
         optimizer: Any = self._trainer.optimizer
-        while isinstance(optimizer, AcceleratedOptimizer):
-            optimizer = optimizer.optimizer
         self._trainer.lr_scheduler = self._scheduler  # a subclass may always create one
-        self._stack.enter_context(self._test.driving(optimizer))
+        self._stack.enter_context(self._test.driving(Wrapper(optimizer).inner))
 
     def on_step_begin(self, *_: Any, **others: Any) -> None:
         """Count the accumulated batches that the trainer divides by their number.

@@ -31,6 +31,7 @@ import lrsched_torch
 from lrsched_torch import range_test as range_test_of_step
 from lrsched_torch.transformers import range_test
 from tests.processes import outputs, start
+from tests.torch.images import image
 from tests.torch.training_run import Planned
 from tests.torch.transformers_trainer import (
     FATES,
@@ -41,7 +42,6 @@ from tests.torch.transformers_trainer import (
     Net,
     Plan,
     World,
-    image,
     state_of,
     training_arguments,
 )

@@ -1,7 +1,6 @@
 """A Trainer of transformers that is the same each time, and range tests of it that go wrong."""
 
 import random
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import StepLR
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
 
 import lrsched
 from lrsched_torch.transformers import range_test
+from tests.torch.images import image, random_image
 from tests.torch.training_run import Planned
 
 RAMP = lrsched.exponential_ramp(1e-4, 0.5, 11)
@@ -215,47 +215,4 @@ def training_arguments(folder: Path, **given: Any) -> TrainingArguments:
 
 def state_of(trainer: Trainer) -> Any:
     """The trainer with all that it refers to, and the global random states, as plain values."""
-    random_states = torch.get_rng_state(), random.getstate(), np.random.get_state()
-    return image(trainer, {}), image(random_states)
-
-
-def image(value: Any, known: dict[int, Any] | None = None) -> Any:
-    """A value as plain data that compares bit for bit; with its identity if `known` is given.
-
-    `known` holds what was met, so that no other object can have its identity.
-    """
-    if isinstance(value, (int, float, str, bytes, type(None), type)):
-        return value
-    identity = None if known is None else id(value)
-    if known is not None:
-        if id(value) in known:
-            return identity
-        known[id(value)] = value
-    return identity, _contents(value, lambda part: image(part, known))
-
-
-def _contents(value: Any, of: Callable[[Any], Any]) -> Any:
-    if isinstance(value, torch.Tensor):
-        own = value.dtype, value.shape, value.requires_grad, value.detach().numpy().tobytes()
-        return own, of(value.grad) if value.is_leaf else None
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, torch.Generator):
-        return value.get_state().numpy().tobytes()
-    if isinstance(value, np.random.Generator):
-        return repr(value.bit_generator.state)
-    if isinstance(value, Mapping):
-        return [(key if isinstance(key, str) else str(type(key)), of(value[key])) for key in value]
-    if isinstance(value, (list, tuple)):
-        return [of(part) for part in value]
-    if isinstance(value, (set, frozenset)):
-        return len(value)
-    if isinstance(value, nn.parallel.DistributedDataParallel):
-        return of(value.module)  # of the rest, there is more outside Python
-    kinds = (nn.Module, torch.optim.Optimizer, StepLR, DataLoader, Sampler, Data, Watcher)
-    of_a_package = any(
-        each.__module__.startswith(("transformers.", "accelerate.")) for each in type(value).__mro__
-    )
-    if isinstance(value, kinds) or of_a_package:
-        return type(value), of(vars(value))
-    return type(value)
+    return image(trainer, {}), random_image()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from lrsched._core import Refusal
@@ -10,6 +11,10 @@ from lrsched._core import Refusal
 Batch: TypeAlias = Any  # whatever the user's step accepts
 
 _refuse = Refusal("range_test")
+
+
+class Exhausted(Exception):  # noqa: N818  # it is no error
+    """The batches ran out in the middle of an update."""
 
 
 class Batches:
@@ -22,31 +27,67 @@ class Batches:
         batches: any iterable.
         per_update: the number of batches of an update.
         keep: the number of updates, from the first on, whose batches stay in `kept`.
+        ends_update: says whether an update ends with the batch that was drawn last, for loaders
+            that know; then each batch is drawn only when it is used.
+
+    Attributes:
+        kept: the batches of the first updates.
+        is_late: whether batches are drawn only when they are used.
     """
 
-    def __init__(self, batches: Iterable[Batch], per_update: int, keep: int) -> None:
+    def __init__(
+        self,
+        batches: Iterable[Batch],
+        per_update: int,
+        keep: int,
+        ends_update: Callable[[], bool] | None = None,
+    ) -> None:
         self.kept: list[list[Batch]] = []
         self._batches = batches
         self._per_update = per_update
         self._keep = keep
+        self._ends_update = ends_update
+        self.is_late = ends_update is not None
 
-    def updates(self) -> Generator[list[Batch]]:
-        """Yield the list of batches of each update.
+    def updates(self) -> Generator[Iterable[Batch]]:
+        """Yield the batches of each update.
 
         Raises:
             ValueError: batches is empty.
         """
-        drawn: list[Batch] = []
+        stream = self._stream()
+        if self._ends_update is not None and self._per_update > 1:
+            for first in stream:
+                yield self._late(first, stream, self._ends_update)
+            return
+        while len(drawn := list(itertools.islice(stream, self._per_update))) == self._per_update:
+            if len(self.kept) < self._keep:
+                self.kept.append(drawn)
+            yield drawn
+
+    def _late(
+        self, first: Batch, stream: Iterator[Batch], ends_update: Callable[[], bool]
+    ) -> Iterator[Batch]:
+        """Draw the batches of an update one by one.
+
+        Raises:
+            Exhausted: there are no more.
+        """
+        yield first
+        for _ in range(self._per_update - 1):
+            if ends_update():
+                return
+            batch = next(stream, _NONE)
+            if batch is _NONE:
+                raise Exhausted
+            yield batch
+
+    def _stream(self) -> Iterator[Batch]:
         epochs = 0
         while True:
             batch = _NONE
             for batch in self._batches:
-                drawn.append(batch)
-                if len(drawn) == self._per_update:
-                    if len(self.kept) < self._keep:
-                        self.kept.append(drawn)
-                    yield drawn
-                    drawn = []
+                yield batch
             if batch is _NONE and not epochs:
                 _refuse("batches", "an iterable of at least one batch", self._batches)
             if batch is _NONE:  # an exhausted iterator

@@ -11,6 +11,7 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios
 from lrsched_torch._snapshot.reachable import parameters
@@ -86,6 +87,14 @@ def check_ratios(schedule: Any, keep_ratios: Any, reference_group: Any, groups: 
     """Whether so many param groups keep ratios; wrong options are refused."""
     is_one = not isinstance(schedule, (list, tuple))
     return check_ratio_options(_refuse, keep_ratios, reference_group, is_one, groups)
+
+
+def check_wrapped(wrapper: Wrapper, scaler: Any, accumulate: int, refine: bool) -> None:
+    """Refuse what does not go with an optimizer that Accelerate or Fabric wraps."""
+    if scaler is not None and wrapper.packages:
+        _refuse("scaler", "None with an optimizer that steps through its own", scaler)
+    if refine and wrapper.gradient_state is not None and accumulate > 1:
+        _refuse("refine", "False where Accelerate accumulates batches", refine)
 
 
 def check_before_update(before_update: Any) -> None:

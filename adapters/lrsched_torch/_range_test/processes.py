@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any, Protocol
 
 import torch
@@ -20,7 +20,7 @@ class Processes(Protocol):
 
     is_main: bool  # whether this process shows the progress bar
 
-    def batches(self, source: Batches, count: int) -> Generator[list[Batch]]:
+    def batches(self, source: Batches, count: int) -> Generator[Iterable[Batch]]:
         """Yield the batches of each update; the processes agree on `count` updates at a time."""
 
     def mean(self, values: list[float]) -> list[float]:
@@ -35,7 +35,7 @@ class SingleProcess:
 
     is_main = True
 
-    def batches(self, source: Batches, count: int) -> Generator[list[Batch]]:
+    def batches(self, source: Batches, count: int) -> Generator[Iterable[Batch]]:
         """Yield the batches of each update."""
         return source.updates()
 
@@ -57,14 +57,14 @@ class ProcessGroup:
         self._device = device if dist.get_backend(group) != "gloo" else torch.device("cpu")
         self.is_main = dist.get_rank(group) == 0
 
-    def batches(self, source: Batches, count: int) -> Generator[list[Batch]]:
+    def batches(self, source: Batches, count: int) -> Generator[Iterable[Batch]]:
         """Yield the batches of each update while every process has some.
 
         If one process cannot draw its batches, every process raises.
         """
         updates = source.updates()
         while True:
-            drawn: list[list[Batch]] = []
+            drawn: list[Iterable[Batch]] = []
             failed: BaseException | None = None
             try:
                 drawn.extend(itertools.islice(updates, count))

@@ -21,6 +21,7 @@ from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._range_test.runner import Runner
 from lrsched_torch._range_test.updates import GradScaler, Updates
+from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._schedulers.tested_ratios import remember_tested
 from lrsched_torch._snapshot.storage import Location
 from lrsched_torch._snapshot.training_state import (
@@ -50,7 +51,7 @@ def range_test(
     modules: nn.Module | Iterable[nn.Module] | None = None,
     restore: Iterable[Restorable] = (),
     scaler: GradScaler | None = None,
-    accumulate: int = 1,
+    accumulate: int | None = None,
     closure: bool | None = None,
     before_update: Callable[[], object] | None = None,
     divergence: float | None = DIVERGENCE,
@@ -99,8 +100,10 @@ def range_test(
             scalers, generators, tensors, or any object with `state_dict` and `load_state_dict`.
         scaler: the `torch.amp.GradScaler` with which `step` scales its loss. An update that it
             skips is repeated with the same rate and other batches.
-        accumulate: the number of batches of an update. `step` must divide the loss by it before
-            `backward`, and return the loss undivided; the mean of these losses is recorded.
+        accumulate: the number of batches of an update, by default 1, or what the Accelerator of an
+            optimizer has. `step` must divide the loss by it before `backward` (which
+            `accelerator.backward` does), and return the loss undivided; the mean of these losses is
+            recorded.
         before_update: called once for each update, between `backward` and the update, for example
             to clip gradients: `lambda: clip_grad_norm_(model.parameters(), 1.0)`. The gradients are
             unscaled then.
@@ -162,6 +165,8 @@ def range_test(
     ([1.0, 1.0, 1.0], 0.1)
     """
     weights = checks.weights_of(step, optimizer, batches)
+    wrapper = Wrapper(optimizer)
+    accumulate = wrapper.accumulate if accumulate is None else accumulate
     steps, accumulate, every = checked_options(
         REFUSE, steps=steps, accumulate=accumulate, every=every
     )
@@ -174,7 +179,8 @@ def range_test(
     check_metrics(REFUSE, metrics, "a function that returns numbers by name")
     checks.check_before_update(before_update)
     check_log(REFUSE, log)
-    closure = checks.closure_of(optimizer, closure, scaler)
+    closure = checks.closure_of(wrapper.inner, closure, scaler)
+    checks.check_wrapped(wrapper, scaler, accumulate, refine)
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
     schedules = checks.schedules_of(schedule, optimizer, refine)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
@@ -182,17 +188,19 @@ def range_test(
     processes = processes_of(distributed, weights[0].device)
 
     extra = [*restore, *([] if scaler is None else [scaler])]
-    objects = state_of(modules, extra, step, optimizer, batches, metrics)
+    objects = state_of(modules, extra, step, optimizer, batches, metrics, wrapper.packages)
     all_modules = modules_in([*objects, *extra])
     others = trained_elsewhere(all_modules, weights)
     guarded = GuardedStep(step, optimizer, rates, extra)
-    updates = Updates(guarded, optimizer, rates, others, scaler, closure, before_update)
-    source = Batches(batches, accumulate, probe_steps * probe_repeats if refine else 0)
+    updates = Updates(guarded, optimizer, rates, others, scaler, closure, before_update, wrapper)
+    kept = probe_steps * probe_repeats if refine else 0
+    ends_update = None if wrapper.gradient_state is None else wrapper.ends_update
+    source = Batches(batches, accumulate, kept, ends_update)
     measurements = Measurements(metrics, every, all_modules)
     monitor = Monitor(progress and processes.is_main, log if processes.is_main else None)
     runner = Runner(updates, source, processes, measurements, monitor)
 
-    saved = snapshot([optimizer, *objects], extra, memory)
+    saved = snapshot([optimizer, *objects], extra, memory, wrapper.packages)
     try:
         with saved.restored(), guarded.watching(), torch.enable_grad():
             test = runner.sweep(

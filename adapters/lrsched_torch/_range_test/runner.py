@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from lrsched import Schedule
 from lrsched.range_test import RangeTest, Recorder
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.probe import MAX_RATES
-from lrsched_torch._range_test.batches import Batch, Batches
+from lrsched_torch._range_test.batches import Batch, Batches, Exhausted
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
@@ -43,7 +43,7 @@ class Runner:
         self._measurements = measurements
         self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
-        self._batches: Generator[list[Batch]] | None = None
+        self._batches: Generator[Iterable[Batch]] | None = None
         self._skips = Skips(processes)
 
     def sweep(
@@ -103,11 +103,16 @@ class Runner:
         self, rows: Sequence[Row], reader: LossReader, measurements: Measurements | None
     ) -> None:
         make, may_skip = self._updates.make, self._updates.may_skip
-        self._batches = self._processes.batches(self._source, self._look_every)
+        ahead = 1 if self._source.is_late else self._look_every
+        self._batches = self._processes.batches(self._source, ahead)
         for batches in self._batches:
             if measurements is not None:
                 measurements.before(reader.count)
-            losses, applied = make(rows[reader.count], batches)
+            try:
+                losses, applied = make(rows[reader.count], batches)
+            except Exhausted:
+                reader.read()
+                break
             if may_skip and self._processes.any(not applied):
                 if self._skips.gives_up(losses):
                     if reader.read():

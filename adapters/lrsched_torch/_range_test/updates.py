@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from lrsched_torch._range_test.batches import Batch
 from lrsched_torch._range_test.guarded_step import GuardedStep
 from lrsched_torch._range_test.losses import as_loss
 from lrsched_torch._range_test.rates import Rates
+from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._snapshot.reachable import parameters
 
 _refuse = Refusal("range_test")
@@ -33,6 +34,7 @@ class Updates:
         scaler: a gradient scaler, or None.
         closure: whether the optimizer computes the loss by a closure.
         before_update: called between the gradients and the update, or None.
+        wrapper: what wraps the optimizer.
 
     Attributes:
         parameters: those of the optimizer.
@@ -45,29 +47,28 @@ class Updates:
     others: Sequence[torch.Tensor]
     scaler: GradScaler | None
     closure: bool
-    before_update: Callable[[], object] | None = None
+    before_update: Callable[[], object] | None
+    wrapper: Wrapper
 
     def __post_init__(self) -> None:
         self.parameters = parameters(self.optimizer)
-        self.may_skip = self.scaler is not None or hasattr(self.optimizer, "step_was_skipped")
+        self.may_skip = self.scaler is not None or self.wrapper.scaler is not None
         self._checked = False
 
-    def make(self, row: Sequence[float], batches: Sequence[Batch]) -> tuple[list[Any], bool]:
+    def make(self, row: Sequence[float], batches: Iterable[Batch]) -> tuple[list[Any], bool]:
         """Make an update with these rates; return its losses, and whether it was not skipped.
 
         There is no update, and no loss, where `step` returns None for all batches.
         """
         if self.closure:
-            return self._with_closure(row, batches), True
+            return self._with_closure(row, list(batches)), True
         self.rates.set(row)
         losses = self._losses(batches)
         if not losses:
             return [], True
         if self.scaler is None:
             self._prepare_update()
-            self.optimizer.step()
-            # Of Accelerate's optimizers, which have a scaler of their own.
-            return losses, not getattr(self.optimizer, "step_was_skipped", False)
+            return losses, self._apply()
         before = self.scaler.get_scale()
         if self.before_update is not None:
             self.scaler.unscale_(self.optimizer)
@@ -75,6 +76,19 @@ class Updates:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return losses, self.scaler.get_scale() >= before  # the scale falls when a step is skipped
+
+    def _apply(self) -> bool:
+        """Step the optimizer, and return whether the scaler of its wrapper did not skip that."""
+        if self.wrapper.scaler is None:
+            self.optimizer.step()
+            return True
+        made: list[bool] = []
+        handle = self.wrapper.inner.register_step_post_hook(lambda *_: made.append(True))
+        try:
+            self.optimizer.step()
+        finally:
+            handle.remove()
+        return bool(made)
 
     def _with_closure(self, row: Sequence[float], batches: Sequence[Batch]) -> list[Any]:
         first: list[Any] = []
@@ -94,8 +108,8 @@ class Updates:
         self.optimizer.step(closure)
         return first
 
-    def _losses(self, batches: Sequence[Batch]) -> list[Any]:
-        self.optimizer.zero_grad()
+    def _losses(self, batches: Iterable[Batch]) -> list[Any]:
+        self.wrapper.inner.zero_grad()  # Accelerate's own does nothing between two updates
         for parameter in self.others:
             parameter.grad = None
         returned = [self.step(batch) for batch in batches]
@@ -106,6 +120,8 @@ class Updates:
         if losses and not self._checked:
             self._check_gradients(losses)
             self._checked = True
+        if losses:
+            self.wrapper.check_update(len(returned))
         return losses
 
     def _prepare_update(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lrsched_torch._snapshot.restore import GENERATORS
-from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL
+from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL, is_of_a_package
 
 _FOUND = (*STATEFUL, *GENERATORS, *LOADERS, nn.Parameter)
 _CLOSED = (*STATEFUL, torch.Tensor, np.ndarray, str, bytes, int, float, type)
@@ -22,11 +22,13 @@ _MOST_OBJECTS = 10_000  # after which the search ends
 _DEEPEST = 8  # references from the root
 
 
-def reachable_state(*roots: object) -> list[Any]:
+def reachable_state(*roots: object, packages: Collection[str] = ()) -> list[Any]:
     """The modules, parameters, optimizers, schedulers, scalers, loaders and generators reachable.
 
     From a function these are: its closure, its defaults, the object that it is bound to, the
     globals that it names, and what all of these contain. Long containers are not searched.
+
+    The objects of these packages are returned too.
     """
     found: list[Any] = []
     seen: dict[int, object] = {}
@@ -37,7 +39,7 @@ def reachable_state(*roots: object) -> list[Any]:
             continue
         seen[id(value)] = value
         # By type, as `isinstance` may run code of a proxy.
-        if issubclass(type(value), _FOUND):
+        if issubclass(type(value), _FOUND) or (packages and is_of_a_package(value, packages)):
             found.append(value)
         if depth < _DEEPEST and not issubclass(type(value), _CLOSED):
             waiting.extend((part, depth + 1) for part in _parts(value))

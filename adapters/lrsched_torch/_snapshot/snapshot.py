@@ -30,6 +30,7 @@ from lrsched_torch._snapshot.storage import Location, Storage, open_storage
 # Objects whose attributes are their state.
 STATEFUL = (nn.Module, torch.optim.Optimizer, LRScheduler, torch.amp.GradScaler)
 LOADERS = (DataLoader, Sampler)
+_DATA = ("dataset", "data_source")  # of loaders and samplers
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type})
 # Packages of modules that wrap others and keep their Python attributes in step with state outside
 # Python: of these modules only parameters, buffers and modes are restored.
@@ -166,10 +167,14 @@ class Snapshot:
             ]
         elif isinstance(value, STATEFUL):
             return (vars(value),)
-        elif isinstance(value, LOADERS):
+        elif isinstance(value, LOADERS) or self._is_loader_of_a_package(value):
             # Not the data set, only the loader's own state: the epoch, the workers, an order.
             self._restores.append(save_items(vars(value)))
-            return [x for x in vars(value).values() if isinstance(x, (*GENERATORS, *LOADERS, list))]
+            return [
+                x
+                for name, x in vars(value).items()
+                if isinstance(x, (*GENERATORS, *LOADERS, list)) and name not in _DATA
+            ]
         elif isinstance(value, self._holders):
             self._restores.append(save_items(vars(value)))
             known = (*GENERATORS, *LOADERS, *self._holders)
@@ -178,15 +183,12 @@ class Snapshot:
 
     def _with_attributes(self, value: Any, parts: Iterable[Any]) -> list[Any]:
         """The parts of an object, and its attributes if its class is one of the packages'."""
-        return [*_parts(parts), *([vars(value)] if self._is_of_a_package(value) else [])]
+        has_some = bool(self._packages) and is_of_a_package(value, self._packages)
+        return [*_parts(parts), *([vars(value)] if has_some else [])]
 
-    def _is_of_a_package(self, value: Any) -> bool:
-        """Whether an object with attributes is an instance of a class of the packages."""
-        no_instance = isinstance(value, (type, types.ModuleType))
-        if not self._packages or no_instance or not hasattr(value, "__dict__"):
-            return False
-        bases = {base.__module__.partition(".")[0] for base in type(value).__mro__}
-        return not bases.isdisjoint(self._packages)
+    def _is_loader_of_a_package(self, value: Any) -> bool:
+        is_loader = "dataset" in getattr(value, "__dict__", ())
+        return is_loader and bool(self._packages) and is_of_a_package(value, self._packages)
 
     def _record_tensor(self, tensor: torch.Tensor) -> Iterable[object]:
         data = _writable(tensor)
@@ -208,6 +210,14 @@ class Snapshot:
         shape, original = tensor.shape, tensor.detach()
         self._restores.append(restore)
         return () if gradient is None else (gradient,)
+
+
+def is_of_a_package(value: Any, packages: Collection[str]) -> bool:
+    """Whether an object with attributes is an instance of a class of the packages."""
+    if isinstance(value, (type, types.ModuleType)) or not hasattr(value, "__dict__"):
+        return False
+    bases = {base.__module__.partition(".")[0] for base in type(value).__mro__}
+    return not bases.isdisjoint(packages)
 
 
 def _is_hook_dict(name: str) -> bool:

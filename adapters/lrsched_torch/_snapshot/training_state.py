@@ -11,7 +11,13 @@ from torch import nn
 from lrsched._core import Refusal
 from lrsched_torch._snapshot.reachable import has_unfound_parameters, reachable_state
 from lrsched_torch._snapshot.restore import GENERATORS
-from lrsched_torch._snapshot.snapshot import LOADERS, STATEFUL, Snapshot, reshard
+from lrsched_torch._snapshot.snapshot import (
+    LOADERS,
+    STATEFUL,
+    Snapshot,
+    is_of_a_package,
+    reshard,
+)
 from lrsched_torch._snapshot.storage import Location
 
 # A module, optimizer, scheduler, scaler, generator, loader or tensor; or any other object with
@@ -29,13 +35,16 @@ def state_of(
     optimizer: torch.optim.Optimizer,
     batches: Any,
     metrics: Any,
+    packages: Collection[str] = (),
 ) -> list[Any]:
     """The stateful objects that a test may change, besides the optimizer and its contents.
+
+    They include the objects of these packages, to which `step` refers.
 
     Sharded modules among them are resharded, as they are between updates.
     """
     if modules is None:
-        objects = reachable_state(step, metrics, batches)
+        objects = reachable_state(step, metrics, batches, packages=packages)
         reshard(modules_in(objects))
         if has_unfound_parameters(optimizer, [*objects, *restore]):
             expected = (
@@ -48,7 +57,9 @@ def state_of(
         given = list(given) if isinstance(given, Iterable) else [given]
         if not all(isinstance(module, nn.Module) for module in given):
             _refuse("modules", "a module, several, or None", modules, TypeError)
-        objects = [*given, *reachable_state(batches)]
+        objects = [*given, *reachable_state(batches, packages=packages)]
+        found = reachable_state(step, packages=packages) if packages else []
+        objects += [each for each in found if is_of_a_package(each, packages)]
         reshard(modules_in(objects))
     return objects
 
