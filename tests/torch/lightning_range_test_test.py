@@ -22,7 +22,6 @@ from tests.torch.lightning_run import (
     PlannedCallback,
     trainer_image,
 )
-from tests.torch.training_run import Planned
 
 pytestmark = IGNORED
 
@@ -70,6 +69,16 @@ def test_a_fit_goes_on_as_if_there_had_been_no_test(
     assert fit.image() == after
     assert fit.progress() == progress
     assert fit.trainer.logger.logged == logged
+
+
+def test_the_comparisons_can_fail() -> None:
+    """A fit changes what they compare."""
+    fit = Fit()
+    before = fit.image(), trainer_image(fit.trainer)
+    fit.fit()
+    changed = [a != b for a, b in zip(fit.image(), before[0], strict=True)]
+    assert changed[1:] == [True] * 8 + [False]  # of modes, and whether gradients are computed
+    assert trainer_image(fit.trainer) != before[1]
 
 
 # Those that a fit has behind it when the callback runs, and what only `metrics` reaches.
