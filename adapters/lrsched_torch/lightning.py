@@ -132,8 +132,8 @@ def range_test(
     _check_data(package, module, train_dataloaders, datamodule)
     _check_run(optimizer, monitor)
     _check_fit(trainer)
-    if str(trainer.state.status) == "running":
-        _refuse("trainer", "one that is not running", "one that runs")
+    if trainer.state.status == "running":
+        _refuse("trainer", "one that is not running", str(trainer.state.fn.value))
     options = Options(
         schedule=schedule,
         steps=steps,

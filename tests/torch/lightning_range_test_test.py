@@ -71,6 +71,16 @@ def test_a_fit_goes_on_as_if_there_had_been_no_test(
     assert fit.trainer.logger.logged == logged
 
 
+def test_the_comparisons_can_fail() -> None:
+    """A fit changes what they compare."""
+    fit = Fit()
+    before = fit.image(), trainer_image(fit.trainer)
+    fit.fit()
+    changed = [a != b for a, b in zip(fit.image(), before[0], strict=True)]
+    assert changed[1:] == [True] * 8 + [False]  # of modes, and whether gradients are computed
+    assert trainer_image(fit.trainer) != before[1]
+
+
 # Those that a fit has behind it when the callback runs, and what only `metrics` reaches.
 EARLIER = ("configure_optimizers", "on_fit_start", "metrics")
 

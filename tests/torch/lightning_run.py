@@ -131,7 +131,7 @@ def module_class(package: ModuleType) -> Any:
             self.lr_schedulers().step()
 
         def doomed(self, loss: torch.Tensor) -> torch.Tensor:
-            fate, _, at = self.plans.plan
+            fate, _, at = self.plans.plan or NO_PLAN
             self.net.eval()
             self.net.norm.train()
             if fate == "nonfinite" and self.plans.calls["training_step"] > 2 * at + 2:
@@ -143,7 +143,7 @@ def module_class(package: ModuleType) -> Any:
         def configure_optimizers(self) -> Any:
             self.plans.come("configure_optimizers")
             body = [p for n, p in self.net.named_parameters() if not n.startswith("last")]
-            groups = [
+            groups: list[dict[str, Any]] = [
                 {"params": body},
                 {"params": [*self.net.last.parameters(), self.scale], "lr": self.lr / 10},
             ]

@@ -121,6 +121,12 @@ class Run:
     def _leave_out(self) -> None:
         """Leave out of the loop what does not train: callbacks, loggers, profilers, validation."""
         trainer, package, part = self._trainer, self._package, packages.part
+        if (
+            trainer.max_epochs is None and trainer.max_steps == -1
+        ):  # as Lightning, without a warning
+            timer = part(package, "callbacks.Timer")
+            is_timed = any(isinstance(each, timer) for each in trainer.callbacks)
+            trainer.fit_loop.max_epochs = -1 if is_timed else 1000
         trainer.callbacks = [self._driver]
         self._plain.configure_callbacks = list
         no_logger, no_profiler = "loggers.logger.DummyLogger", "profilers.PassThroughProfiler"

@@ -57,21 +57,22 @@ class LightningCallback:
         return object.__new__(_with_bases(cls, _callback_classes()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        written = next(each for each in type(self).__mro__ if each not in _MADE)
+        written = next(each for each in type(self).__mro__ if each not in _made.values())
         return _new, (written,), vars(self)
 
 
-_MADE: set[type] = set()
+_made: dict[tuple[type, tuple[type, ...]], type] = {}
 
 
-@functools.cache
 def _with_bases(cls: type, bases: tuple[type, ...]) -> type:
-    if issubclass(cls, bases) and cls in _MADE:
+    """A class with these bases too."""
+    if cls in _made.values():
         return cls
-    attributes = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
-    made = type(cls.__name__, (cls, *bases), {**attributes, "__doc__": cls.__doc__})
-    _MADE.add(made)
-    return made
+    if (cls, bases) not in _made:
+        attributes = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+        made = type(cls.__name__, (cls, *bases), {**attributes, "__doc__": cls.__doc__})
+        _made[cls, bases] = made
+    return _made[cls, bases]
 
 
 def _new(cls: type[LightningCallback]) -> LightningCallback:

@@ -170,7 +170,23 @@ class EmbeddedTest:
         self._measurements.before(self._reader.count)
         self._rates.set(self._rates.rows[self._reader.count])
 
-    def _before_update(self, *_: Any) -> None:
+    def _before_update(
+        self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Check the rates that the update will use: after its closure, if it has one."""
+        self._check_rates()
+        closure = kwargs.get("closure")
+        if closure is None:
+            return args, kwargs
+
+        def checked() -> Any:
+            loss = closure()
+            self._check_rates()
+            return loss
+
+        return args, {**kwargs, "closure": checked}
+
+    def _check_rates(self) -> None:
         if self._rates.were_written():
             expected = "left to the test (a scheduler or a callback has set others)"
             _refuse("the learning rates", expected, self._rates.current())
