@@ -67,7 +67,7 @@ def lines_under(text: str, heading: str) -> int:
 def shown(figure: Ratio | float) -> str:
     """The ratio of the times."""
     assert isinstance(figure, Ratio)
-    return f"{figure.median:.2f}×"
+    return f"{figure.median:.2f}×"  # noqa: RUF001
 
 
 def with_table(text: str) -> str:
