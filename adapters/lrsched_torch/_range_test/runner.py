@@ -9,6 +9,7 @@ from typing import Any
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test.losses import MOST_SKIPS
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.probe import MAX_RATES
 from lrsched_torch._range_test.batches import Batch, Batches
@@ -21,7 +22,6 @@ _refuse = Refusal("range_test")
 
 Row = Sequence[float]
 
-MOST_SKIPS = 40  # skips in a row; each halves the scale, so 40 take it from 2**24 to 2**-16
 MOST_WITHOUT_LOSS = 100  # updates in a row for which `step` returns None
 
 
