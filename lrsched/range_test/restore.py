@@ -94,17 +94,17 @@ def restore_all(restores: Iterable[Restore]) -> None:
     Raises:
         RuntimeError: a part of the state could not be restored; the rest is.
     """
+    restores = list(restores)
     failed: list[Exception] = []
-    count = 0
-    for count, restore in enumerate(restores, 1):
+    for restore in restores:
         try:
             restore()
         except Exception as error:
             failed.append(error)
     if failed:
         raise RuntimeError(
-            f"range_test: {len(failed)} of {count} parts of the state could not be restored: "
-            f"{failed[0]}"
+            f"range_test: {len(failed)} of {len(restores)} parts of the state could not be "
+            f"restored: {failed[0]}"
         ) from failed[0]
 
 

@@ -9,6 +9,7 @@ import torch
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched.range_test.options import curve_of
 
 _refuse = Refusal("range_test")
 
@@ -37,10 +38,7 @@ class Rates:
         self._optimizer = optimizer
         self._ratios = ratios
         self._written: list[tuple[Any, int]] = []
-        curves = [list(map(schedule, range(steps))) for schedule in schedules]
-        for curve in curves:
-            if min(curve) < 0:
-                _refuse("schedule", "one of rates >= 0 at every update", min(curve))
+        curves = [curve_of(_refuse, schedule, steps) for schedule in schedules]
         if len(curves) == 1:
             curves *= len(self._groups)
         columns = list(map(_in_dtype, curves, self._ratios, self._groups))
