@@ -1,4 +1,4 @@
-"""lrsched schedules in Keras's optimizers, on each of its backends."""
+"""Schedules and range tests in Keras, on each of its backends."""
 
 from lrsched._core import import_optional as _import_optional
 
@@ -16,6 +16,7 @@ except ModuleNotFoundError as _error:
 
 
 from lrsched_keras._controlled import ControlledRate
+from lrsched_keras._range_test import range_test, run
 from lrsched_keras._schedule import KerasSchedule
 
-__all__ = ["ControlledRate", "KerasSchedule"]
+__all__ = ["ControlledRate", "KerasSchedule", "range_test", "run"]

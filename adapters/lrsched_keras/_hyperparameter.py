@@ -40,7 +40,7 @@ class Hyperparameter:
     def set(self, value: float) -> None:
         """Set its value for the next update."""
         held = getattr(self.optimizer, self.name)
-        if _is_variable(held):
+        if is_variable(held):
             held.assign(value)
         else:
             setattr(self.optimizer, self.name, value)
@@ -48,9 +48,7 @@ class Hyperparameter:
 
 def checked_hyperparameter(refuse: Refusal, model: Any, name: str) -> Hyperparameter:
     """A hyperparameter of a model's optimizer, whose changes the training of the model sees."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if hasattr(optimizer, "optimizers"):
-        refuse("optimizer", "one optimizer, not several in one", type(optimizer), TypeError)
+    optimizer = inner_optimizer(refuse, model)
     if name == "learning_rate":
         _check_rate(refuse, optimizer)
         return Hyperparameter(optimizer, name)
@@ -60,6 +58,14 @@ def checked_hyperparameter(refuse: Refusal, model: Any, name: str) -> Hyperparam
     if _is_compiled(model):
         _check_compiled(refuse, optimizer, name, value)
     return Hyperparameter(optimizer, name)
+
+
+def inner_optimizer(refuse: Refusal, model: Any) -> Any:
+    """The optimizer of a model that makes the updates, which one that scales the loss may wrap."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if hasattr(optimizer, "optimizers"):
+        refuse("optimizer", "one optimizer, not several in one", type(optimizer), TypeError)
+    return optimizer
 
 
 def _check_number(refuse: Refusal, optimizer: Any, name: str, value: Any) -> None:
@@ -83,7 +89,7 @@ def _check_effect(refuse: Refusal, optimizer: Any, name: str, value: Any) -> Non
 
 def _check_rate(refuse: Refusal, optimizer: Any) -> None:
     rate = getattr(optimizer, "_learning_rate", None)
-    if not _is_variable(rate):
+    if not is_variable(rate):
         expected = "a float when the optimizer is made: Keras cannot set a schedule or a function"
         refuse("learning_rate", expected, rate, TypeError)
 
@@ -92,7 +98,7 @@ def _check_compiled(refuse: Refusal, optimizer: Any, name: str, value: Any) -> N
     """Refuse a number that stays in the compiled training function as it is."""
     hint = "run_eagerly=True in compile"
     if not _is_asked_with_if(optimizer, name):
-        if _is_variable(value):
+        if is_variable(value):
             return
         hint = f"optimizer.{name} = keras.Variable({value}, trainable=False), or {hint}"
     refuse(name, f"one that the compiled training function reads anew ({hint})", value)
@@ -108,12 +114,12 @@ def _is_compiled(model: Any) -> bool:
     return keras.backend.backend() != "torch" or bool(model.jit_compile)
 
 
-def _is_variable(value: Any) -> bool:
+def is_variable(value: Any) -> bool:
     return hasattr(value, "assign")  # in Keras 3.6, `keras.Variable` is a subclass of what it makes
 
 
 def _is_number(value: Any) -> bool:
-    if _is_variable(value):
+    if is_variable(value):
         return value.shape == () and "float" in value.dtype
     return type(value) is float
 

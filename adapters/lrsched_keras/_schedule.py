@@ -43,16 +43,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
     """
 
     def __init__(self, schedule: Schedule) -> None:
-        if not isinstance(schedule, Schedule) or not schedule.is_plain:
-            expected = "a schedule of plain numbers"
-            if isinstance(schedule, Controller):
-                expected += _FOR_METRICS
-            _refuse("schedule", expected, schedule, TypeError)
-        if schedule.controllers:
-            _refuse("schedule", f"one of the count alone{_FOR_METRICS}", schedule, TypeError)
-        if not schedule.is_resolved:
-            schedule(0)  # raises
-        self.schedule = schedule
+        self.schedule = checked_schedule(_refuse, schedule, _FOR_METRICS)
 
     def __call__(self, step: Any) -> Any:
         """The learning rate after `step` updates, as a tensor of the backend."""
@@ -77,3 +68,20 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
 
     def __repr__(self) -> str:
         return f"KerasSchedule({self.schedule!r})"
+
+
+def checked_schedule(refuse: Refusal, schedule: Any, for_metrics: str = "") -> Schedule:
+    """A schedule of plain numbers and of the count alone, with its durations in steps.
+
+    `for_metrics` ends the refusal of one that follows a metric.
+    """
+    if not isinstance(schedule, Schedule) or not schedule.is_plain:
+        expected = "a schedule of plain numbers"
+        if isinstance(schedule, Controller):
+            expected += for_metrics
+        refuse("schedule", expected, schedule, TypeError)
+    if schedule.controllers:
+        refuse("schedule", f"one of the count alone{for_metrics}", schedule, TypeError)
+    if not schedule.is_resolved:
+        schedule(0)  # raises
+    return schedule

@@ -15,11 +15,11 @@ from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, RangeTest
+from lrsched.range_test.losses import MOST_SKIPS
 from lrsched.range_test.monitor import Log
 from lrsched.range_test.options import checked_options
 from lrsched_torch._range_test.embedded import EmbeddedTest, Options
 from lrsched_torch._range_test.measurements import Metrics
-from lrsched_torch._range_test.skips import MOST_SKIPS
 from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._snapshot.reachable import reachable_state
 from lrsched_torch._snapshot.storage import Location

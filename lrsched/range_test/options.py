@@ -63,3 +63,11 @@ def ramp_between(refuse: Refusal, schedule: Any, steps: int, low: Any, high: Any
         refuse("low", f"below high ({high:g})", low)
     ramp: Schedule = default_ramp(steps, low, high)
     return ramp
+
+
+def curve_of(refuse: Refusal, schedule: Schedule, steps: int) -> list[float]:
+    """The value of the schedule at every update, which must not be negative."""
+    rates = list(map(schedule, range(steps)))
+    if min(rates) < 0:
+        refuse("schedule", "one of rates >= 0 at every update", min(rates))
+    return rates

@@ -15,13 +15,12 @@ from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, RangeTest, Recorder
 from lrsched.range_test.monitor import Log, Monitor, check_log
-from lrsched.range_test.options import check_metrics, checked_options, ramp_between
+from lrsched.range_test.options import check_metrics, checked_options, curve_of, ramp_between
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, as_loss
 from lrsched_torch._range_test.measurements import Measurements, Metrics
 from lrsched_torch._range_test.processes import processes_of
-from lrsched_torch._range_test.rates import Rates, curves_of
-from lrsched_torch._range_test.skips import Skips
+from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._schedulers.tested_ratios import remember_tested
 
 _refuse = Refusal("range_test")
@@ -51,7 +50,8 @@ class Options:
         check_metrics(_refuse, self.metrics, "a function that returns numbers by name")
         check_log(_refuse, self.log)
         schedule = ramp_between(_refuse, self.schedule, steps, self.low, self.high)
-        curves_of(checks.schedules_in(schedule), steps)
+        for each in checks.schedules_in(schedule):
+            curve_of(_refuse, each, steps)
         checks.check_ratios(schedule, self.keep_ratios, self.reference_group, sys.maxsize)
         for name, value in {
             "steps": steps,
@@ -101,7 +101,6 @@ class EmbeddedTest:
         recorder = Recorder(options.divergence)
         reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
         self._reader = reader
-        self._skips = Skips(processes)
         hooks = [
             optimizer.register_step_pre_hook(self._before_update),
             optimizer.register_step_post_hook(self._after_update),
@@ -139,15 +138,10 @@ class EmbeddedTest:
             return True
         losses, self._losses, stepped, self._stepped = self._losses, [], self._stepped, False
         if not stepped:
-            if not self._skips.gives_up(losses):
-                return True
-            if self._reader.read():
-                self._reader.recorder.stopped = "nonfinite"
-            return False
+            return self._reader.skip(losses)
         if not losses:
-            self._skips.count_without_loss()
+            self._reader.skip_without_loss()
             return True
-        self._skips.end()
         goes_on = self._reader.add(losses)
         if goes_on:
             self._begin_update()

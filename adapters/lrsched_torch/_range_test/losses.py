@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test import Recorder
+from lrsched.range_test.losses import LOOK_EVERY
+from lrsched.range_test.losses import LossReader as AnyLossReader
 from lrsched.range_test.monitor import Monitor
 from lrsched_torch._range_test.processes import Processes
 
 _refuse = Refusal("range_test")
 
-LOOK_EVERY = 10  # updates between two readings of losses, if reading waits for the device
+__all__ = ["LOOK_EVERY", "LossReader", "as_loss", "means"]
 
 
-class LossReader:
+class LossReader(AnyLossReader):
     """Records the losses of one update after the other, and reads them every few updates.
 
     Args:
@@ -38,54 +38,10 @@ class LossReader:
         monitor: Monitor,
         look_every: int,
     ) -> None:
-        recorder.stopped = "exhausted"  # unless the test stops for another reason
-        self.recorder = recorder
-        self.count = 0  # how many updates were added
-        self._rates = rates
-        self._processes = processes
-        self._monitor = monitor
-        self._look_every = look_every
-        self._pending: list[list[Any]] = []
-        self._read = 0
+        def mean(updates: list[list[Any]]) -> list[float]:
+            return processes.mean(means(updates))
 
-    def add(self, losses: list[Any]) -> bool:
-        """Take the losses of the batches of an update, and return whether the test goes on."""
-        self._pending.append(losses)
-        self.count += 1
-        is_last = self.count == len(self._rates)
-        if not is_last and len(self._pending) < self._look_every:
-            return True
-        if self.read() and is_last:
-            self.recorder.stopped = "finished"
-        return self.recorder.stopped == "exhausted"
-
-    def read(self) -> bool:
-        """Read the losses that were not read yet, and return whether all of them may go on."""
-        values = self._processes.mean(means(self._pending)) if self._pending else []
-        self._pending.clear()
-        rates = self._rates[self._read : self._read + len(values)]
-        self._monitor.read(self._read, rates, values)
-        self._read += len(values)
-        return all(map(self.recorder.record, values))
-
-    def result(
-        self,
-        schedule: Schedule,
-        metrics: Mapping[str, list[tuple[int, float]]],
-        label: str,
-        ratios: tuple[float, ...] | None,
-    ) -> RangeTest:
-        """The test with the losses that were recorded."""
-        count = len(self.recorder.losses)
-        return RangeTest(
-            np.array(self._rates[:count]),
-            np.array(self.recorder.losses),
-            self.recorder.stopped,
-            schedule,
-            {name: _array(rows, count) for name, rows in metrics.items()},
-            label=label,
-            ratios=ratios,
-        )
+        super().__init__(recorder, rates, mean, monitor, look_every)
 
 
 def as_loss(loss: Any) -> Any:
@@ -114,9 +70,3 @@ def means(losses: Sequence[Sequence[Any]]) -> list[float]:
         read = iter(torch.stack(tensors).tolist())
         losses = [[next(read) if isinstance(x, torch.Tensor) else x for x in e] for e in losses]
     return [float(sum(each)) / len(each) for each in losses]
-
-
-def _array(rows: list[tuple[int, float]], count: int) -> Any:
-    """The rows of the first `count` updates: those after the stop are dropped."""
-    kept = [row for row in rows if row[0] < count]
-    return np.array(kept, np.float64).reshape(-1, 2)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from lrsched._core import Refusal
+from lrsched.range_test import measurements
+from lrsched.range_test.measurements import Metrics
 from lrsched_torch._snapshot.restore import save_random_state
 
-_refuse = Refusal("range_test")
-
-Metrics = Callable[[], Mapping[str, Any]]
+__all__ = ["Measurements", "Metrics"]
 
 
-class Measurements:
+class Measurements(measurements.Measurements):
     """The numbers that the user's function returned, without effect on the updates.
 
     Args:
@@ -26,29 +25,18 @@ class Measurements:
     """
 
     def __init__(self, metrics: Metrics | None, every: int, modules: Sequence[nn.Module]) -> None:
-        self.rows: dict[str, list[tuple[int, float]]] = {}  # by name, of (update, value)
-        self._metrics = metrics
-        self._every = every
-        self._modules = modules
-        self._measured = -1
+        super().__init__(metrics, every, lambda: _undisturbed(modules))
 
-    def before(self, update: int) -> None:
-        """Call the function if it is due before this update."""
-        if self._metrics is None or update % self._every or update <= self._measured:
-            return
-        self._measured = update
-        restore = save_random_state()
-        modes = [module.training for module in self._modules]
-        try:
-            with torch.no_grad():
-                values = self._metrics()
-        finally:
-            for module, mode in zip(self._modules, modes, strict=True):
-                module.training = mode
-            restore()
-        if not isinstance(values, Mapping):
-            expected = "a function that returns numbers by name"
-            _refuse("metrics", expected, values, TypeError)
-        for name, value in values.items():
-            number = value.item() if isinstance(value, torch.Tensor) else float(value)
-            self.rows.setdefault(name, []).append((update, number))
+
+@contextmanager
+def _undisturbed(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Restore the random generators and the modes when the block ends, without gradients in it."""
+    restore = save_random_state()
+    modes = [module.training for module in modules]
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode
+        restore()

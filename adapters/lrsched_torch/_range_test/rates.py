@@ -10,6 +10,7 @@ import torch
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched.range_test.options import curve_of
 
 _refuse = Refusal("range_test")
 
@@ -38,7 +39,7 @@ class Rates:
         self._optimizer = optimizer
         self._ratios = ratios
         self._written: list[tuple[Any, int]] = []
-        curves = curves_of(schedules, steps)
+        curves = [curve_of(_refuse, schedule, steps) for schedule in schedules]
         self._are_ratios = len(curves) == 1
         if self._are_ratios:
             curves *= len(self._groups)
@@ -86,15 +87,6 @@ class Rates:
             group["lr"] is not lr or _version(lr) != version
             for group, (lr, version) in zip(self._groups, self._written, strict=False)
         )
-
-
-def curves_of(schedules: Sequence[Schedule], steps: int) -> list[list[float]]:
-    """The values of each schedule at every update, which must not be negative."""
-    curves = [list(map(schedule, range(steps))) for schedule in schedules]
-    for curve in curves:
-        if min(curve) < 0:
-            _refuse("schedule", "one of rates >= 0 at every update", min(curve))
-    return curves
 
 
 def _version(lr: Any) -> int:

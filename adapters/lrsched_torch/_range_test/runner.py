@@ -12,7 +12,6 @@ from lrsched_torch._range_test.batches import Batch, Batches, Exhausted
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
-from lrsched_torch._range_test.skips import Skips
 from lrsched_torch._range_test.updates import Updates
 
 Row = Sequence[float]
@@ -44,7 +43,6 @@ class Runner:
         self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._batches: Generator[Iterable[Batch]] | None = None
-        self._skips = Skips(processes)
 
     def sweep(
         self,
@@ -114,15 +112,12 @@ class Runner:
                 reader.read()
                 break
             if may_skip and self._processes.any(not applied):
-                if self._skips.gives_up(losses):
-                    if reader.read():
-                        reader.recorder.stopped = "nonfinite"
-                    break
-                continue
+                if reader.skip(losses):
+                    continue
+                break
             if not losses:
-                self._skips.count_without_loss()
+                reader.skip_without_loss()
                 continue
-            self._skips.end()
             if not reader.add(losses):
                 break
         else:

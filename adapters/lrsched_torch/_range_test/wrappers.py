@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import torch
-
 from lrsched._core import Refusal
 
 _refuse = Refusal("range_test")
@@ -32,7 +30,7 @@ class Wrapper:
         packages: the packages whose objects have state of the training.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, optimizer: Any) -> None:
         self.inner: Any = optimizer
         self.scaler: Any = None
         self.gradient_state: Any = None

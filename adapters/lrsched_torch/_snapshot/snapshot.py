@@ -7,8 +7,8 @@ import functools
 import sys
 import types
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from torch.utils.data import DataLoader, Sampler
 from lrsched_torch._snapshot.restore import (
     GENERATORS,
     Restore,
+    restore_all,
+    restored,
     save_generator,
     save_items,
     save_random_state,
@@ -93,41 +95,13 @@ class Snapshot:
         Raises:
             RuntimeError: part of the state could not be restored; the rest is.
         """
-        failed: list[Exception] = []
         first: Restore = functools.partial(reshard, self._seen.values())
         with torch.no_grad():
-            for restore in (first, *self._restores):
-                try:
-                    restore()
-                except Exception as error:
-                    failed.append(error)
-        if failed:
-            count = f"{len(failed)} of {len(self._restores)}"
-            raise RuntimeError(
-                f"range_test: {count} parts of the state could not be restored: {failed[0]}"
-            ) from failed[0]
+            restore_all((first, *self._restores))
 
-    @contextmanager
-    def restored(self) -> Iterator[None]:
+    def restored(self) -> AbstractContextManager[None]:
         """Restore everything when the block ends, also by an exception; then delete the copies."""
-        try:
-            try:
-                yield
-            finally:
-                self.rewind()
-        except KeyboardInterrupt:  # it may have interrupted `rewind`, and may come again
-            while not self._rewound():
-                pass
-            raise
-        finally:
-            self.forget()
-
-    def _rewound(self) -> bool:
-        try:
-            self.rewind()
-        except KeyboardInterrupt:
-            return False
-        return True
+        return restored(self.rewind, self.forget)
 
     def forget(self) -> None:
         """Delete the copies."""
