@@ -95,7 +95,7 @@ class _Run:
             lost = self._round(range(len(self._calls)), pool.workers)
             if lost and pool.is_of_processes:
                 pool.replace(max_workers=1)  # of which no other worker can be lost
-            lost = self._round(lost, 1 if pool.is_of_processes else pool.workers)
+            lost = self._round(sorted(lost), 1 if pool.is_of_processes else pool.workers)
         except BaseException:
             pool.interrupt(list(self._running.values()))
             raise
@@ -134,16 +134,16 @@ class _Run:
 
     def _ended(self) -> list[int]:
         """The tasks that have ended, once there are some; none where none run."""
-        futures = self._running
-        if all(isinstance(future, Future) for future in futures.values()):
-            wait(futures.values(), timeout=1.0, return_when=FIRST_COMPLETED)
-        pause = SHORTEST
-        while not (ended := [task for task, future in futures.items() if future.done()]):
-            if not futures:
-                return []
-            time.sleep(pause)
-            pause = min(2.0 * pause, LONGEST)
-        return ended
+        futures, pause = self._running, SHORTEST
+        while futures:
+            if ended := [task for task, future in futures.items() if future.done()]:
+                return ended
+            if all(isinstance(future, Future) for future in futures.values()):
+                wait(futures.values(), timeout=1.0, return_when=FIRST_COMPLETED)
+            else:
+                time.sleep(pause)
+                pause = min(2.0 * pause, LONGEST)
+        return []
 
 
 def _pickled(refuse: Refusal, value: Any, name: str, got: Any = None) -> bytes:
