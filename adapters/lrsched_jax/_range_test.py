@@ -22,6 +22,7 @@ from lrsched.range_test import (
 )
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, ramp_between
+from lrsched.range_test.runs import Run, range_test_of
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import (
@@ -32,7 +33,7 @@ from lrsched_jax._checks import (
     rates_array,
 )
 from lrsched_jax._model import Model, models_of
-from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
+from lrsched_jax._runs import Plan, Start, run_compiled, run_stepwise, run_vmapped
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
 REFUSE = Refusal("range_test")
@@ -195,7 +196,7 @@ def range_test(
         monitor.begin(f"{label} range test", steps * repeats)
         shown = dataclasses.replace(plan, monitor=monitor)
         runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)
-    test = _result(runs, repeats > 1, rates, schedule, label)
+    test = range_test_of(runs, rates, schedule, label, repeated=repeats > 1)
     if not refine:
         return test
     train = _trainer(plan, first, compiled)
@@ -215,27 +216,6 @@ def _runs(
     if vmap or (vmap is None and jax.default_backend() != "cpu"):
         return run_vmapped(plan, list(starts), divergence)
     return [run_compiled(plan, start, divergence) for start in starts]
-
-
-def _result(
-    runs: list[Run], repeated: bool, rates: Any, schedule: Schedule, label: str
-) -> RangeTest:
-    """The test of these runs, with NaN for the losses after a run stopped."""
-    length = max(len(run.losses) for run in runs)
-    losses = np.full((len(runs), length), np.nan)
-    metrics = {}
-    for repeat, run in enumerate(runs):
-        losses[repeat, : len(run.losses)] = run.losses
-        for name, rows in run.metrics.items():
-            metrics[f"{name}_{repeat}" if repeated else name] = np.array(rows, float).reshape(-1, 2)
-    return RangeTest(
-        rates[:length],
-        losses if repeated else losses[0],
-        tuple(run.stopped for run in runs) if repeated else runs[0].stopped,
-        schedule,
-        metrics,
-        label=label,
-    )
 
 
 def _trainer(

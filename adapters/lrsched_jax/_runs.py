@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lrsched._core import Real
-from lrsched.range_test import Recorder, Stopped
+from lrsched.range_test import Recorder
 from lrsched.range_test.monitor import Monitor
+from lrsched.range_test.runs import Run
 from lrsched_jax._batches import Batches, stacked
 from lrsched_jax._model import Fixed, Model
 from lrsched_jax._training import Outline, Training
@@ -24,15 +25,6 @@ from lrsched_jax._types import Key, PyTree
 LOOK_AFTER = 0.002  # seconds between readings of losses; a reading takes almost no time beside it
 
 Rows = list[tuple[int, float]]  # (update, value)
-
-
-@dataclass
-class Run:
-    """One run of a test: its losses, why it stopped, and its metrics by name."""
-
-    losses: list[float]
-    stopped: Stopped
-    metrics: dict[str, Rows] = field(default_factory=dict)
 
 
 @dataclass

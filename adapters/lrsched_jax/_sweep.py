@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from lrsched import Schedule, constant
-from lrsched._core import Real, Refusal, number
+from lrsched import Schedule
+from lrsched._core import Real, Refusal
 from lrsched.range_test.options import checked_options
+from lrsched.sweep import Sweep, schedules_of
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import check_functions, rates_array
 from lrsched_jax._model import is_initialiser, models_of
-from lrsched_jax._sweep_result import Sweep
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 from lrsched_jax._vmapped import train, whole
 
@@ -91,7 +91,7 @@ def sweep(
     """
     (steps,) = checked_options(REFUSE, steps=steps)
     check_functions(REFUSE, loss_fn, optimizer)
-    copies = _schedules(schedules)
+    copies = schedules_of(REFUSE, schedules)
     table = [rates_array(REFUSE, f"schedules[{n}]", each, steps) for n, each in enumerate(copies)]
     _check_mesh(mesh)
     number = len(copies) if is_initialiser(params) else 1
@@ -107,21 +107,6 @@ def sweep(
         trained = whole(models, after.params, len(copies))
         result = replace(result, params=trained, model_state=after.model_state)
     return result
-
-
-def _schedules(given: Any) -> tuple[Schedule, ...]:
-    """The schedule of each copy; numbers become constant schedules."""
-    expected = "a sequence of schedules or learning rates"
-    if isinstance(given, (str, bytes, Mapping, Schedule)) or not hasattr(given, "__iter__"):
-        REFUSE("schedules", expected, given, TypeError)
-    rate = number()._replace(expected="a Schedule or a finite number")
-    schedules = tuple(
-        each
-        if isinstance(each, Schedule)
-        else constant(REFUSE.check(f"schedules[{n}]", rate, each))
-        for n, each in enumerate(given)
-    )
-    return schedules or REFUSE("schedules", f"{expected}, at least one", given)
 
 
 def _check_mesh(mesh: Any) -> None:

@@ -97,8 +97,3 @@ def range_test_model(
 
 def _on(device: torch.device, part: Any) -> Any:
     return part.to(device, non_blocking=True) if isinstance(part, torch.Tensor) else part
-
-
-def run(given: dict[str, Any]) -> RangeTest:
-    """Run the test for the command `lrsched range-test`: of a model if given, else of a step."""
-    return range_test_model(**given) if "model" in given else range_test(**given)
