@@ -92,6 +92,7 @@ __all__ = [
     "RemainingProgress",
     "Schedule",
     "Steps",
+    "Sweep",
     "Value",
     "WholeSteps",
     "accumulate_metric",
@@ -188,15 +189,17 @@ flax_state.register()
 
 if TYPE_CHECKING:
     from lrsched.range_test import RangeTest
+    from lrsched.sweep import Sweep
 else:  # A checker would accept every name.
 
     def __getattr__(name: str) -> Any:
-        """Range tests on first use: they import NumPy."""
-        if name not in ("RangeTest", "range_test"):
+        """Range tests and sweeps on first use: they import NumPy."""
+        module = {"RangeTest": "range_test", "Sweep": "sweep"}.get(name, name)
+        if module not in ("range_test", "sweep"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        range_test = import_module(f"{__name__}.range_test")
-        return range_test if name == "range_test" else range_test.RangeTest
+        found = import_module(f"{__name__}.{module}")
+        return found if name == module else getattr(found, name)
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__", "range_test"]
+    return [*__all__, "__version__", "range_test", "sweep"]

@@ -29,6 +29,7 @@ ROOMS = (
     ("lrsched.formats.*",),
     ("lrsched.configs.*",),
     ("lrsched.range_test.*",),
+    ("lrsched.sweep.*",),
     ("lrsched",),
     ("lrsched.cli.*",),
     ("lrsched.__main__",),
@@ -47,7 +48,7 @@ ROOMS = (
 def is_for_adapters(module: str, room: str) -> bool:
     """Whether adapters may import it: what is public, and what `lrsched._core` itself lists."""
     shared = ("lrsched", "lrsched._core", "lrsched.formats.torch_classes")
-    return module in shared or room == "lrsched.range_test.*"
+    return module in shared or room in ("lrsched.range_test.*", "lrsched.sweep.*")
 
 
 def sources(root: Path) -> dict[str, Path]:

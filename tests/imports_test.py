@@ -13,7 +13,7 @@ CHECK = f"import sys; found = {HEAVY} & set(sys.modules); assert not found, foun
 
 
 def test_dir_shows_public_names_only() -> None:
-    assert sorted(dir(lrsched)) == sorted([*lrsched.__all__, "__version__", "range_test"])
+    assert sorted(dir(lrsched)) == sorted([*lrsched.__all__, "__version__", "range_test", "sweep"])
     assert all(hasattr(lrsched, name) for name in dir(lrsched))
     assert not any(name.startswith("_") for name in lrsched.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'cosine'"):

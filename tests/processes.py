@@ -33,13 +33,17 @@ def run_python(code: str) -> str:
 
 
 def start(
-    script: str, *arguments: object, warnings: str = "error", **environment: str
+    script: str,
+    *arguments: object,
+    warnings: str = "error",
+    session: bool = False,
+    **environment: str,
 ) -> "subprocess.Popen[str]":
-    """Start a script of `tests/scripts/`."""
+    """Start a script of `tests/scripts/`, in a session of its own on request."""
     command = python_command(SCRIPTS / script, *arguments, warnings=warnings)
     variables = {**os.environ, "PYTHONPATH": FOLDERS, **environment}
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=variables, **pipes)
+    return subprocess.Popen(command, env=variables, start_new_session=session, **pipes)
 
 
 def outputs(*processes: "subprocess.Popen[str]", seconds: float = 120) -> list[str]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.tree_util import DictKey, GetAttrKey, keystr, tree_leaves_with_path
 
 from lrsched._core import Refusal, is_traced
-from lrsched_jax._model import is_instance
+from lrsched_jax._partition import is_instance
 from lrsched_jax._types import OptState, ScheduleFunction
 
 Node = tuple[tuple[Any, ...], Any]  # a path in the state, and the node there

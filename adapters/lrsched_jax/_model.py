@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
 
 from lrsched._core import Refusal
+from lrsched_jax._partition import Partition, is_instance, split
 from lrsched_jax._types import Batch, Key, PyTree
+
+
+class Fixed(NamedTuple):
+    """What every update reads and none changes.
+
+    Attributes:
+        key: a random key, or None.
+        held: the arrays among the parameters that are not trained.
+    """
+
+    key: Key = None
+    held: tuple[Any, ...] = ()
 
 
 class Loss(NamedTuple):
@@ -23,6 +36,7 @@ class Loss(NamedTuple):
         has_state: whether it takes and returns a model state.
         has_key: whether it takes a random key.
         refuse: raises the errors of the function that the user called.
+        partition: how the parameters were split, or None where all of them are trained.
     """
 
     function: Callable[..., Any]
@@ -31,12 +45,15 @@ class Loss(NamedTuple):
     has_state: bool
     has_key: bool
     refuse: Refusal
+    partition: Partition | None = None
 
-    def __call__(self, params: PyTree, state: PyTree, batch: Batch, key: Key) -> tuple[Any, Any]:
+    def __call__(
+        self, params: PyTree, state: PyTree, batch: Batch, fixed: Fixed
+    ) -> tuple[Any, Any]:
         """The loss, and (the new state, the numbers to record)."""
-        arguments = [*self.arguments(params, state), batch]
+        arguments = [*self.arguments(params, state, fixed.held), batch]
         if self.has_key:
-            arguments.append(key)
+            arguments.append(fixed.key)
         loss, state, aux = self._parts(self.function(*arguments), state)
         if not (hasattr(loss, "dtype") and jnp.issubdtype(loss.dtype, jnp.floating)):
             self._refuse_result("that is a real floating-point array", loss, TypeError)
@@ -51,13 +68,18 @@ class Loss(NamedTuple):
         }
         return loss, (state, numbers)
 
-    def arguments(self, params: PyTree, state: PyTree) -> list[Any]:
+    def arguments(self, params: PyTree, state: PyTree, held: tuple[Any, ...]) -> list[Any]:
         """The first arguments of the user's functions: the module, or parameters and state."""
+        params, state = self.whole(params, held), _rebuilt(state)
         if self.graph is None:
             return [params, state] if self.has_state else [params]
         from flax import nnx
 
-        return [nnx.merge(self.graph, *_with_new_variables((params, state)))]
+        return [nnx.merge(self.graph, _rebuilt(params), state)]
+
+    def whole(self, params: PyTree, held: tuple[Any, ...]) -> PyTree:
+        """The parameters with what is held, as the user has them."""
+        return params if self.partition is None else self.partition.merge(params, held)
 
     def _parts(self, returned: Any, state: PyTree) -> tuple[Any, Any, Any]:
         """The loss, the new state and the aux output in the value that the function returned."""
@@ -91,14 +113,50 @@ class _TypeName:
 
 
 class Model(NamedTuple):
-    """A model in parts: its loss function, its parameters, and the state that is not trained."""
+    """A model in parts.
+
+    Attributes:
+        loss: its loss function.
+        params: the parameters that are trained.
+        state: the state that updates change, and do not train.
+        held: the arrays among the parameters that no update changes.
+    """
 
     loss: Loss
     params: PyTree
     state: PyTree
+    held: tuple[Any, ...]
 
 
-def model_of(
+def models_of(
+    loss_fn: Callable[..., Any],
+    params: PyTree,
+    number: int,
+    state: PyTree,
+    has_aux: bool,
+    has_key: bool,
+    refuse: Refusal,
+) -> Iterator[Model]:
+    """The models of so many copies: one for all, or where `params` makes them, one for each.
+
+    They differ in arrays only: all are trained by the same compiled code.
+    """
+    options = state, has_aux, has_key, refuse
+    if not is_initialiser(params):
+        yield from itertools.repeat(_model_of(loss_fn, params, *options), number)
+        return
+    first: Model | None = None
+    for copy in range(number):
+        made = params(jax.random.key(copy))
+        model = _model_of(loss_fn, made, *options)
+        first = first or model
+        if model.loss.partition != first.loss.partition:
+            expected = "a function that returns trees with the same held values for every key"
+            refuse("params", expected, made)
+        yield model
+
+
+def _model_of(
     loss_fn: Callable[..., Any],
     params: PyTree,
     state: PyTree,
@@ -106,7 +164,7 @@ def model_of(
     has_key: bool,
     refuse: Refusal,
 ) -> Model:
-    """Split a pytree, an NNX module or a Linen `TrainState` into parameters and state."""
+    """Split a pytree, an NNX module or a Linen `TrainState` into its parts."""
     graph = None
     has_state = state is not None
     if is_instance(params, "flax.nnx", "Module"):
@@ -117,8 +175,9 @@ def model_of(
         if not has_state and getattr(params, "batch_stats", None) is not None:
             has_state, state = True, params.batch_stats
         params = params.params
-    _check_leaves(params, refuse)
-    return Model(Loss(loss_fn, graph, has_aux, has_state, has_key, refuse), params, state)
+    params, partition, held = split(params, refuse)
+    loss = Loss(loss_fn, graph, has_aux, has_state, has_key, refuse, partition)
+    return Model(loss, params, state, held)
 
 
 def _split(module: Any) -> tuple[Any, Any, Any]:
@@ -136,11 +195,11 @@ def _copied_module(module: Any) -> Any:
     from flax import nnx
 
     graph, state = nnx.split(module)
-    return nnx.merge(graph, _with_new_variables(state))
+    return nnx.merge(graph, _rebuilt(state))
 
 
-def _with_new_variables(tree: Any) -> Any:
-    """The same arrays in new variables, so that the user's or another trace's do not change."""
+def _rebuilt(tree: Any) -> Any:
+    """The same arrays in new containers, so that the user's or another trace's do not change."""
     return jax.tree.map(lambda leaf: leaf, tree)
 
 
@@ -149,23 +208,3 @@ def is_initialiser(params: Any) -> bool:
     if is_instance(params, "flax.nnx", "Module"):  # no pytree before Flax 0.11
         return False
     return callable(params) and jax.tree_util.all_leaves([params])
-
-
-def is_instance(value: Any, module: str, name: str) -> bool:
-    """`isinstance` without importing the module: if nobody has, the answer is False."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(value, getattr(loaded, name))
-
-
-def _check_leaves(params: PyTree, refuse: Refusal) -> None:
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    if not leaves:
-        refuse("params", "a pytree with at least one array", params)
-    for path, leaf in leaves:
-        name = f"params{jax.tree_util.keystr(path)}"
-        is_real = type(leaf) is float or (
-            hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
-        )
-        if not is_real:
-            expected = "an array of floating-point numbers, for it is differentiated"
-            refuse(name, f"{expected} (what is not trained goes into model_state)", leaf, TypeError)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,10 +19,10 @@ from lrsched.range_test import (
     PROBE_REPEATS,
     PROBE_STEPS,
     RangeTest,
-    default_ramp,
 )
-from lrsched.range_test.options import check_metrics, checked_options
-from lrsched.range_test.progress_bar import ProgressBar
+from lrsched.range_test.monitor import Log, Monitor, check_log
+from lrsched.range_test.options import check_metrics, checked_options, ramp_between
+from lrsched.range_test.runs import Run, range_test_of
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import (
@@ -32,8 +32,8 @@ from lrsched_jax._checks import (
     is_function,
     rates_array,
 )
-from lrsched_jax._model import Model, is_initialiser, model_of
-from lrsched_jax._runs import Plan, Run, Start, run_compiled, run_stepwise, run_vmapped
+from lrsched_jax._model import Model, models_of
+from lrsched_jax._runs import Plan, Start, run_compiled, run_stepwise, run_vmapped
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
 REFUSE = Refusal("range_test")
@@ -47,6 +47,8 @@ def range_test(
     schedule: Schedule | None = None,
     steps: int = 200,
     *,
+    low: float | None = None,
+    high: float | None = None,
     has_aux: bool = False,
     model_state: PyTree = None,
     key: Key = None,
@@ -60,6 +62,7 @@ def range_test(
     refine: bool = False,
     probe_steps: int = PROBE_STEPS,
     probe_repeats: int = PROBE_REPEATS,
+    log: Log | None = None,
     progress: bool = True,
     label: str = "JAX",
 ) -> RangeTest:
@@ -74,20 +77,26 @@ def range_test(
             module. It is differentiated and compiled. A `model_state` follows the parameters, and a
             key is the last argument: `loss_fn(params, model_state, batch, key)`. The new state and
             the aux output follow the loss: `(loss, new_model_state, aux)`.
-        params: the parameters: any pytree of floating-point arrays; a Flax NNX module (its `Param`s
-            are trained, its batch statistics and random state are the model state); or a Linen
-            `TrainState` (its `params` are trained, its `batch_stats`, if any, are the
+        params: the parameters: any pytree, such as an Equinox module; a Flax NNX module (its
+            `Param`s are trained, its batch statistics and random state are the model state); or a
+            Linen `TrainState` (its `params` are trained, its `batch_stats`, if any, are the
             `model_state`, and its optimizer is not used). Or a function of a key that returns one
-            of these: repeat r starts with `params(jax.random.key(r))`.
+            of these: repeat r starts with `params(jax.random.key(r))`. Arrays of floating-point
+            numbers are trained, and Python floats outside Equinox modules. All else is held, and
+            given to `loss_fn` as it is: other arrays, which are traced, and functions, strings and
+            other values, which are not.
         batches: the batches, one for each update: any iterable of pytrees of arrays. It is
             restarted when it runs out; an iterator, which cannot be restarted, ends the test as
             "exhausted". Or a function of the repeat number that returns an iterable.
         optimizer: a function from a schedule to a gradient transformation, such as `optax.adam` or
             `lambda schedule: optax.chain(optax.clip(1.0), optax.sgd(0.1 * schedule))`. It is called
-            in each update, with a constant schedule of that update's rate.
+            in each update, with a constant schedule of that update's rate; or with the rate, where
+            it takes only a number, as `optax.sm3` does.
         schedule: the learning rate of update 0, 1, ...; by default
-            `exponential_ramp(1e-7, 10.0, steps - 1)`.
+            `exponential_ramp(low, high, steps - 1)`.
         steps: the number of updates.
+        low: the first learning rate, by default 1e-7.
+        high: the last learning rate, by default 10.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
         model_state: a pytree of other values that change from update to update, such as batch
@@ -113,6 +122,9 @@ def range_test(
             probe if the test suggests nothing.
         probe_steps: the updates of each training of the probe.
         probe_repeats: the trainings at each rate.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
+            loss is read, in compiled mode after the test; `wandb.log` and `mlflow.log_metrics` are
+            such functions. In a repeated test the mapping has the number of the "repeat".
         progress: whether to show a progress bar, if tqdm is installed; none in compiled mode.
         label: the name of the test in figures.
 
@@ -157,9 +169,10 @@ def range_test(
     )
     check_functions(REFUSE, loss_fn, optimizer)
     check_metrics(REFUSE, metrics, "a function of the parameters")
+    check_log(REFUSE, log)
     check_repeats(REFUSE, repeats, params, batches)
     check_mode(REFUSE, compiled, vmap, metrics is not None)
-    schedule = default_ramp(steps) if schedule is None else schedule
+    schedule = ramp_between(REFUSE, schedule, steps, low, high)
     rates = rates_array(REFUSE, "schedule", schedule, steps)
 
     def start_of(repeat: int, model: Model) -> Start:
@@ -167,34 +180,27 @@ def range_test(
         iterable = iterable(repeat) if is_function(iterable) else iterable
         repeat_key = None if key is None else jax.random.fold_in(key, repeat)
         keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
-        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep))
+        others = {"repeat": repeat} if repeats > 1 else {}
+        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep), others)
 
-    models = _models(loss_fn, params, repeats, model_state, has_aux, key is not None, REFUSE)
+    models = models_of(loss_fn, params, repeats, model_state, has_aux, key is not None, REFUSE)
     starts = (start_of(repeat, model) for repeat, model in enumerate(models))
     first = next(starts)
-    plan = Plan(training_of(first.model.loss, optimizer), rates, look_every, metrics, every)
+    training = training_of(first.model.loss, optimizer)
+    plan = Plan(training, rates, look_every, metrics, every, Monitor(progress=False))
     plan.outline(first)  # the faults of the user's functions appear before anything runs
-    shows = progress and not compiled and jax.process_index() == 0
-    with contextlib.closing(ProgressBar(shows, anywhere=True)) as bar:
-        bar.begin(f"{label} range test", steps * repeats)
-        shown = dataclasses.replace(plan, advance=bar.advance)
+    is_main = jax.process_index() == 0
+    with Monitor(
+        progress and not compiled and is_main, log if is_main else None, anywhere=True
+    ) as monitor:
+        monitor.begin(f"{label} range test", steps * repeats)
+        shown = dataclasses.replace(plan, monitor=monitor)
         runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)
-    test = _result(runs, repeats > 1, rates, schedule, label)
+    test = range_test_of(runs, rates, schedule, label, repeated=repeats > 1)
     if not refine:
         return test
     train = _trainer(plan, first, compiled)
     return test.with_probe(train, probe_steps, probe_repeats, rates.dtype)
-
-
-def _models(
-    loss_fn: Callable[..., Any], params: PyTree, repeats: int, *options: Any
-) -> Iterator[Model]:
-    """The model of each repeat: the same for all, unless `params` is a function of a key."""
-    if is_initialiser(params):
-        for repeat in range(repeats):
-            yield model_of(loss_fn, params(jax.random.key(repeat)), *options)
-    else:
-        yield from itertools.repeat(model_of(loss_fn, params, *options), repeats)
 
 
 def _runs(
@@ -212,27 +218,6 @@ def _runs(
     return [run_compiled(plan, start, divergence) for start in starts]
 
 
-def _result(
-    runs: list[Run], repeated: bool, rates: Any, schedule: Schedule, label: str
-) -> RangeTest:
-    """The test of these runs, with NaN for the losses after a run stopped."""
-    length = max(len(run.losses) for run in runs)
-    losses = np.full((len(runs), length), np.nan)
-    metrics = {}
-    for repeat, run in enumerate(runs):
-        losses[repeat, : len(run.losses)] = run.losses
-        for name, rows in run.metrics.items():
-            metrics[f"{name}_{repeat}" if repeated else name] = np.array(rows, float).reshape(-1, 2)
-    return RangeTest(
-        rates[:length],
-        losses if repeated else losses[0],
-        tuple(run.stopped for run in runs) if repeated else runs[0].stopped,
-        schedule,
-        metrics,
-        label=label,
-    )
-
-
 def _trainer(
     plan: Plan, start: Start, compiled: bool
 ) -> Callable[[float, list[int]], Sequence[float]]:
@@ -243,7 +228,7 @@ def _trainer(
         if compiled:
             return run_compiled(plan, start, None, used, updates).losses
         constant = np.full(len(updates), used)
-        probe = dataclasses.replace(plan, rates=constant, metrics=None, advance=lambda n: None)
+        probe = dataclasses.replace(plan, rates=constant, metrics=None)
         chosen = Batches([start.batches.kept[update] for update in updates], REFUSE)
         restart = dataclasses.replace(start, batches=chosen)
         return run_stepwise(probe, restart, None).losses
@@ -251,6 +236,14 @@ def _trainer(
     return train
 
 
-def run(given: dict[str, Any]) -> RangeTest:
-    """Run the test for the command `lrsched range-test`."""
-    return range_test(**given)
+def run(given: Any, **options: Any) -> RangeTest:
+    """Run the test of a set-up, which may give options too, and rather.
+
+    Args:
+        given: a mapping of the arguments of `range_test`, a tuple of the first ones, or the first.
+        options: options of `range_test`.
+    """
+    if not isinstance(given, Mapping):
+        values = given if isinstance(given, tuple) else (given,)
+        given = inspect.signature(range_test).bind_partial(*values).arguments
+    return range_test(**(options | dict(given)))

@@ -14,24 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from lrsched._core import Real
-from lrsched.range_test import Recorder, Stopped
+from lrsched.range_test import Recorder
+from lrsched.range_test.monitor import Monitor
+from lrsched.range_test.runs import Run
 from lrsched_jax._batches import Batches, stacked
-from lrsched_jax._model import Model
+from lrsched_jax._model import Fixed, Model
 from lrsched_jax._training import Outline, Training
 from lrsched_jax._types import Key, PyTree
 
 LOOK_AFTER = 0.002  # seconds between readings of losses; a reading takes almost no time beside it
 
 Rows = list[tuple[int, float]]  # (update, value)
-
-
-@dataclass
-class Run:
-    """One run of a test: its losses, why it stopped, and its metrics by name."""
-
-    losses: list[float]
-    stopped: Stopped
-    metrics: dict[str, Rows] = field(default_factory=dict)
 
 
 @dataclass
@@ -43,6 +36,7 @@ class Start:
         key: the random key of the run, or None.
         iterable: the batches as they were given.
         batches: the iterator over them.
+        others: other numbers to show with each of its losses, by name.
         stack: the stacked batches, once they are needed.
     """
 
@@ -50,7 +44,13 @@ class Start:
     key: Key
     iterable: Any
     batches: Batches
+    others: Mapping[str, int] = field(default_factory=dict)
     stack: tuple[PyTree, int, int] | None = None
+
+    @property
+    def fixed(self) -> Fixed:
+        """What the updates read and do not change."""
+        return Fixed(self.key, self.model.held)
 
     def stacked(self, steps: int) -> tuple[PyTree, int, int]:
         """The stacked batches, their number, and the number of updates that they are for."""
@@ -69,7 +69,7 @@ class Plan:
         look_every: the number of updates after which their losses are read.
         metrics: the user's function, or None.
         every: the number of updates between two calls of `metrics`.
-        advance: called with the number of updates whose losses were read.
+        monitor: shows the losses once they are read.
     """
 
     training: Training
@@ -77,12 +77,12 @@ class Plan:
     look_every: int
     metrics: Callable[..., Mapping[str, Real]] | None
     every: int
-    advance: Callable[[int], Any] = lambda updates: None
+    monitor: Monitor
 
     def outline(self, start: Start) -> Outline:
         """Trace an update without running it."""
         model, batch = start.model, start.batches.first
-        return self.training.outline(model.params, model.state, self.rates[0], start.key, batch)
+        return self.training.outline(model.params, model.state, self.rates[0], start.fixed, batch)
 
 
 def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
@@ -90,11 +90,11 @@ def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
 
     The losses stay on the device, in a buffer of `look_every` rows, and are read every few updates.
     """
-    size, model, key = plan.look_every, start.model, start.key
+    size, model, fixed = plan.look_every, start.model, jax.device_put(start.fixed)
     rates = np.resize(plan.rates, (-(-len(plan.rates) // size), size))
     rates_on_device = jax.device_put(list(rates))
     carry, buffer, update = plan.training.begin(
-        model.params, model.state, rates[0], key, start.batches.first
+        model.params, model.state, rates[0], fixed, start.batches.first
     )
     recorder = Recorder(divergence)
     records: list[Any] = []
@@ -105,22 +105,22 @@ def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
     count = -1
     for count, batch in zip(range(len(plan.rates)), start.batches, strict=False):
         if plan.metrics is not None and count % plan.every == 0:
-            numbers = plan.metrics(*model.loss.arguments(carry.params, carry.model_state))
+            arguments = model.loss.arguments(carry.params, carry.model_state, model.held)
+            numbers = plan.metrics(*arguments)
             for name, value in numbers.items():
                 measured.setdefault(str(name), []).append((count, float(value)))
         before = buffer
-        carry, buffer = update(carry, buffer, rates_on_device[count // size], key, batch)
+        carry, buffer = update(carry, buffer, rates_on_device[count // size], fixed, batch)
         if (count + 1) % size == 0 or time.perf_counter() - last_look > look_after:
             # Without this update, which the device makes meanwhile.
             new = _read(before, len(records), count)
             records += new
-            plan.advance(len(new))
-            if not _record_new(recorder, records):
+            if not _record(plan, start, recorder, records):
                 break
             last_look = time.perf_counter()
     else:
         records += _read(buffer, len(records), count + 1)
-        if _record_new(recorder, records) and count + 1 < len(plan.rates):
+        if _record(plan, start, recorder, records) and count + 1 < len(plan.rates):
             recorder.stopped = "exhausted"
     return _run(recorder, plan.outline(start).names, records, measured)
 
@@ -131,10 +131,15 @@ def _read(buffer: Any, since: int, until: int) -> list[Any]:
     return [rows[number % len(rows)] for number in range(since, until)]
 
 
-def _record_new(recorder: Recorder, records: list[Any]) -> bool:
-    """Record the losses that the recorder does not have yet, and return whether to continue."""
-    new = itertools.islice(records, len(recorder.losses), None)
-    return all(map(recorder.record, map(operator.itemgetter(0), new)))
+def _record(plan: Plan, start: Start, recorder: Recorder, records: list[Any]) -> bool:
+    """Record and show the losses that are new, and return whether to continue."""
+    known = len(recorder.losses)
+    new = itertools.islice(records, known, None)
+    goes_on = all(map(recorder.record, map(operator.itemgetter(0), new)))
+    losses = recorder.losses[known:]
+    rates = plan.rates[known : known + len(losses)]
+    plan.monitor.read(known, rates, losses, **start.others)
+    return goes_on
 
 
 def _run(recorder: Recorder, names: list[str], records: Any, measured: dict[str, Rows]) -> Run:
@@ -162,15 +167,14 @@ def run_compiled(
     """
     steps = len(plan.rates)
     stack, size, available = start.stacked(steps)
-    model, key = start.model, start.key
+    model = start.model
     rates = plan.rates if rate is None else np.full_like(plan.rates, rate)
     limit = min(steps if order is None else len(order), available)
     records, count = plan.training.loop(None)(
-        *(model.params, model.state, key, stack),
+        *(model.params, model.state, start.fixed, stack),
         *(_index(steps, size, order), rates, limit, _threshold(divergence)),
     )
-    names = plan.outline(start).names
-    return _run_of_loop(records, count, available < steps, divergence, names)
+    return _run_of_loop(plan, start, records, count, available < steps, divergence)
 
 
 def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -> list[Run]:
@@ -183,34 +187,40 @@ def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -
         [start.model.params for start in starts],
         [start.model.state for start in starts],
         [start.key for start in starts],
+        [start.model.held for start in starts],
         list(stacks),
     ]
-    axes = tuple(None if all(x is each[0] for x in each) else 0 for each in arguments)
-    batched = [
+    axes: list[Any] = [None if all(x is each[0] for x in each) else 0 for each in arguments]
+    params, state, key, held, stack = (
         each[0] if axis is None else jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
         for each, axis in zip(arguments, axes, strict=True)
-    ]
-    limit = min(steps, min(availables))
-    records, counts = plan.training.loop(axes)(
-        *batched, _index(steps, sizes[0]), plan.rates, limit, _threshold(divergence)
     )
-    names = plan.outline(starts[0]).names
+    limit = min(steps, min(availables))
+    records, counts = plan.training.loop((*axes[:2], Fixed(*axes[2:4]), axes[4]))(
+        *(params, state, Fixed(key, held), stack),
+        *(_index(steps, sizes[0]), plan.rates, limit, _threshold(divergence)),
+    )
     return [
-        _run_of_loop(*repeat, limit < steps, divergence, names)
-        for repeat in zip(np.asarray(records), np.asarray(counts), strict=True)
+        _run_of_loop(plan, start, rows, count, limit < steps, divergence)
+        for start, rows, count in zip(starts, np.asarray(records), np.asarray(counts), strict=True)
     ]
 
 
 def _run_of_loop(
-    records: Any, count: Any, is_short: bool, divergence: float | None, names: list[str]
+    plan: Plan,
+    start: Start,
+    records: Any,
+    count: Any,
+    is_short: bool,
+    divergence: float | None,
 ) -> Run:
     """The run of a compiled loop; the recorder decides where exactly it stopped."""
     recorder = Recorder(divergence)
     records, count = jax.device_get((records, count))
     rows = records[:count].tolist()
-    if _record_new(recorder, rows) and is_short:
+    if _record(plan, start, recorder, rows) and is_short:
         recorder.stopped = "exhausted"
-    return _run(recorder, names, rows, {})
+    return _run(recorder, plan.outline(start).names, rows, {})
 
 
 def _index(steps: int, size: int, order: Sequence[int] | None = None) -> Any:

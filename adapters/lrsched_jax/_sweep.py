@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import jax
 import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from lrsched import Schedule, constant
-from lrsched._core import Real, Refusal, number
+from lrsched import Schedule
+from lrsched._core import Real, Refusal
 from lrsched.range_test.options import checked_options
+from lrsched.sweep import Sweep, schedules_of
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._checks import check_functions, rates_array
-from lrsched_jax._model import is_initialiser, model_of
-from lrsched_jax._sweep_result import Sweep
+from lrsched_jax._model import is_initialiser, models_of
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
-from lrsched_jax._vmapped import train
+from lrsched_jax._vmapped import train, whole
 
 REFUSE = Refusal("sweep")
 
@@ -49,21 +48,23 @@ def sweep(
     Args:
         loss_fn: the loss function, as for `range_test`: `loss_fn(params, batch)`, with a model
             state after the parameters and a key as the last argument, if they are given.
-        params: the initial parameters of all copies: any pytree of floating-point arrays, a Flax
-            NNX module or a Linen `TrainState`, as for `range_test`. Or a function of a key that
-            returns one of these: copy n starts with `params(jax.random.key(n))`.
+        params: the initial parameters of all copies: any pytree, a Flax NNX module or a Linen
+            `TrainState`, as for `range_test`, which says what of it is trained. Or a function of a
+            key that returns one of these: copy n starts with `params(jax.random.key(n))`.
         batches: the batches, one for each update: any iterable of pytrees of arrays. It is
             restarted when it runs out; an iterator, which cannot be restarted, ends the sweep.
         schedules: the schedule of each copy; a number is a constant learning rate.
         optimizer: a function from a schedule to a gradient transformation, such as `optax.adam`. It
-            is called in each update, with a constant schedule of that update's rate.
+            is called in each update, with a constant schedule of that update's rate; or with the
+            rate, where it takes only a number, as `optax.sm3` does.
         steps: the number of updates.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics.
         model_state: a pytree of other values that change from update to update, such as batch
             statistics.
         key: a random key, for example for dropout: update k of every copy gets `fold_in(key, k)`.
-        keep_params: whether to return the parameters and model states after the last update.
+        keep_params: whether to return the parameters and model states after the last update. All
+            arrays get a first axis for the copies, and what is no array stays as it is.
         mesh: a mesh with one axis, over whose devices the copies are distributed. If their number
             is not a multiple of the number of devices, the last copy is trained several times, and
             returned once.
@@ -90,14 +91,11 @@ def sweep(
     """
     (steps,) = checked_options(REFUSE, steps=steps)
     check_functions(REFUSE, loss_fn, optimizer)
-    copies = _schedules(schedules)
+    copies = schedules_of(REFUSE, schedules)
     table = [rates_array(REFUSE, f"schedules[{n}]", each, steps) for n, each in enumerate(copies)]
     _check_mesh(mesh)
-    initial = [params]
-    if is_initialiser(params):
-        initial = [params(jax.random.key(copy)) for copy in range(len(copies))]
-    has_key = key is not None
-    models = [model_of(loss_fn, each, model_state, has_aux, has_key, REFUSE) for each in initial]
+    number = len(copies) if is_initialiser(params) else 1
+    models = list(models_of(loss_fn, params, number, model_state, has_aux, key is not None, REFUSE))
     training = training_of(models[0].loss, optimizer)
 
     source = Batches(batches, REFUSE)
@@ -106,23 +104,9 @@ def sweep(
     rates = np.stack(table)[:, : loss.shape[1]].astype(float)
     result = Sweep(copies, rates, loss, dict(zip(names, numbers, strict=True)))
     if keep_params:
-        result = replace(result, params=after.params, model_state=after.model_state)
+        trained = whole(models, after.params, len(copies))
+        result = replace(result, params=trained, model_state=after.model_state)
     return result
-
-
-def _schedules(given: Any) -> tuple[Schedule, ...]:
-    """The schedule of each copy; numbers become constant schedules."""
-    expected = "a sequence of schedules or learning rates"
-    if isinstance(given, (str, bytes, Mapping, Schedule)) or not hasattr(given, "__iter__"):
-        REFUSE("schedules", expected, given, TypeError)
-    rate = number()._replace(expected="a Schedule or a finite number")
-    schedules = tuple(
-        each
-        if isinstance(each, Schedule)
-        else constant(REFUSE.check(f"schedules[{n}]", rate, each))
-        for n, each in enumerate(given)
-    )
-    return schedules or REFUSE("schedules", f"{expected}, at least one", given)
 
 
 def _check_mesh(mesh: Any) -> None:

@@ -12,9 +12,9 @@ from jax.sharding import NamedSharding, PartitionSpec
 from lrsched import constant
 from lrsched._core import Refusal
 from lrsched.range_test.recorder import is_high
-from lrsched_jax._model import Loss
-from lrsched_jax._number_only import refuse_number_only
-from lrsched_jax._types import Batch, Key, Optimizer, PyTree
+from lrsched_jax._model import Fixed, Loss
+from lrsched_jax._number_only import takes_number
+from lrsched_jax._types import Batch, Optimizer, PyTree
 
 
 class Carry(NamedTuple):
@@ -44,11 +44,15 @@ class Training:
     Each update makes the optimizer again, from a constant schedule of that update's learning rate.
     The rate is an argument of the compiled update, which therefore serves every schedule. And the
     recorded rate is always the one that was used, however the optimizer counts.
+
+    Attributes:
+        takes_number: whether the optimizer is made from the rate itself, as it takes no schedule.
     """
 
-    def __init__(self, loss: Loss, optimizer: Optimizer) -> None:
+    def __init__(self, loss: Loss, optimizer: Optimizer, takes_number: bool = False) -> None:
         self.loss = loss
         self.optimizer = optimizer
+        self.takes_number = takes_number
         self.one = jax.jit(self._one)
         self.update = jax.jit(self._update, donate_argnums=0)
         self.start = jax.jit(self._start, static_argnums=3)
@@ -58,32 +62,38 @@ class Training:
 
     def _init(self, params: PyTree, state: PyTree, rate: Any) -> Carry:
         params, state = jax.tree.map(lambda leaf: jnp.copy(_strong(leaf)), (params, state))
-        return Carry(params, self._transformation(rate).init(params), state, jnp.int32(0))
+        optimizer_state = self._transformation(rate, params).init(params)
+        return Carry(params, optimizer_state, state, jnp.int32(0))
 
     def _start(self, params: PyTree, state: PyTree, rates: Any, width: int) -> tuple[Carry, Any]:
         return self._init(params, state, rates[0]), jnp.zeros((len(rates), width), rates.dtype)
 
-    def _transformation(self, rate: Any) -> optax.GradientTransformationExtraArgs:
+    def _transformation(self, rate: Any, params: PyTree) -> optax.GradientTransformationExtraArgs:
         """The optimizer with a constant learning rate."""
-        result = self.optimizer(constant(rate))
+        if self.takes_number:  # of the type that `optax.inject_hyperparams` gives it
+            result = self.optimizer(jnp.asarray(rate, jnp.result_type(*jax.tree.leaves(params))))
+        else:
+            result = self.optimizer(constant(rate))
         functions = (getattr(result, name, None) for name in ("init", "update"))
         if not all(map(callable, functions)):
             expected = "an optax.GradientTransformation"
             self.loss.refuse("optimizer(schedule)", expected, result, TypeError)
         return optax.with_extra_args_support(result)
 
-    def _one(self, carry: Carry, rate: Any, key: Key, batch: Batch) -> tuple[Carry, Any, Any]:
+    def _one(self, carry: Carry, rate: Any, fixed: Fixed, batch: Batch) -> tuple[Carry, Any, Any]:
         """Make one update: the new carry, the loss before it, and other numbers by name."""
-        if key is not None:
-            key = jax.random.fold_in(key, carry.count)
+        if fixed.key is not None:
+            fixed = fixed._replace(key=jax.random.fold_in(fixed.key, carry.count))
         calculate = jax.value_and_grad(self.loss.__call__, has_aux=True)
-        (loss, (state, numbers)), gradient = calculate(carry.params, carry.model_state, batch, key)
+        (loss, (state, numbers)), gradient = calculate(
+            carry.params, carry.model_state, batch, fixed
+        )
 
         def value_fn(params: PyTree, obj_fn: Any = None) -> Any:
             del obj_fn  # optax's line searches refuse arguments that this would not take
-            return self.loss(params, carry.model_state, batch, key)[0]
+            return self.loss(params, carry.model_state, batch, fixed)[0]
 
-        updates, optimizer_state = self._transformation(rate).update(
+        updates, optimizer_state = self._transformation(rate, carry.params).update(
             gradient,
             carry.optimizer_state,
             carry.params,
@@ -98,36 +108,46 @@ class Training:
         return jax.tree.map(_strong, after), loss, numbers
 
     def _update(
-        self, carry: Carry, records: Any, rates: Any, key: Key, batch: Batch
+        self, carry: Carry, records: Any, rates: Any, fixed: Fixed, batch: Batch
     ) -> tuple[Carry, Any]:
         """Make one update, and write its loss and other numbers into a row of `records`.
 
         Update n uses rate n and row n, modulo the number of rates.
         """
         row = carry.count % len(rates)
-        carry, loss, numbers = self.one(carry, rates[row], key, batch)
+        carry, loss, numbers = self.one(carry, rates[row], fixed, batch)
         return carry, records.at[row].set(_record(loss, numbers, records.dtype))
 
-    def outline(self, params: PyTree, state: PyTree, rate: Any, key: Key, batch: Batch) -> Outline:
+    def outline(
+        self, params: PyTree, state: PyTree, rate: Any, fixed: Fixed, batch: Batch
+    ) -> Outline:
         """Trace an update without running it.
 
-        Errors in the user's functions appear here.
+        Errors in the user's functions appear here. An optimizer that cannot be traced with a
+        schedule, but with a number, takes numbers from then on.
         """
-        arguments = (params, state, rate, key, batch)
+        arguments = (params, state, rate, fixed, batch)
         leaves, structure = jax.tree.flatten(arguments)
         types = (structure, *map(_type, leaves))
         if types not in self.outlines:
             try:
-                carry = jax.eval_shape(self._init, params, state, rate)
-                after, _, numbers = jax.eval_shape(self.one, carry, rate, key, batch)
+                self.outlines[types] = self._traced(*arguments)
             except Exception:
-                refuse_number_only(self, *arguments)
-                raise
-            self.outlines[types] = Outline(after, list(numbers))
+                if self.takes_number or not takes_number(self, *arguments):
+                    raise
+                self.takes_number = True
+                self.outlines[types] = self._traced(*arguments)
         return self.outlines[types]
 
+    def _traced(
+        self, params: PyTree, state: PyTree, rate: Any, fixed: Fixed, batch: Batch
+    ) -> Outline:
+        carry = jax.eval_shape(self._init, params, state, rate)
+        after, _, numbers = jax.eval_shape(self.one, carry, rate, fixed, batch)
+        return Outline(after, list(numbers))
+
     def begin(
-        self, params: PyTree, state: PyTree, rates: Any, key: Key, batch: Batch
+        self, params: PyTree, state: PyTree, rates: Any, fixed: Fixed, batch: Batch
     ) -> tuple[Carry, Any, Any]:
         """The carry before the first update, an array for the records, and the compiled update.
 
@@ -135,7 +155,7 @@ class Training:
         sharding of every array; the optimizer state is then made outside `jit`, where it takes the
         sharding of the parameters.
         """
-        outline = self.outline(params, state, rates[0], key, batch)
+        outline = self.outline(params, state, rates[0], fixed, batch)
         width = 1 + len(outline.names)
         mesh = mesh_of((params, state, batch))
         carry, records = (self.start if mesh is None else self._start)(params, state, rates, width)
@@ -151,7 +171,7 @@ class Training:
         copies = jax.jit(copied, out_shardings=shardings)((carry, records))
         return *copies, self.sharded_updates[layout]
 
-    def loop(self, axes: tuple[int | None, ...] | None) -> Any:
+    def loop(self, axes: tuple[Any, ...] | None) -> Any:
         """The compiled loop; with `axes`, batched by `vmap` over them for its first arguments."""
         if axes not in self.loops:
             run = self._run
@@ -164,7 +184,7 @@ class Training:
         self,
         params: PyTree,
         state: PyTree,
-        key: Key,
+        fixed: Fixed,
         stack: PyTree,
         index: Any,
         rates: Any,
@@ -182,7 +202,7 @@ class Training:
             return jax.tree.map(lambda leaves: leaves[index[count]], stack)
 
         carry = self._init(params, state, rates[0])
-        after, _, numbers = jax.eval_shape(self.one, carry, rates[0], key, batch(0))
+        after, _, numbers = jax.eval_shape(self.one, carry, rates[0], fixed, batch(0))
         carry = cast_like(carry, after, self.loss.refuse)
         records = jnp.full((len(rates), 1 + len(numbers)), jnp.nan, rates.dtype)
 
@@ -193,7 +213,7 @@ class Training:
         def step(loop: Any) -> Any:
             carry, records, was_high, _ = loop
             count = carry.count
-            carry, loss, numbers = self.one(carry, rates[count], key, batch(count))
+            carry, loss, numbers = self.one(carry, rates[count], fixed, batch(count))
             record = _record(loss, numbers, records.dtype)
             records = records.at[count].set(record)
             high = is_high(record[0], records[0, 0], divergence)

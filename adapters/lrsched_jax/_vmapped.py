@@ -11,9 +11,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lrsched_jax._batches import Batches
-from lrsched_jax._model import Model
+from lrsched_jax._model import Fixed, Model
 from lrsched_jax._training import Carry, Training, cast_like, copied
-from lrsched_jax._types import Batch, Key
+from lrsched_jax._types import Batch, Key, PyTree
 
 MAX_IN_FLIGHT = 10  # updates dispatched at most before waiting: each holds its batch in memory
 
@@ -30,11 +30,12 @@ def train(
     number, steps = rates.shape
     rows = np.minimum(np.arange(_padded(number, mesh)), number - 1)
     rates, key = jax.device_put(rates[rows], spread), jax.device_put(key, everywhere)
+    fixed = Fixed(key, _held(models, rows, spread, everywhere))
     carry, records, names = _start(training, models, rows, rates, key, batches.first, spread)
-    update = _update(training, spread)
+    update = _update(training, spread, len(models) > 1)
     count = 0
     for count, batch in zip(range(1, steps + 1), batches, strict=False):
-        carry, records = update(carry, records, rates, key, jax.device_put(batch, everywhere))
+        carry, records = update(carry, records, rates, fixed, jax.device_put(batch, everywhere))
         if count % MAX_IN_FLIGHT == 0:
             records.block_until_ready()
     after = jax.tree.map(lambda leaf: leaf[:number], carry)
@@ -52,7 +53,8 @@ def _start(
 ) -> tuple[Carry, Any, list[str]]:
     """The carry and the records before the first update, and the names of the recorded numbers."""
     model = models[0]
-    outline = training.outline(model.params, model.state, rates[0, 0], key, batch)
+    fixed = Fixed(key, model.held)
+    outline = training.outline(model.params, model.state, rates[0, 0], fixed, batch)
     start: Any = (model.params, model.state)
     if len(models) > 1:
         chosen = [(models[row].params, models[row].state) for row in rows]
@@ -66,10 +68,29 @@ def _start(
     return *jax.jit(copied, out_shardings=sharding)(carries), outline.names
 
 
+def _held(models: list[Model], rows: Any, spread: Any, everywhere: Any) -> Any:
+    """The held arrays of all copies: one for all, or with a first axis for them."""
+    if len(models) == 1:
+        return jax.device_put(models[0].held, everywhere)
+    chosen = [models[row].held for row in rows]
+    return jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *chosen), spread)
+
+
+def whole(models: list[Model], params: PyTree, number: int) -> PyTree:
+    """The parameters of all copies with what is held; each array has a first axis for them."""
+    model = models[0]
+    if len(models) == 1:
+        held = tuple(jnp.broadcast_to(leaf, (number, *leaf.shape)) for leaf in model.held)
+    else:
+        held = _held(models, range(number), None, None)
+    return model.loss.whole(params, held)
+
+
 @functools.lru_cache(maxsize=4)
-def _update(training: Training, sharding: Any) -> Any:
-    """The compiled update of all copies."""
-    update = jax.vmap(training.update, in_axes=(0, 0, 0, None, None))
+def _update(training: Training, sharding: Any, apart: bool) -> Any:
+    """The compiled update of all copies; their held arrays are `apart` or the same."""
+    axes: Any = Fixed(None, 0 if apart else None)  # type: ignore[arg-type]
+    update = jax.vmap(training.update, in_axes=(0, 0, 0, axes, None))
     return jax.jit(update, donate_argnums=0, out_shardings=sharding)
 
 

@@ -9,6 +9,7 @@ from lrsched_torch._convert.from_torch import from_torch
 from lrsched_torch._convert.to_torch import to_torch
 from lrsched_torch._range_test.model import range_test_model
 from lrsched_torch._range_test.range_test import range_test
+from lrsched_torch._range_test.sweep import repeated_range_test, sweep
 from lrsched_torch._schedulers.controlled import ControlledLR
 from lrsched_torch._schedulers.hyperparameters import HyperparameterLR, schedule_hyperparameters
 from lrsched_torch._schedulers.lambda_lr import ScheduleLR, lambda_lr
@@ -29,6 +30,8 @@ __all__ = [
     "on_device",
     "range_test",
     "range_test_model",
+    "repeated_range_test",
     "schedule_hyperparameters",
+    "sweep",
     "to_torch",
 ]

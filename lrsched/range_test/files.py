@@ -1,4 +1,4 @@
-"""Range tests as files and as a table."""
+"""Range tests and sweeps as files, and range tests as a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +18,30 @@ from lrsched._atomic import write_file
 
 T = TypeVar("T")
 Array = npt.NDArray[np.float64]
-Facts = dict[str, Any]  # plain data, as JSON holds it
+Facts = Mapping[str, Any]  # plain data, as JSON holds it
 Arrays = Mapping[str, npt.ArrayLike]
 
 
-def write(path: str | os.PathLike[str], facts: Facts, arrays: Mapping[str, Array]) -> None:
+class Content(NamedTuple):
+    """What a file holds: the class whose `save` writes it, and the same in words."""
+
+    name: str
+    words: str
+
+
+RANGE_TEST = Content("RangeTest", "range test")
+
+
+def write(
+    path: str | os.PathLike[str],
+    facts: Facts,
+    arrays: Mapping[str, Array],
+    content: Content = RANGE_TEST,
+) -> None:
     """Write facts and arrays to a .json or .npz file, completely or not at all."""
     path = Path(path)
     if path.suffix == ".json":
-        data = facts | {name: _plain(array) for name, array in arrays.items()}
+        data = {**facts} | {name: _plain(array) for name, array in arrays.items()}
         text = json.dumps(data, allow_nan=False)
         write_file(path, lambda file: file.write(text.encode()))
     elif path.suffix == ".npz":
@@ -35,22 +50,34 @@ def write(path: str | os.PathLike[str], facts: Facts, arrays: Mapping[str, Array
         stored = {**arrays, "facts": encoded}
         write_file(path, lambda file: np.savez_compressed(file, **stored))
     else:
-        raise ValueError(f"RangeTest.save: path must end in .json or .npz, got {str(path)!r}")
+        name = f"{content.name}.save"
+        raise ValueError(f"{name}: path must end in .json or .npz, got {str(path)!r}")
 
 
-def read(path: str | os.PathLike[str], build: Callable[[Facts, Arrays], T]) -> T:
+def read(
+    path: str | os.PathLike[str],
+    build: Callable[[Facts, Arrays], T],
+    content: Content = RANGE_TEST,
+) -> T:
     """Read a file that `write` wrote, and return `build(facts, arrays)`.
 
     The arrays of a JSON file are lists, in which numbers that are not finite are text.
     """
-    content = Path(path).read_bytes()
+    data = Path(path).read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # what a reader would warn of, `write` did not write
-            return build(*(_from_npz(content) if content[:2] == b"PK" else _from_json(content)))
+            return build(*(_from_npz(data) if data[:2] == b"PK" else _from_json(data)))
     except Exception as error:  # zipfile and its decompressors raise a dozen kinds
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ValueError(f"RangeTest.load: {os.fspath(path)} is no range test: {reason}") from None
+        where = f"{content.name}.load: {os.fspath(path)}"
+        raise ValueError(f"{where} is no {content.words}: {reason}") from None
+
+
+def check_version(facts: Facts, key: str, version: int) -> None:
+    """Raise if a file's format, under its key, is not of this version."""
+    if facts[key] != version:
+        raise ValueError(f"its format is {facts[key]!r} and not {version}")
 
 
 def to_csv(rates: Array, losses: Array) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,9 +36,7 @@ class Picture(NamedTuple):
 
 def draw(tests: Sequence[Picture], ax: Any) -> Any:
     """Draw tests over each other on matplotlib axes (new ones where `ax` is None)."""
-    pyplot = import_optional("matplotlib.pyplot", "plot")
-    if ax is None:
-        ax = pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
+    ax = axes_or_new(ax)
     for number, test in enumerate(tests):
         _draw_one(ax, test, f"C{number}")
     ax.set(
@@ -52,8 +50,21 @@ def draw(tests: Sequence[Picture], ax: Any) -> Any:
     return ax
 
 
+def axes_or_new(ax: Any) -> Any:
+    """The axes, or those of a new figure where they are None."""
+    if ax is not None:
+        return ax
+    pyplot = import_optional("matplotlib.pyplot", "plot")
+    return pyplot.figure(layout="constrained", figsize=(7.5, 4.5)).add_subplot()
+
+
 def svg(test: Picture) -> str | None:
     """One test as SVG text; None without matplotlib: a notebook then shows the repr."""
+    return svg_of(lambda ax: draw([test], ax))
+
+
+def svg_of(draw_on: Callable[[Any], Any]) -> str | None:
+    """What a function draws on axes, as SVG text; None without matplotlib."""
     try:
         pyplot = import_optional("matplotlib.pyplot", "plot")
     except ImportError:
@@ -61,7 +72,7 @@ def svg(test: Picture) -> str | None:
     text = io.StringIO()
     with pyplot.rc_context({"svg.hashsalt": "lrsched"}):
         figure = pyplot.figure(layout="constrained", figsize=(6.5, 3.8))
-        draw([test], figure.add_subplot())
+        draw_on(figure.add_subplot())
         figure.savefig(text, format="svg", metadata={"Date": None})
         pyplot.close(figure)
     found = text.getvalue()
@@ -84,7 +95,14 @@ def _draw_one(ax: Any, test: Picture, color: str) -> None:
         ax.plot(test.rates, test.smoothed, color=color, linewidth=1.8, label=label)
     if test.suggestion is None:
         return
-    low, suggested, high = test.suggestion
+    draw_suggestion(ax, test.suggestion, color, prefix)
+
+
+def draw_suggestion(
+    ax: Any, suggestion: tuple[float, float, float], color: str, prefix: str = ""
+) -> None:
+    """Draw the suggested rate and the range around it; in the legend they follow `prefix`."""
+    low, suggested, high = suggestion
     ax.axvspan(low, high, color=color, alpha=0.08, linewidth=0)
     text = f"{prefix}suggested {suggested:.2g} ({low:.2g} to {high:.2g})"
     ax.axvline(suggested, color=color, linewidth=1.2, linestyle="--", label=text)
@@ -112,7 +130,7 @@ def limit_losses(ax: Any, low: float, start: float, high: float) -> None:
 
     The losses begin at `start` and lie between `low` and `high`.
     """
-    span = start - low
+    span = start - low if start > low else abs(start)
     if low > 0 and start > LOG_SCALE_RATIO * low:
         ax.set(yscale="log", ylim=(low / 1.3, min(high, start * ROOM * 4) * 1.3))
     elif span > 0 and high > start + ROOM * span:

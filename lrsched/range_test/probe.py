@@ -23,6 +23,7 @@ PROBE_REPEATS = 2  # trainings at each rate, in different orders of the batches
 REFERENCE_UPDATES = 128.0  # the length of a training for which the best rate is read unchanged
 COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and of the last
 MAX_RATES = 11  # after which the search ends
+SCORED = 1 / 3  # of the losses of a training, from the last on, whose mean is its score
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,8 +164,23 @@ def read_probe(
     return Suggestion(min(low, pick), pick, high)
 
 
-def scores(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
-    """The logarithms of the rates in ascending order, and the score of each; lower is better."""
+def scores(
+    rates: npt.ArrayLike,
+    losses: npt.ArrayLike,
+    part: float = SCORED,
+    missing: npt.ArrayLike | None = None,
+) -> tuple[Array, Array]:
+    """The logarithms of the rates in ascending order, and the score of each; lower is better.
+
+    Args:
+        rates: the rates, in any order.
+        losses: the losses, of (rates, steps) or (rates, repeats, steps).
+        part: the part of the losses, from the last on, of which the mean counts.
+        missing: which trainings were not made, of (rates, repeats); at most some of each rate.
+
+    Raises:
+        NoSuggestion: no rate got below the first losses.
+    """
     rates, losses = np.asarray(rates, float), np.asarray(losses, float)
     losses = losses[:, None] if losses.ndim == 2 else losses
     if rates.ndim != 1 or losses.ndim != 3 or len(rates) != len(losses):
@@ -172,15 +188,29 @@ def scores(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]:
             f"read_probe: losses must be of (rates, steps) or (rates, repeats, steps) for "
             f"{rates.size} rates, got the shape {losses.shape}"
         )
-    last = losses[:, :, -max(1, losses.shape[2] // 3) :].mean(axis=2)
-    ends = np.where(np.isfinite(losses).all(axis=2), last, np.inf)
-    first = losses[:, :, 0]
-    level = float(np.median(first))
-    depth = level - float(ends.min())
+    made = np.ones(losses.shape[:2], bool) if missing is None else ~np.asarray(missing, bool)
+    ends = final_means(losses, part)
+    first = losses[:, :, :1][made]
+    first = first[np.isfinite(first)]
+    level = float(np.median(first)) if len(first) else np.nan
+    depth = level - float(ends[made].min(initial=np.inf))
     if not depth > 0.0:  # nor where it is NaN
         raise NoSuggestion("no rate that was tried got the loss below its first: try lower ones")
+    heights = np.where(made, scaled(ends, level, depth), 0.0).sum(axis=1) / made.sum(axis=1)
     order = np.argsort(rates, kind="stable")
-    return np.log10(rates[order]), scaled(ends, level, depth).mean(axis=1)[order]
+    return np.log10(rates[order]), heights[order]
+
+
+def final_means(losses: Array, part: float) -> Array:
+    """The mean over the last part of each training; infinite where a loss was not finite.
+
+    `losses` is of (..., steps).
+    """
+    steps = losses.shape[-1]
+    kept = max(1, int(steps * part + 1e-9))  # 0.1 of 30 are 3
+    finite = np.isfinite(losses).all(axis=-1) & (steps > 0)
+    last = np.where(finite[..., None], losses[..., max(0, steps - kept) :], 0.0)
+    return np.where(finite, last.sum(axis=-1) / kept, np.inf)
 
 
 def parabola_vertex(x: Array, y: Array) -> float:

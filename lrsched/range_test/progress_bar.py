@@ -1,4 +1,4 @@
-"""The progress bar of a range test."""
+"""The progress bar of a range test or a sweep."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class ProgressBar:
     Args:
         shown: whether there is a bar at all.
         anywhere: whether it is shown in files and pipes too, or only in terminals and notebooks.
+        unit: what it counts.
     """
 
-    def __init__(self, shown: bool, anywhere: bool = False) -> None:
-        self._bar = _new_bar(disable=False if anywhere else None) if shown else None
+    def __init__(self, shown: bool, anywhere: bool = False, unit: str = "update") -> None:
+        self._bar = _new_bar(False if anywhere else None, unit) if shown else None
 
     def begin(self, name: str, total: int) -> None:
         """Start a part of the test of so many updates."""
@@ -41,11 +42,11 @@ class ProgressBar:
             self._bar.close()
 
 
-def _new_bar(disable: bool | None) -> Any:
+def _new_bar(disable: bool | None, unit: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a notebook without widgets, and of tqdm.auto
             tqdm = importlib.import_module("tqdm.auto").tqdm
-            return tqdm(leave=False, disable=disable, unit="update")
+            return tqdm(leave=False, disable=disable, unit=unit)
     except ImportError:
         return None

@@ -139,6 +139,11 @@ def scaled(losses: Array, level: float, depth: float) -> Array:
     return softened
 
 
+def fall_at(height: Array) -> Array:
+    """The part of the fall that is made at these heights of `scaled`."""
+    return 1.0 + SOFTENING - np.exp(height)
+
+
 def significance(x: Array, losses: Array, before: int, lowest: float) -> tuple[float, float, float]:
     """The drop of the loss, its noise in each update, and the drop in standard errors.
 

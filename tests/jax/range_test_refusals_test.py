@@ -27,7 +27,12 @@ DEFAULTS: dict[str, Any] = {
 }
 OPTIMIZER = "optimizer must be a function from a schedule to an optax.GradientTransformation"
 
+PARAMS = "params must be a pytree with at least one array of floating-point numbers"
 LOSS = "loss_fn must be a function that returns"
+
+
+def first(params: Any, batch: Any) -> Any:
+    return jnp.mean(params[0] * batch)
 
 
 def pair(params: Any, batch: Any) -> Any:
@@ -76,9 +81,30 @@ REFUSALS: list[tuple[dict[str, Any], type[Exception], str]] = [
         ValueError,
         "model_state must be after an update what it was before",
     ),
-    ({"params": {}}, ValueError, "params must be a pytree with at least one array, got {}"),
-    ({"params": {"n": 3}}, TypeError, "params['n'] must be an array of floating-point numbers"),
-    ({"params": [1.0, "a"]}, TypeError, "params[1] must be an array of floating-point numbers"),
+    ({"params": {}}, ValueError, f"{PARAMS}, which are trained, got {{}}"),
+    ({"params": {"n": 3}}, ValueError, f"{PARAMS}, which are trained, got {{'n': 3}}"),
+    ({"params": jnp.arange(3)}, ValueError, f"{PARAMS}, which are trained, got Array([0, 1, 2]"),
+    ({"params": ["a", None]}, ValueError, f"{PARAMS}, which are trained, got ['a', None]"),
+    (
+        {"params": {"w": 1.0, "z": np.ones(2, complex)}},
+        TypeError,
+        "params['z'] must be of real numbers, as its gradient is, got array([1.+0.j, 1.+0.j])",
+    ),
+    ({"params": [1.0, 1j]}, TypeError, "params[1] must be of real numbers, as its gradient is,"),
+    (
+        {"params": lambda key: (1.0, object()), "repeats": 2, "loss_fn": first},
+        ValueError,
+        "params must be a function that returns trees with the same held values for every key",
+    ),
+    ({"log": 3}, TypeError, "log must be a function log(values, step), or None, got 3"),
+    ({"low": 0}, ValueError, "low must be a number > 0, or None, got 0"),
+    ({"high": "1"}, TypeError, "high must be a number > 0, or None, got '1'"),
+    ({"low": 1.0, "high": 0.1}, ValueError, "low must be below high (0.1), got 1.0"),
+    (
+        {"low": 0.1, "schedule": lrsched.constant(0.1)},
+        ValueError,
+        "low must be None with a schedule, which has its own rates, got 0.1",
+    ),
     ({"batches": []}, ValueError, "batches must be an iterable of at least one batch, got []"),
     ({"batches": 3}, TypeError, "batches must be an iterable of batches, got 3"),
     ({"batches": {"x": 1}}, TypeError, "batches must be an iterable of batches (this is one; put"),

@@ -23,7 +23,7 @@ import lrsched
 from lrsched.range_test import RangeTest, Recorder
 from lrsched_jax import range_test
 from lrsched_jax._cache import training_of
-from lrsched_jax._model import Loss
+from lrsched_jax._model import Fixed, Loss
 from lrsched_jax._range_test import REFUSE
 from tests.backends import jax_x64
 
@@ -194,8 +194,8 @@ def test_updates_use_buffers_again_but_none_of_the_users() -> None:
     mine = jax.tree.map(jnp.array, PARAMS)
     training = training_of(Loss(loss_fn, None, False, False, False, REFUSE), MOMENTUM)
     rates = np.full(4, 0.1, np.float32)
-    carry, seen, update = training.begin(mine, None, rates, None, BATCHES[0])
-    update(carry, seen, rates, None, BATCHES[0])
+    carry, seen, update = training.begin(mine, None, rates, Fixed(), BATCHES[0])
+    update(carry, seen, rates, Fixed(), BATCHES[0])
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(carry))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(mine))
 

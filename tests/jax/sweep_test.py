@@ -280,7 +280,12 @@ REFUSALS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"optimizer": lambda s: s}, TypeError, "optimizer(schedule) must be an optax.Gradient"),
     ({"loss_fn": 3}, TypeError, "loss_fn must be a function loss_fn(params, batch), got 3"),
     ({"loss_fn": lambda p, b: p * jnp.ones(2)}, ValueError, "loss_fn must be a function that ret"),
-    ({"params": {"n": 3}}, TypeError, "params['n'] must be an array of floating-point numbers"),
+    ({"params": {"n": 3}}, ValueError, "params must be a pytree with at least one array of floati"),
+    (
+        {"params": lambda key: (1.0, object()), "schedules": [0.1, 0.2]},
+        ValueError,
+        "params must be a function that returns trees with the same held values for every key",
+    ),
     ({"batches": []}, ValueError, "batches must be an iterable of at least one batch, got []"),
     ({"batches": {"x": 1}}, TypeError, "batches must be an iterable of batches (this is one; put"),
     ({"mesh": 8}, TypeError, "mesh must be a jax.sharding.Mesh, or None, got 8"),

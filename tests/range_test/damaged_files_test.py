@@ -1,4 +1,4 @@
-"""Files of range tests that are damaged, or are other files: refused, or read as a whole test."""
+"""Files of range tests and sweeps that are damaged, or are other files: refused, or read whole."""
 
 import io
 import json
@@ -27,7 +27,16 @@ TEST = RangeTest(
     Probe(RATES[20:23], np.ones((3, 2, 4))),
     "a label",
 )
-MUTATIONS = 1500  # in about 3 s
+SWEEP = lrsched.Sweep(
+    (lrsched.constant(0.1), lrsched.cosine_decay(0.1, 40)),
+    np.stack([np.full(40, 0.1), RATES]),
+    np.stack([LOSSES] * 2, axis=1),
+    {"accuracy": np.ones((2, 2, 40))},
+    failures={(1, 0): "its worker was lost"},
+    label="a label",
+)
+KEPT: dict[str, Any] = {"a range test": TEST, "a sweep": SWEEP}
+MUTATIONS = 1000  # in about 2 s
 
 Mutate = Callable[[bytearray, random.Random], object]
 
@@ -55,33 +64,39 @@ def rearrange(content: bytearray, draw: random.Random) -> None:
 MUTATE: list[Mutate] = [truncate, flip, overwrite, rearrange]
 
 
-def assert_refused_or_whole(path: Path) -> None:
+def assert_refused_or_whole(path: Path, kept: Any = TEST) -> None:
+    kind = type(kept)
     try:
-        found = RangeTest.load(path)
+        found = kind.load(path)
     except ValueError as error:
         refusal = str(error)
     else:
         repr(found)
-        found.to_csv()
-        found.compare(TEST)
+        if kind is RangeTest:
+            found.to_csv()
+            found.compare(TEST)
+        else:
+            found.final_losses()
         found.save(path)
-        RangeTest.load(path)
+        kind.load(path)
         return
-    assert refusal.startswith(f"RangeTest.load: {path} is no range test: ")
+    words = "range test" if kind is RangeTest else "sweep"
+    assert refusal.startswith(f"{kind.__name__}.load: {path} is no {words}: ")
     assert "\n" not in refusal
 
 
+@pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT)
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_a_damaged_file_is_refused_or_read(suffix: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused_or_read(suffix: str, kept: Any, tmp_path: Path) -> None:
     path = tmp_path / f"test{suffix}"
-    TEST.save(path)
+    kept.save(path)
     written = path.read_bytes()
     draw = random.Random(suffix)
     for _ in range(MUTATIONS):
         content = bytearray(written)
         draw.choice(MUTATE)(content, draw)
         path.write_bytes(content)
-        assert_refused_or_whole(path)
+        assert_refused_or_whole(path, kept)
 
 
 def npy(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
@@ -91,14 +106,19 @@ def npy(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
     return b"\x93NUMPY" + version + size + text + data
 
 
-def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> None:
-    """The file of `TEST` with other members in the place of its own."""
+def archive(
+    path: Path,
+    members: dict[str, bytes],
+    compression: int = zipfile.ZIP_DEFLATED,
+    kept: Any = TEST,
+) -> None:
+    """The file of `TEST`, or of another, with other members in the place of its own."""
     buffer = io.BytesIO()
-    TEST.save(path.with_name("whole.npz"))
+    kept.save(path.with_name("whole.npz"))
     with zipfile.ZipFile(path.with_name("whole.npz")) as whole:
-        kept = {name.removesuffix(".npy"): whole.read(name) for name in whole.namelist()}
+        stored = {name.removesuffix(".npy"): whole.read(name) for name in whole.namelist()}
     with zipfile.ZipFile(buffer, "w", compression) as file:
-        for name, content in (kept | members).items():
+        for name, content in (stored | members).items():
             file.writestr(f"{name}.npy", content)
     path.write_bytes(buffer.getvalue())
 
@@ -145,6 +165,14 @@ def test_a_damaged_array_is_refused_or_read(name: str, content: bytes, tmp_path:
     path = tmp_path / "test.npz"
     archive(path, {name: content})
     assert_refused_or_whole(path)
+
+
+@pytest.mark.parametrize("content", MEMBERS.values(), ids=MEMBERS)
+@pytest.mark.parametrize("name", ["learning_rates", "losses", "metric_0", "facts"])
+def test_a_damaged_array_of_a_sweep(name: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.npz"
+    archive(path, {name: content}, kept=SWEEP)
+    assert_refused_or_whole(path, SWEEP)
 
 
 def test_a_claimed_size_is_not_allocated(tmp_path: Path) -> None:
@@ -208,6 +236,35 @@ def test_wrong_facts_are_refused(changed: dict[str, Any], tmp_path: Path) -> Non
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     with pytest.raises(ValueError, match=r"RangeTest\.load: .* is no range test: "):
         RangeTest.load(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"schedules": []},
+        {"schedules": 3},
+        {"schedules": [None, None]},
+        {"schedules": [lrsched.constant(0.1).to_dict()]},
+        {"schedules": [lrsched.constant(0.1).to_dict(), lrsched.reduce_on_plateau(0.1).to_dict()]},
+        {"metrics": ["a", "b"]},
+        {"failures": {"a": 1}},
+        {"failures": [[0, "x"]]},
+        {"failures": [[[0, 9], "x"]]},
+        {"failures": [[[0, {}], "x"]]},
+        {"failures": [5]},
+        {"learning_rates": [[None] * 40] * 2},
+        {"losses": [[1.0] * 39] * 2},
+        {"metric_0": [[1.0] * 40] * 2},
+        {"lrsched_sweep": 2},
+        {"lrsched_sweep": None},
+    ],
+)
+def test_wrong_facts_of_a_sweep_are_refused(changed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "sweep.json"
+    SWEEP.save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with pytest.raises(ValueError, match=r"Sweep\.load: .* is no sweep: "):
+        lrsched.Sweep.load(path)
 
 
 @pytest.mark.parametrize(

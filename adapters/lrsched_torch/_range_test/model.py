@@ -141,8 +141,3 @@ def moved(device: torch.device, part: Any) -> Any:
     if type(part) in (tuple, list):
         return type(part)(moved(device, each) for each in part)
     return part
-
-
-def run(given: dict[str, Any]) -> RangeTest:
-    """Run the test for the command `lrsched range-test`: of a model if given, else of a step."""
-    return range_test_model(**given) if "model" in given else range_test(**given)
