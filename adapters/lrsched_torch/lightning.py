@@ -64,8 +64,8 @@ def range_test(
     and callbacks; the module with weights, buffers, modes, `.grad` and other attributes; its
     optimizers, schedulers and metrics; the data module's attributes; and the random generators of
     torch, its devices, NumPy, Python and the loaders. No checkpoint, log or other file is written.
-    Not restored are files that hooks of the module write, data sets that change, the persistent
-    worker processes of a loader, and batches drawn from an iterator.
+    Not restored are files that hooks of the module write, data sets that change, and batches drawn
+    from an iterator.
 
     Args:
         trainer: the `Trainer`, of `lightning.pytorch` or `pytorch_lightning`.

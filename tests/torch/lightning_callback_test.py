@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR, SequentialLR, StepLR
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, SequentialLR, StepLR
 from torch.utils.data import DataLoader, TensorDataset
 
 import lrsched
@@ -171,25 +171,54 @@ class Again(RangeTestCallback):
             self.run(trainer, pl_module)
 
 
-def test_a_test_in_the_middle_of_a_fit() -> None:
+class Noted(Net):
+    """Notes the losses of its batches."""
+
+    def __init__(self, schedule: Any, losses: list[float]) -> None:
+        super().__init__(schedule)
+        self.note_loss = losses.append
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        loss = super().training_step(batch, batch_idx)
+        self.note_loss(loss.item())
+        return loss
+
+
+def noted(schedule: Any, callbacks: list[Any], **loading: Any) -> list[float]:
+    """The losses of the batches of a fit, and of the tests in it."""
+    losses: list[float] = []
+    module = Noted(None, losses)
+    module.schedule = lambda optimizer: schedule(optimizer, module)
+    loader = DataLoader(data().dataset, 32, shuffle=True, **loading)
+    quiet_trainer(max_epochs=3, callbacks=callbacks).fit(module, loader)
+    return losses
+
+
+WORKERS = [{}, {"num_workers": 1, "persistent_workers": True}]
+
+
+@pytest.mark.parametrize("loading", WORKERS)
+@pytest.mark.filterwarnings("ignore:.*use of fork")
+def test_a_test_in_the_middle_of_a_fit(loading: Any) -> None:
     """It begins with the weights of that moment, and the fit goes on as without it."""
-    losses: list[list[float]] = []
-
-    class Noted(Net):
-        def training_step(self, batch: Any, batch_idx: int) -> Any:
-            loss = super().training_step(batch, batch_idx)
-            losses[-1].append(loss.item())
-            return loss
-
     tests = Again(steps=5, low=1e-3, progress=False)
-    for callbacks in ([], [tests]):
-        losses.append([])
-        module = Noted(halving)
-        quiet_trainer(max_epochs=3, callbacks=callbacks).fit(module, data())
-    plain, disturbed = losses
+    plain, disturbed = (noted(lambda o, _: halving(o), each, **loading) for each in ([], [tests]))
     assert tests.result is not None
     assert tests.result.losses.tolist() == disturbed[10:15]
     assert disturbed[:10] + disturbed[15:] == plain
+
+
+@pytest.mark.parametrize("loading", WORKERS)
+@pytest.mark.filterwarnings("ignore:.*use of fork")
+def test_data_that_is_loaded_before_the_fit_begins(loading: Any) -> None:
+    """For the number of its batches, which the schedule needs."""
+
+    def one_cycle(optimizer: Any, module: Any) -> Any:
+        return OneCycleLR(optimizer, 0.1, module.trainer.estimated_stepping_batches)
+
+    tests = callback(steps=5)
+    plain, disturbed = (noted(one_cycle, each, **loading) for each in ([], [tests]))
+    assert disturbed[5:] == plain
 
 
 def test_a_callback_is_copied_with_its_result() -> None:

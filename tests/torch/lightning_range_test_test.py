@@ -1,6 +1,7 @@
 """Range tests in Lightning's loop: what they record, and that they leave no trace."""
 
 import functools
+import signal
 from typing import Any
 
 from tests.optional import needs
@@ -57,7 +58,7 @@ def test_a_fit_goes_on_as_if_there_had_been_no_test(
 ) -> None:
     before, after, progress, logged = undisturbed(kind, prior)
     fit = Fit(kind, prior)
-    trainer = trainer_image(fit.trainer)
+    trainer, handler = trainer_image(fit.trainer), signal.getsignal(signal.SIGINT)
     if isinstance(fate, type):
         with pytest.raises(fate, match="planned"):
             fit.test((fate, place, at))
@@ -65,6 +66,7 @@ def test_a_fit_goes_on_as_if_there_had_been_no_test(
         check_reason(fate, fit.test((fate, place, at)))
     assert fit.image() == before
     assert trainer_image(fit.trainer) == trainer
+    assert signal.getsignal(signal.SIGINT) is handler
     fit.fit()
     assert fit.image() == after
     assert fit.progress() == progress

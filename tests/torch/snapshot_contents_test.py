@@ -257,3 +257,42 @@ def test_a_scaler_is_as_it_was() -> None:
         found = range_test(step, optimizer, [0], RAMP, 6, scaler=scaler, divergence=None)
         assert len(found.losses) == 6
         assert image(vars(scaler)) == before
+
+
+class Connector(dict[str, Any]):
+    """An object of a package, with items and attributes."""
+
+
+class Loop:
+    """Another, whose class a package has only as a base."""
+
+
+class Held(Loop):
+    """One that holds data."""
+
+
+Loop.__module__ = Connector.__module__ = "package.loops"
+
+
+def test_objects_of_packages_get_their_attributes_back() -> None:
+    """Those that hold data get the same data, with the contents that it then has."""
+    loop, connector, held, other = Loop(), Connector(a=1), Held(), SimpleNamespace(count=1)
+    loop.connector, loop.held, loop.other, loop.count = connector, held, other, 0  # type: ignore[attr-defined]
+    connector.batch = None  # type: ignore[attr-defined]
+    data, generator = torch.zeros(2), np.random.default_rng(0)
+    held.data, held.generator = data, generator  # type: ignore[attr-defined]
+    wanted = np.random.default_rng(0).random()
+    kept = Snapshot(packages=("package",), holders=(Held,))
+    kept.keep(loop)
+    with kept.restored():
+        loop.count, loop.new = 5, 1  # type: ignore[attr-defined]
+        connector.batch, connector["b"] = 1, 2  # type: ignore[attr-defined]
+        data.add_(1)
+        generator.random()
+        held.data, other.count = None, 2  # type: ignore[attr-defined]
+    assert vars(loop) == {"connector": connector, "held": held, "other": other, "count": 0}
+    assert (vars(connector), dict(connector)) == ({"batch": None}, {"a": 1})
+    assert held.data is data  # type: ignore[attr-defined]
+    assert data.tolist() == [1.0, 1.0]
+    assert generator.random() == wanted
+    assert other.count == 2

@@ -7,10 +7,11 @@ import pickle
 import signal
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest
@@ -60,12 +61,11 @@ class Run:
 
     def of_fit(self, train_dataloaders: Any, datamodule: Any) -> RangeTest:
         """The test by `trainer.fit` with this data."""
-
         data = train_dataloaders if datamodule is None else datamodule
         launcher = self._trainer.strategy.launcher
         spawns = "strategies.launchers.multiprocessing._MultiProcessingLauncher"
         if isinstance(launcher, packages.part(self._package, spawns)):
-            with self._saved(data).restored():
+            with self._saved(self._state(data)).restored():
                 given = self, self._plain, train_dataloaders, datamodule
                 test: RangeTest = pickle.loads(
                     launcher.launch(_in_process, *given, trainer=self._trainer)
@@ -96,37 +96,40 @@ class Run:
 
         return self._restored(run, loop._data_source.instance)
 
-    def _restored(self, run: Any, data: Any) -> RangeTest:
-        with self._saved(data).restored(), torch.enable_grad():
+    def _restored(self, run: Callable[[], None], data: Any) -> RangeTest:
+        objects = self._state(data)
+        with self._saved(objects).restored(), torch.enable_grad():
             self._leave_out()
+            for loader in objects:
+                if isinstance(loader, DataLoader):
+                    loader._iterator = None  # Lightning would end workers that are in use
             with self._driver:
                 run()
             if not self._driver.batches:
                 _refuse("train_dataloaders", "data with at least one batch", data)
             return self.test.result()
 
-    def _saved(self, data: Any) -> Snapshot:
-        """The state of all that the test may change."""
+    def _state(self, data: Any) -> list[Any]:
+        """The objects that the test may change, with all that they hold."""
         package, module = self._package, self._plain
-        own = [value for value in vars(module).values() if not _is_of(value, package.Trainer)]
-        held = vars(data).values() if isinstance(data, package.LightningDataModule) else [data]
-        held = [value for value in held if not _is_of(value, package.Trainer)]
-        found = reachable_state(*_functions(module), *own, *held)
-        objects = [self._trainer, module, *found]
-        if isinstance(data, package.LightningDataModule):
-            objects.append(data)
-        holders = packages.holders(package)
+        is_module = isinstance(data, package.LightningDataModule)
+        loaders = getattr(self._trainer.fit_loop._combined_loader, "flattened", [])
+        held = [*vars(module).values(), *(vars(data).values() if is_module else [data]), *loaders]
+        held = [each for each in held if not issubclass(type(each), package.Trainer)]
+        found = reachable_state(*_functions(module), *held)
+        return [self._trainer, module, *([data] if is_module else []), *found]
+
+    def _saved(self, objects: list[Any]) -> Snapshot:
+        holders = packages.holders(self._package)
         return snapshot(objects, [], self._memory, packages.TOP, holders)
 
     def _leave_out(self) -> None:
         """Leave out of the loop what does not train: callbacks, loggers, profilers, validation."""
         trainer, package, part = self._trainer, self._package, packages.part
-        if (
-            trainer.max_epochs is None and trainer.max_steps == -1
-        ):  # as Lightning, without a warning
+        if trainer.max_epochs is None and trainer.max_steps == -1:
             timer = part(package, "callbacks.Timer")
             is_timed = any(isinstance(each, timer) for each in trainer.callbacks)
-            trainer.fit_loop.max_epochs = -1 if is_timed else 1000
+            trainer.fit_loop.max_epochs = -1 if is_timed else 1000  # Lightning's, with a warning
         trainer.callbacks = [self._driver]
         self._plain.configure_callbacks = list
         no_logger, no_profiler = "loggers.logger.DummyLogger", "profilers.PassThroughProfiler"
@@ -150,10 +153,6 @@ def _functions(module: Any) -> Iterator[types.FunctionType]:
     for cls in type(module).__mro__:
         if cls.__module__.partition(".")[0] not in (*packages.TOP, "torch", "builtins"):
             yield from (x for x in vars(cls).values() if isinstance(x, types.FunctionType))
-
-
-def _is_of(value: Any, cls: type) -> bool:
-    return issubclass(type(value), cls)
 
 
 @contextlib.contextmanager
