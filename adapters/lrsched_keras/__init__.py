@@ -18,5 +18,6 @@ except ModuleNotFoundError as _error:
 from lrsched_keras._controlled import ControlledRate
 from lrsched_keras._range_test import range_test, run
 from lrsched_keras._schedule import KerasSchedule
+from lrsched_keras._sweep import repeated_range_test, sweep
 
-__all__ = ["ControlledRate", "KerasSchedule", "range_test", "run"]
+__all__ = ["ControlledRate", "KerasSchedule", "range_test", "repeated_range_test", "run", "sweep"]

@@ -1,5 +1,9 @@
 """lrsched schedules in torch's optimizers."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from lrsched._core import import_optional as _import_optional
 
 _import_optional("torch", "torch", "lrsched_torch")
@@ -35,3 +39,17 @@ __all__ = [
     "sweep",
     "to_torch",
 ]
+
+_TRAINERS = ("lightning", "transformers")
+
+if not _TYPE_CHECKING:  # A checker would accept every name.
+
+    def __getattr__(name: str) -> _Any:
+        """The modules of trainers on first use: they import these."""
+        if name not in _TRAINERS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_TRAINERS]

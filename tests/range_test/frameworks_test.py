@@ -115,7 +115,6 @@ def test_the_defaults_are_those_of_every_framework() -> None:
         "look_every": 10,
         "divergence": 4.0,
         "repeats": 1,
-        "accumulate": 1,
         "refine": False,
         "probe_steps": 40,
         "probe_repeats": 2,
@@ -126,6 +125,8 @@ def test_the_defaults_are_those_of_every_framework() -> None:
         lrsched_jax.sweep,
         lrsched_torch.range_test,
         lrsched_torch.range_test_model,
+        lrsched_torch.repeated_range_test,
+        lrsched_torch.sweep,
     ):
         found = inspect.signature(function).parameters
         expected = {name: value for name, value in defaults.items() if name in found}

@@ -1,17 +1,25 @@
-"""The range tests of all stacks give the same curve for the same training."""
+"""The range tests of all stacks have the same options, and give the same curves."""
 
+import inspect
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from tests.optional import needs
 
 for library in ("torch", "jax", "optax", "keras", "lightning", "transformers", "accelerate"):
     needs(library)
-needs("sklearn", "scikit-learn")
+needs("sklearn")
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+import lrsched_jax
+import lrsched_keras
+import lrsched_torch
+import lrsched_torch.lightning
+import lrsched_torch.transformers
 from benchmarks.stacks import RAMP, STACKS, UPDATES
 from lrsched.range_test import RangeTest
 
@@ -55,3 +63,41 @@ def test_jax_agrees_within_the_rounding_of_float32(name: str) -> None:
 
 def test_a_bare_loop_of_torch_has_the_same_losses() -> None:
     assert STACKS["torch"]().bare() == curve("torch").losses.tolist()
+
+
+TESTS: dict[str, Callable[..., RangeTest]] = {
+    "torch": lrsched_torch.range_test,
+    "Lightning": lrsched_torch.lightning.range_test,
+    "transformers": lrsched_torch.transformers.range_test,
+    "JAX": lrsched_jax.range_test,
+    "Keras": lrsched_keras.range_test,
+}
+DEFAULTS: dict[str, Any] = {
+    "schedule": None,
+    "steps": 200,
+    "low": None,
+    "high": None,
+    "divergence": 4.0,
+    "metrics": None,
+    "every": 10,
+    "log": None,
+    "progress": True,
+}
+OF_GROUPS = {"keep_ratios": True, "reference_group": None}
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_the_options_of_every_stack(name: str) -> None:
+    parameters = inspect.signature(TESTS[name]).parameters
+    expected = DEFAULTS | ({} if name in ("JAX", "Keras") else OF_GROUPS)
+    assert {option: parameters[option].default for option in expected} == expected
+    assert isinstance(parameters["label"].default, str)
+
+
+def test_the_options_of_sweeps() -> None:
+    for name in ("sweep", "repeated_range_test"):
+        expected = inspect.signature(getattr(lrsched_torch, name)).parameters
+        found = inspect.signature(getattr(lrsched_keras, name)).parameters
+        assert list(found) == list(expected)
+        options = [option for option in expected if option != "label"]
+        assert [found[x].default for x in options] == [expected[x].default for x in options]

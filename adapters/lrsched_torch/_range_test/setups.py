@@ -63,13 +63,13 @@ def _of_names(given: Mapping[str, Any]) -> Test:
 
 
 def _of_places(arguments: Any, given: Any) -> Test:
-    first, second = (*arguments, None, None)[:2]
+    first, second, third = (*arguments, None, None, None)[:3]
     found = _of_trainer(first)
     if found is not None:
         return found
     if callable(first) and isinstance(second, torch.optim.Optimizer):
         return range_test
-    if isinstance(first, nn.Module) and callable(second):
+    if isinstance(first, nn.Module) and isinstance(third, torch.optim.Optimizer):
         return range_test_model
     return Refusal("range_test")("what setup returns", EXPECTED, given, TypeError)
 
