@@ -1,4 +1,4 @@
-"""The range test at the beginning of a fit, the rate that it may set, and what is refused."""
+"""The range test at the beginning of a fit, and the rate that it may set; two processes."""
 
 import pickle
 from typing import Any
@@ -11,73 +11,20 @@ needs("lightning")
 import lightning.pytorch
 import numpy as np
 import pytest
-import torch
-from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, SequentialLR, StepLR
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
 import lrsched
 from lrsched.range_test import RangeTest
 from lrsched_torch import lambda_lr
 from lrsched_torch._lightning.loop import Run
 from lrsched_torch._range_test.embedded import Options
-from lrsched_torch.lightning import RangeTestCallback, range_test
-from tests.processes import outputs, start
-from tests.torch.lightning_run import IGNORED, quiet_trainer
+from lrsched_torch.lightning import RangeTestCallback
+from tests.processes import outputs, run_python, start
+from tests.torch.lightning_net import Net, callback, data, fitted
+from tests.torch.lightning_trainer import IGNORED, quiet_trainer
 
 pytestmark = IGNORED
-
-FEATURES, STEPS = 16, 100
-
-
-class Net(lightning.pytorch.LightningModule):
-    """Two param groups, the second with an eighth of the rate, and a scheduler."""
-
-    def __init__(self, schedule: Any = None) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Linear(FEATURES, 32), nn.Tanh(), nn.Linear(32, 4))
-        self.save_hyperparameters({"learning_rate": 0.1})
-        self.schedule = schedule
-        self.note: Any = [].append
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
-
-    def configure_optimizers(self) -> Any:
-        rate = self.hparams["learning_rate"]
-        second = {"params": self.net[2].parameters(), "lr": rate / 8}
-        optimizer = torch.optim.SGD([{"params": self.net[0].parameters()}, second], lr=rate)
-        note = self.note
-        optimizer.register_step_pre_hook(
-            lambda o, *_: note([float(group["lr"]) for group in o.param_groups])
-        )
-        if self.schedule is None:
-            return optimizer
-        scheduler = {"scheduler": self.schedule(optimizer), "interval": "step"}
-        return [optimizer], [scheduler]
-
-
-def data(flat: bool = False) -> DataLoader[Any]:
-    generator = torch.Generator().manual_seed(1)
-    inputs = torch.randn(320, FEATURES, generator=generator)
-    labels = (inputs[:, :4] @ torch.eye(4)).argmax(1)
-    return DataLoader(TensorDataset(inputs * (0 if flat else 1), labels * (0 if flat else 1)), 32)
-
-
-def callback(**options: Any) -> RangeTestCallback:
-    return RangeTestCallback(
-        **{"steps": STEPS, "low": 1e-2, "high": 1e3, "progress": False} | options
-    )
-
-
-def fitted(module: Net, *callbacks: Any, loader: Any = None, steps: int = 4) -> list[list[float]]:
-    """The rates of the updates of a fit."""
-    rates: list[list[float]] = []
-    module.note = rates.append
-    trainer = quiet_trainer(max_steps=steps, max_epochs=-1, callbacks=[*callbacks])
-    trainer.fit(module, data() if loader is None else loader)
-    return rates[-steps:]
 
 
 def halving(optimizer: Any) -> Any:
@@ -231,128 +178,10 @@ def test_a_callback_is_copied_with_its_result() -> None:
     assert isinstance(copied, lightning.pytorch.Callback)
 
 
-class Without(Net):
-    def configure_optimizers(self) -> Any:
-        return None
-
-
-class Logging(Net):
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        loss = super().training_step(batch, batch_idx)
-        self.log("late", loss, on_step=False, on_epoch=True)
-        return loss
-
-
-class Lossless(Net):
-    def __init__(self) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch: Any, batch_idx: int) -> None:
-        optimizer: Any = self.optimizers()
-        optimizer.step()
-
-
-class Warming(Net):
-    """Sets a rate in a hook that Lightning calls inside of `optimizer.step`."""
-
-    def on_before_optimizer_step(self, optimizer: Any) -> None:
-        optimizer.param_groups[0]["lr"] = 0.3
-
-
-class Nested(Net):
-    def on_train_start(self) -> None:
-        range_test(self.trainer, self, data(), steps=5)
-
-
-EMPTY: Any = DataLoader(TensorDataset(torch.zeros(0, FEATURES)), 8)
-REFUSED: list[tuple[Any, type[Exception], str]] = [
-    ({"trainer": 1}, TypeError, "trainer must be a Trainer of Lightning, got 1"),
-    ({"module": nn.Linear(1, 1)}, TypeError, "module must be a LightningModule of lightning"),
-    ({"trainer": {"fast_dev_run": True}}, ValueError, "trainer.fast_dev_run must be False"),
-    ({"module": Nested()}, ValueError, "trainer must be one that is not running, got 'fit'"),
-    ({"data": None}, ValueError, "train_dataloaders must be given, for the module has no"),
-    ({"data": EMPTY}, ValueError, "train_dataloaders must be data with at least one batch"),
-    ({"data": iter(())}, ValueError, "train_dataloaders must be data with at least one batch"),
-    ({"datamodule": 1}, TypeError, "datamodule must be a LightningDataModule, or None, got 1"),
-    (
-        {"datamodule": lightning.pytorch.LightningDataModule()},
-        ValueError,
-        "datamodule must be None with train_dataloaders",
-    ),
-    ({"optimizer": 1}, ValueError, "optimizer must be below 1, the number of optimizers, got 1"),
-    ({"optimizer": -1}, ValueError, "optimizer must be the index of an optimizer in"),
-    ({"optimizer": True}, TypeError, "optimizer must be the index of an optimizer in"),
-    ({"optimizer": "Adam"}, ValueError, r"optimizer must be the name of the class of one .*SGD"),
-    ({"module": Without()}, ValueError, "configure_optimizers must be a function that returns"),
-    ({"monitor": 1}, TypeError, "monitor must be the name of a metric, or None, got 1"),
-    ({"monitor": "loss"}, ValueError, "monitor must be the name of a metric that training_step"),
-    (
-        {"module": Logging(), "monitor": "late"},
-        ValueError,
-        "monitor must be the name of a metric that training_step logs, with on_step=True",
-    ),
-    ({"module": Lossless()}, ValueError, "monitor must be the name of a metric, for training_"),
-    ({"module": Warming()}, ValueError, "the learning rates must be left to the test"),
-    ({"steps": 0}, ValueError, "steps must be an integer >= 1"),
-    ({"low": 2.0, "high": 1.0}, ValueError, "low must be below high"),
-    ({"schedule": 0.1}, TypeError, "schedule must be a schedule"),
-    ({"schedule": [lrsched.constant(0.1)]}, ValueError, "schedule must be a list of 2"),
-    ({"memory": "tape"}, ValueError, "memory must be 'device' or 'cpu' or 'disk'"),
-    ({"metrics": 1}, TypeError, "metrics must be a function"),
-    ({"log": 1}, TypeError, "log must be a function"),
-    ({"reference_group": 5}, ValueError, "reference_group must be below 2"),
-]
-
-
-@pytest.mark.parametrize(("given", "error", "message"), REFUSED)
-@pytest.mark.filterwarnings("ignore:`LightningModule.configure_optimizers` returned `None`")
-@pytest.mark.filterwarnings("ignore:Total length of .* across ranks is zero")
-def test_what_is_refused(given: Any, error: type[Exception], message: str) -> None:
-    """The trainer is as it was, and can be used."""
-    given = {"data": data(), "module": Net(), "trainer": {}, "progress": False, "steps": 3} | given
-    options = given.pop("trainer")
-    trainer = quiet_trainer(max_epochs=1, **options) if isinstance(options, dict) else options
-    module, loader = given.pop("module"), given.pop("data")
-    with pytest.raises(error, match=f"^range_test: {message}"):
-        range_test(trainer, module, loader, **given)
-    if options == {}:
-        assert trainer.callbacks == []
-        range_test(trainer, Net(), data(), steps=2, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"update_attr": 1}, "update_attr must be True or False, got 1"),
-        ({"attr_name": 1}, "attr_name must be a name, or None, got 1"),
-        ({"steps": 0}, "steps must be an integer >= 1"),
-        ({"memory": "tape"}, "memory must be"),
-        ({"optimizer": -1}, "optimizer must be the index"),
-        ({"monitor": 2}, "monitor must be the name of a metric, or None"),
-        (
-            {"update_attr": True, "low": None, "high": None, "schedule": [lrsched.constant(0.1)]},
-            "schedule must be one schedule with update_attr",
-        ),
-    ],
-)
-def test_what_a_callback_refuses(options: Any, message: str) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"^range_test: {message}"):
-        callback(**options)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"optimizer": 1}, "optimizer must be below 1"),
-        ({"attr_name": "rate"}, "attr_name must be the name of an attribute .*, got 'rate'"),
-    ],
-)
-def test_what_a_fit_with_a_callback_refuses(options: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^range_test: {message}"):
-        fitted(Net(), callback(update_attr=True, **options))
-    with pytest.raises(ValueError, match=r"^range_test: trainer.fast_dev_run must be False"):
-        quiet_trainer(callbacks=[callback()], fast_dev_run=True).fit(Net(), data())
+def test_lightning_is_imported_by_who_uses_it() -> None:
+    names = "{'lightning', 'pytorch_lightning'} & {*sys.modules}"
+    code = f"import sys, lrsched_torch.lightning; print({names})"
+    assert run_python(code).strip() == "set()"
 
 
 def test_what_a_spawned_process_gets_can_be_pickled() -> None:

@@ -1,7 +1,7 @@
 """Range tests in Lightning's loop: which losses and rates they record, for every way to train."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -18,66 +18,16 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.tuner.tuning import Tuner
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from tqdm.auto import tqdm
 
 import lrsched
 import lrsched_torch
-from lrsched_torch.lightning import RangeTestCallback, range_test
-from tests.torch.lightning_run import IGNORED, Fit, quiet_trainer
-from tests.torch.training_run import CLASSES, FEATURES
+from lrsched_torch.lightning import RangeTestCallback
+from tests.torch.lightning_run import Fit
+from tests.torch.lightning_small import RAMP, STEPS, Net, adam, data, found_in, lbfgs, sgd
+from tests.torch.lightning_trainer import IGNORED, quiet_trainer
 
 pytestmark = IGNORED
-
-STEPS = 15
-RAMP = lrsched.exponential_ramp(1e-3, 1.0, STEPS)
-
-
-class Net(lightning.pytorch.LightningModule):
-    """A small network whose optimizers are given."""
-
-    def __init__(self, optimizers: Callable[[Any], Any] | None = None) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Linear(FEATURES, 8), nn.Tanh(), nn.Linear(8, CLASSES))
-        self.optimizers_of = optimizers or sgd
-        self.lr = 0.1
-
-    def loss(self, batch: Any) -> torch.Tensor:
-        return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        return self.loss(batch)
-
-    def configure_optimizers(self) -> Any:
-        return self.optimizers_of(self.net)
-
-
-def sgd(net: nn.Sequential) -> torch.optim.Optimizer:
-    groups: Any = [{"params": net[0].parameters()}, {"params": net[2].parameters(), "lr": 0.01}]
-    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-
-
-def lbfgs(net: nn.Sequential) -> torch.optim.Optimizer:
-    return torch.optim.LBFGS(net.parameters(), lr=0.1, max_iter=3)
-
-
-def adam(net: nn.Sequential) -> torch.optim.Optimizer:
-    return torch.optim.Adam(net.parameters(), lr=torch.tensor(0.1), foreach=False)
-
-
-@functools.cache
-def data(batches: int = 6) -> DataLoader[Any]:
-    generator = torch.Generator().manual_seed(1)
-    inputs = torch.randn(8 * batches, FEATURES, generator=generator)
-    return DataLoader(TensorDataset(inputs, inputs[:, :CLASSES].argmax(1)), 8)
-
-
-def found_in(module: Any, batches: Any = None, trainer: Any = None, **options: Any) -> Any:
-    options = {"schedule": RAMP, "steps": STEPS, "progress": False, **options}
-    return range_test(
-        trainer or quiet_trainer(), module, data() if batches is None else batches, **options
-    )
 
 
 class Manual(Net):
@@ -222,98 +172,27 @@ def test_a_logged_metric_stands_for_the_loss() -> None:
     np.testing.assert_array_equal(2 * once.losses, twice.losses)
 
 
-class Skipping(Net):
-    """Returns None for some batches, and a dict for the others."""
-
-    def __init__(self, skips: Callable[[int], bool], **_: Any) -> None:
-        super().__init__()
-        self.skips = skips
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        return None if self.skips(batch_idx) else {"loss": self.loss(batch), "other": 1}
-
-
-def test_skipped_batches_are_no_updates() -> None:
-    kept: Any = [batch for index, batch in enumerate(data()) if index % 3]
-    every = found_in(Net(), DataLoader(kept, batch_size=None))
-    found = found_in(Skipping(lambda index: index % 3 == 0))
-    np.testing.assert_array_equal(found.losses, every.losses)
-    with pytest.raises(TypeError, match=r"^range_test: step's loss must be a number for some"):
-        found_in(Skipping(lambda _: True))
-
-
-class Stream(IterableDataset[Any]):
-    def __iter__(self) -> Iterator[Any]:
-        return iter(data().dataset)
-
-
-class ListOf:
-    """An iterable of the first batches, and no loader."""
-
-    def __init__(self, loader: Any, count: int | None = None) -> None:
-        self.batches = [*loader][:count]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.batches)
-
-
-class Data(lightning.pytorch.LightningDataModule):
-    """Makes its loader when it is set up."""
-
-    def setup(self, stage: str) -> None:
-        self.loader = data()
-
-    def train_dataloader(self) -> Any:
-        return self.loader
-
-
-class WithData(Net):
-    """Has its data with it."""
-
-    def train_dataloader(self) -> Any:
-        return data()
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"train_dataloaders": DataLoader(Stream(), 8)},
-        {"train_dataloaders": Data()},
-        {"datamodule": Data()},
-        {"train_dataloaders": ListOf(data())},
-        {},
-    ],
-)
-def test_data_of_every_kind(given: dict[str, Any]) -> None:
-    """It is restarted after each epoch; and a data module is as it was."""
-    module = WithData() if not given else Net()
-    held = [vars(x).copy() for x in given.values() if isinstance(x, Data)]
-    options: Any = {"schedule": RAMP, "steps": STEPS, "progress": False}
-    found = range_test(quiet_trainer(), module, **given, **options)
-    np.testing.assert_array_equal(found.losses, found_in(Net()).losses)
-    assert [vars(x) for x in given.values() if isinstance(x, Data)] == held
-
-
-def test_data_that_cannot_be_restarted_ends_the_test() -> None:
-    found = found_in(Net(), iter([*data(5)]))
-    assert (found.stopped, len(found.losses)) == ("exhausted", 5)
-    np.testing.assert_array_equal(found.losses, found_in(Net(), data(5)).losses[:5])
-
-
-def test_the_limit_of_batches_holds() -> None:
-    """Each epoch has the first three batches."""
-    found = found_in(Net(), trainer=quiet_trainer(limit_train_batches=3))
-    np.testing.assert_array_equal(found.losses, found_in(Net(), ListOf(data(), 3)).losses)
-
-
 def test_updates_that_a_scaler_skips_are_repeated() -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
     precision = MixedPrecision("16-mixed", "cpu", scaler)
     before = scaler.state_dict()
     found = found_in(Net(), trainer=quiet_trainer(plugins=[precision]))
-    assert (found.stopped, len(found.losses)) == ("finished", STEPS)
-    assert found.learning_rates.tolist() == [RAMP(update) for update in range(STEPS)]
     assert scaler.state_dict() == before
+    module = Net()
+
+    def step(batch: Any) -> torch.Tensor:
+        with torch.autocast("cpu", torch.half, cache_enabled=False):
+            loss = module.loss(batch)
+        scaler.scale(loss).backward()
+        return loss
+
+    optimizer = module.configure_optimizers()
+    wanted = lrsched_torch.range_test(
+        *(step, optimizer, data(), RAMP, STEPS), scaler=scaler, progress=False
+    )
+    assert (found.stopped, len(found.losses)) == ("finished", STEPS)
+    np.testing.assert_array_equal(found.losses, wanted.losses)
+    np.testing.assert_array_equal(found.learning_rates, wanted.learning_rates)
 
 
 def test_the_log_and_the_metrics_of_updates(tmp_path: Any) -> None:

@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 
 from tests.torch.lightning_run import (
     FATES,
-    IGNORED,
     KINDS,
     PLACES,
     STEPS,
     Fit,
     PlannedCallback,
-    trainer_image,
 )
+from tests.torch.lightning_trainer import IGNORED, trainer_image
 
 pytestmark = IGNORED
 
