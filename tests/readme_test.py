@@ -104,9 +104,9 @@ def given() -> Names:
     }
 
 
-def run(page: str, first: int = 0) -> Names:
+def run(page: str, first: int = 0, **others: Any) -> Names:
     """The names that a page's blocks have made, run one after the other from the `first` on."""
-    setting = given()
+    setting = given() | others
     names: Names = {"schedule": lrsched.warmup(lrsched.cosine_decay(0.1, 900), 100)}
     for block in [*blocks(page)][first:]:
         names |= setting
@@ -194,7 +194,67 @@ def test_the_page_of_range_tests_runs() -> None:
     assert Path("range_test.png").exists()
 
 
+@pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)` is deprecated")
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
+def test_the_page_of_trainers_runs() -> None:
+    names = run("docs/trainers.md", **trainers())
+    assert names["callback"].result is None
+    assert names["test"].label == "Keras"
+    assert names["schedule"](10_000) == 1e-6
+
+
+def trainers() -> Names:
+    """The objects of each stack, for the same problem."""
+    pl, transformers = needs("lightning.pytorch", "lightning"), needs("transformers")
+    setting = given()
+
+    class Module(pl.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = torch.nn.Sequential(torch.nn.Linear(4, 1), torch.nn.Flatten(0))
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return torch.nn.functional.mse_loss(self.model(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    class WithLoss(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(4, 1)
+
+        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> Any:
+            return {"loss": torch.nn.functional.mse_loss(self.linear(x)[..., 0], labels)}
+
+    def step(batch: Any) -> torch.Tensor:
+        loss = torch.nn.functional.mse_loss(setting["model"](batch[0]), batch[1])
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    x, y = (np.concatenate(part) for part in zip(*setting["batches"], strict=True))
+    rows = [
+        {"x": torch.tensor(inputs), "labels": torch.tensor(target)}
+        for inputs, target in zip(x, y, strict=True)
+    ]
+    arguments = transformers.TrainingArguments("unused", report_to="none", use_cpu=True)
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    quiet = ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing")
+    return {
+        "pl_trainer": pl.Trainer(accelerator="cpu", **dict.fromkeys(quiet, False)),
+        "module": Module(),
+        "hf_trainer": transformers.Trainer(WithLoss(), arguments, train_dataset=rows),
+        "loader": torch.utils.data.DataLoader(setting["loader"], batch_size=None),
+        "step": step,
+        "keras_model": model,
+        "x": x,
+        "y": y,
+    }
+
+
 RUN_ABOVE = {"README.md", "docs/schedules.md", "docs/training-loops.md", "docs/range-tests.md"}
+RUN_ABOVE |= {"docs/trainers.md"}
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class Module(pl.LightningModule):
 
 
 def setup():
-    loader = [torch.randn(32, 4) for _ in range(20)]
+    loader = torch.utils.data.DataLoader(torch.randn(640, 4), batch_size=32)
     trainer = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     return {"trainer": trainer, "module": Module(), "train_dataloaders": loader}
 """,

@@ -244,6 +244,8 @@ def test_a_missing_library_is_named_before_the_test_runs(
 NEEDED = {"lightning": "lightning", "transformers": "transformers", "torch-step": "torch"}
 
 
+@pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)` is deprecated")
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_run_as_they_are(name: str, folder: Path) -> None:
     """Their framework is found without being named."""

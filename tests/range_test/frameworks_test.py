@@ -125,7 +125,6 @@ def test_the_defaults_are_those_of_every_framework() -> None:
         lrsched_jax.sweep,
         lrsched_torch.range_test,
         lrsched_torch.range_test_model,
-        lrsched_torch.repeated_range_test,
         lrsched_torch.sweep,
     ):
         found = inspect.signature(function).parameters
