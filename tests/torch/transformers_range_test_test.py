@@ -75,7 +75,7 @@ def undisturbed(kind: str) -> Any:
         return World(Path(folder), **KINDS[kind]).train()
 
 
-@settings(max_examples=40, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=30, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     fate=st.sampled_from(FATES),

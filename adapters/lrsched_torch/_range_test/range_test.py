@@ -183,7 +183,7 @@ def range_test(
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
     schedules = checks.schedules_of(schedule, optimizer, refine)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
-    rates = Rates(optimizer, schedules, ratios, steps)
+    rates = Rates(wrapper.inner, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)
 
     extra = [*restore, *([] if scaler is None else [scaler])]
