@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, SequentialLR, StepLR
+from torch.utils.data import DataLoader, RandomSampler
 
 import lrsched
 from lrsched_torch import lambda_lr, range_test, range_test_model
@@ -257,3 +258,13 @@ def test_a_scaler_is_as_it_was() -> None:
         found = range_test(step, optimizer, [0], RAMP, 6, scaler=scaler, divergence=None)
         assert len(found.losses) == 6
         assert image(vars(scaler)) == before
+
+
+def test_data_is_not_copied() -> None:
+    """A list of examples is a data set too."""
+    examples = [torch.ones(2) for _ in range(3)]
+    kept = Snapshot()
+    kept.keep(DataLoader(examples, sampler=RandomSampler(examples)))  # type: ignore[arg-type]
+    examples[0].zero_()
+    kept.rewind()
+    assert examples[0].tolist() == [0.0, 0.0]
