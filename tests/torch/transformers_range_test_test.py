@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.optional import needs
+from tests.optional import is_installed, needs
 
 needs("torch")
 needs("transformers")
@@ -75,7 +75,7 @@ def undisturbed(kind: str) -> Any:
         return World(Path(folder), **KINDS[kind]).train()
 
 
-@settings(max_examples=40, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=30, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     fate=st.sampled_from(FATES),
@@ -171,7 +171,10 @@ def trainer_of(case: str, folder: Path, **given: Any) -> Trainer:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_losses_are_those_that_the_trainer_logs(case: str, tmp_path: Path) -> None:
-    """To the last bit, in a training with the same rates; also after the test."""
+    """To the last bit, in a training with the same rates; also after the test.
+
+    Older versions round what they log.
+    """
     trainer = trainer_of(case, tmp_path)
     before = state_of(trainer)
     found = range_test(trainer, schedule=RAMP, steps=STEPS, divergence=None, progress=False)
@@ -183,8 +186,12 @@ def test_the_losses_are_those_that_the_trainer_logs(case: str, tmp_path: Path) -
         each.lr_scheduler = lrsched_torch.lambda_lr(optimizer, RAMP, keep_ratios=False)
         each.train()
         logged = [entry for entry in each.state.log_history if "loss" in entry]
-        assert [entry["loss"] for entry in logged] == found.losses.tolist()
-        assert [entry["learning_rate"] for entry in logged] == found.learning_rates.tolist()
+        losses, rates = found.losses, found.learning_rates
+        logged_rates = [entry["learning_rate"] for entry in logged]
+        if not is_installed("transformers>=5"):  # which logs the rate of the next update
+            losses, rates, logged_rates = losses.round(4), rates[1:], logged_rates[:-1]
+        assert [entry["loss"] for entry in logged] == losses.tolist()
+        assert logged_rates == rates.tolist()
 
 
 @pytest.mark.parametrize("clipped", [0.0, 0.05])
@@ -257,6 +264,7 @@ class Mean(torch.nn.Module):
 def test_data_without_a_length(
     batches: int, once: bool, stopped: str, losses: list[float], tmp_path: Path
 ) -> None:
+    needs("transformers", "transformers>=5")  # older ones divide by another number
     arguments = training_arguments(
         tmp_path,
         per_device_train_batch_size=1,
@@ -270,6 +278,7 @@ def test_data_without_a_length(
 
 
 def test_no_batch_at_all(tmp_path: Path) -> None:
+    needs("transformers", "transformers>=5")  # older ones have an error of their own
     arguments = training_arguments(tmp_path, accelerator_config={"dispatch_batches": False})
     trainer = Trainer(Mean(), arguments, train_dataset=Stream(0, False))
     with pytest.raises(ValueError, match=r"trainer.train_dataset must be at least one batch, got"):

@@ -57,6 +57,7 @@ class Run:
         torch.manual_seed(0)
         self.accumulated = accumulated
         self.net = nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.2), nn.Tanh(), nn.Linear(6, 1))
+        self.dropout: Any = self.net[1]
         self.bare = torch.optim.SGD(self.net.parameters(), lr=0.05, momentum=0.9)
         self.bare.register_step_pre_hook(self.before_update)
         self.data = DataLoader(Examples(self, examples), batch_size=4, shuffle=True)

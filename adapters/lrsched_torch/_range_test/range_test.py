@@ -86,7 +86,10 @@ def range_test(
             `scheduler.step()`, which the test does: it computes the loss and calls `backward`.
             Gradients are zeroed before each update. An optimizer of other parameters, such as a
             discriminator's, may be stepped in it. Where it returns None, the batch is skipped.
-        optimizer: the optimizer to use.
+        optimizer: the optimizer to use; it may be one that Accelerate prepared or Fabric set up.
+            Then `step` calls `accelerator.backward(loss)`, inside `accelerator.accumulate(model)`
+            if it accumulates, or `fabric.backward(loss)`; and the Accelerator or Fabric is restored
+            too.
         batches: the batches. A loader or list is restarted when it ends; an iterator ends the test
             with `stopped="exhausted"`.
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
@@ -184,7 +187,7 @@ def range_test(
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
     schedules = checks.schedules_of(schedule, optimizer, refine)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
-    rates = Rates(optimizer, schedules, ratios, steps)
+    rates = Rates(wrapper.inner, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)
 
     extra = [*restore, *([] if scaler is None else [scaler])]

@@ -30,22 +30,28 @@ class Wrapper:
         packages: the packages whose objects have state of the training.
     """
 
+<<<<<<< HEAD
     def __init__(self, optimizer: Any) -> None:
         self.inner: Any = optimizer
+=======
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        wrapped: Any = optimizer
+>>>>>>> cd438394c28ee7e65c12e1838b23bfe924aa1645
         self.scaler: Any = None
         self.gradient_state: Any = None
         self.packages: tuple[str, ...] = ()
         if _is_a(optimizer, _DEEPSPEED):
             _refuse("optimizer", "one without DeepSpeed, which makes updates itself", optimizer)
         if _is_a(optimizer, _ACCELERATE):
-            self.gradient_state = self.inner.gradient_state
-            self.scaler = self.inner.scaler
+            self.gradient_state = wrapped.gradient_state
+            self.scaler = wrapped.scaler
             self.packages = ("accelerate",)
         elif _is_a(optimizer, _FABRIC):
-            self.scaler = getattr(self.inner._strategy.precision, "scaler", None)
+            self.scaler = getattr(wrapped._strategy.precision, "scaler", None)
             self.packages = ("lightning", "lightning_fabric")
-        while _is_a(self.inner, (*_ACCELERATE, *_FABRIC)):
-            self.inner = self.inner.optimizer
+        while _is_a(wrapped, (*_ACCELERATE, *_FABRIC)):
+            wrapped = wrapped.optimizer
+        self.inner: Any = wrapped
 
     @property
     def accumulate(self) -> int:
