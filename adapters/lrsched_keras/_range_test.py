@@ -145,7 +145,7 @@ def range_test(
     serves_later = _serves_later(model, optimizer)
     with Monitor(progress, log) as monitor, training_state(model, x).restored():
         variable = _prepared(model, optimizer, x)
-        rates = np.asarray(curve).astype(keras.ops.convert_to_numpy(variable).dtype)
+        rates = np.asarray(curve).astype(variable.dtype)
         used = rates.astype(np.float64).tolist()
         look_every = 1 if _is_on_cpu(variable.value) else LOOK_EVERY
         reader = LossReader(Recorder(divergence), used, _means, monitor, look_every)
@@ -233,7 +233,7 @@ def _fit(model: Any, batches: Mapping[str, Any], loop: Loop, updates: Updates) -
             warnings.filterwarnings("ignore", known)
         try:
             model.fit(**given, epochs=1 if once else _FOREVER, verbose=0, callbacks=loop)
-        except UnboundLocalError:  # on JAX, of the logs, where there is no batch
+        except (StopIteration, UnboundLocalError):  # on JAX, where there is no batch
             if updates.batches:
                 raise
     if not updates.batches:
@@ -242,7 +242,10 @@ def _fit(model: Any, batches: Mapping[str, Any], loop: Loop, updates: Updates) -
 
 @contextmanager
 def _undisturbed(model: Any) -> Iterator[None]:
-    """Restore generators, and variables that are not trained, when the block ends."""
+    """Restore generators, and variables that are not trained, when the block ends.
+
+    `evaluate` leaves metrics with what it has seen.
+    """
     if _backend() == "jax":
         model.jax_state_sync()
     saved = Snapshot()
@@ -253,6 +256,7 @@ def _undisturbed(model: Any) -> Iterator[None]:
         try:
             yield
         finally:
+            model.reset_metrics()
             for layer, mode in modes:
                 layer.training = mode
 

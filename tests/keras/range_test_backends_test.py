@@ -1,0 +1,118 @@
+"""The range test of a Keras model, on each of Keras's backends that trains."""
+
+import functools
+import json
+from typing import Any
+
+from tests.optional import is_installed, needing, needs
+
+needs("jax")
+needs("keras")
+
+import numpy as np
+import pytest
+
+from tests.processes import outputs, start
+from tests.scripts import keras_range_test as script
+from tests.scripts.keras_range_test import BATCHES, STEPS
+
+ELSEWHERE = ("torch", "tensorflow")
+PARAMS = [needing(backend, backend) for backend in ("jax", *ELSEWHERE)]
+
+
+@functools.cache
+def elsewhere() -> dict[str, Any]:
+    """What the script prints on backends other than that of this process."""
+    backends = list(filter(is_installed, ELSEWHERE))
+    found = outputs(
+        *(
+            start("keras_range_test.py", 1, warnings="default", KERAS_BACKEND=backend)
+            for backend in backends
+        ),
+        seconds=300,
+    )
+    return {
+        backend: json.loads(out.splitlines()[-1])
+        for backend, out in zip(backends, found, strict=True)
+    }
+
+
+def result(backend: str, name: str) -> Any:
+    """A result of the script; on JAX it is run in this process."""
+    if backend != "jax":
+        return elsewhere()[backend][name]
+    return json.loads(json.dumps(script.PARTS[name]()))
+
+
+@pytest.mark.parametrize("backend", PARAMS[1:])
+def test_nothing_has_changed_after_any_stop(backend: str) -> None:
+    assert result(backend, "stops") == []
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_nothing_has_changed_after_an_error_in_a_training_step(backend: str) -> None:
+    assert result(backend, "in train_step") == ["", ""]
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_a_first_training_after_a_test_is_that_without_it(backend: str) -> None:
+    found = result(backend, "fresh")
+    assert set(found.values()) == {""}, found
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_each_update_uses_its_rate_and_the_loss_is_its_own(backend: str) -> None:
+    found = result(backend, "linear")
+    assert len(found) == 5
+    for name, (losses, wanted, rates) in found.items():
+        np.testing.assert_allclose(losses, wanted, rtol=1e-4, atol=1e-6, err_msg=name)
+        np.testing.assert_array_equal(rates, np.float32(list(map(script.RAMP, range(STEPS)))))
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_a_finder_that_reads_logs_sees_the_mean_since_the_epoch_began(backend: str) -> None:
+    ours, theirs, sizes = map(np.array, result(backend, "finder"))
+    means = np.cumsum(ours * sizes) / np.cumsum(sizes)
+    np.testing.assert_allclose(theirs, means, rtol=1e-4, atol=1e-6)
+    assert len(ours) == BATCHES
+    assert np.abs(theirs[1:] - ours[1:]).min() > 0.01
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_the_losses_of_several_outputs_are_added(backend: str) -> None:
+    losses, (evaluated,) = result(backend, "outputs")
+    assert losses[0] == pytest.approx(evaluated, rel=1e-6)
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_updates_that_a_scaled_loss_skips_are_repeated(backend: str) -> None:
+    stopped, losses, rates, wrong = result(backend, "half")
+    assert (stopped, wrong) == ("finished", "")
+    assert len(losses) == len(rates) == STEPS
+    assert rates == sorted(set(rates))
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_metrics_disturb_nothing(backend: str) -> None:
+    (without, with_metrics), metrics, logs = result(backend, "measured")
+    assert without == with_metrics
+    assert metrics.keys() == logs.keys()
+    for name, rows in metrics.items():
+        assert [update for update, _ in rows] == [0, 5, 10]
+        assert rows[0][1] == pytest.approx(logs[name], rel=1e-5)
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_batches_in_every_form(backend: str) -> None:
+    found = result(backend, "sources")
+    own = {"a PyDataset", "a shuffled loader"}  # which have an order of their own
+    assert len(found) == {"jax": 3, "torch": 5, "tensorflow": 4}[backend]
+    for name in found.keys() - own:
+        assert found[name] == found["arrays"], name
+
+
+@needing("torch", "torch").marks[0]
+def test_the_losses_of_a_training_step_in_torch() -> None:
+    ours, theirs = elsewhere()["torch"]["beside torch"]
+    assert len(ours) == STEPS
+    assert ours == theirs
