@@ -4,7 +4,6 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from tests.optional import needs
@@ -24,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lrsched
-from lrsched_jax import Sweep, range_test, sweep
+from lrsched_jax import range_test, sweep
 from tests.jax.nets import BATCHES, PARAMS, Net, dropouts, initialise, loss_fn, nnx_loss, run
 from tests.processes import outputs, start
 
@@ -209,48 +208,6 @@ def test_copies_over_eight_devices() -> None:
         assert found["devices"] == 8
         assert found["collectives"] == []
         assert found["copies on each"] == [-(-found["copies"] // 8)] * 8
-
-
-FOUND = Sweep(
-    tuple(map(lrsched.constant, (0.1, 0.01, 10.0))),
-    np.repeat([[0.1], [0.01], [10.0]], 20, axis=1),
-    np.stack([np.linspace(2, 1, 20), np.linspace(2, 1.5, 20), np.full(20, np.nan)]),
-)
-
-
-def test_the_figure_has_a_line_for_each_copy() -> None:
-    plt = needs("matplotlib.pyplot")
-    axes = FOUND.plot()
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["0.01", "0.1", "10"]
-    np.testing.assert_array_equal(axes.lines[1].get_ydata(), FOUND.losses[0])
-    assert len({line.get_color() for line in axes.lines}) == 3
-    plt.close(axes.figure)
-    mine = plt.figure().add_subplot()
-    assert axes.get_ylim()[1] < 4
-    high = replace(FOUND, losses=np.where(np.isnan(FOUND.losses), 1e9, FOUND.losses))
-    assert high.plot().get_ylim()[1] < 4  # a copy that diverges does not flatten the others
-    many = Sweep((lrsched.cosine_decay(0.1, 9),) * 30, np.ones((30, 5)), np.ones((30, 5)))
-    assert many.plot(mine) is mine
-    assert len(mine.lines) == 30
-    assert len(mine.get_legend().get_texts()) <= 12
-    plt.close("all")
-
-
-def test_the_figure_of_final_losses() -> None:
-    plt = needs("matplotlib.pyplot")
-    axes = FOUND.plot(final=True)
-    assert axes.get_xscale() == "log"
-    assert axes.get_xlabel() == "learning rate"
-    kept, lost = axes.lines
-    np.testing.assert_allclose(kept.get_xdata(), [0.01, 0.1])
-    np.testing.assert_allclose(kept.get_ydata(), FOUND.losses[[1, 0], -2:].mean(axis=1))
-    assert lost.get_xdata().tolist() == [10.0]
-    assert axes.get_yscale() == "linear"
-    plt.close(axes.figure)
-    wide = replace(FOUND, losses=FOUND.losses ** [[1], [20], [1]])
-    assert wide.plot(final=True).get_yscale() == "log"
-    plt.close("all")
 
 
 DEFAULTS: dict[str, Any] = {
