@@ -150,6 +150,9 @@ def range_test(
         Each batch is an update. Accumulate gradients inside `loss_fn`: the batches that
         `optax.MultiSteps` accumulates are counted as updates.
 
+    Elsewhere: none for JAX is packaged. `LRFinder.range_test` in torch-lr-finder and
+    `Learner.lr_find` in fastai are for torch.
+
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
     ...     return jnp.mean((batch @ weight - 1) ** 2)

@@ -91,7 +91,8 @@ def sweep(
 
         An executor gets the arguments pickled: by cloudpickle where it is installed, so that they
         may be functions of a notebook or local ones; else they are functions of modules. (Those of
-        JAX itself, such as `jax.nn.relu` in an Equinox module, need cloudpickle.) Each task gets as
+        JAX itself, such as `jax.nn.relu` in an Equinox module, need cloudpickle; the class of an
+        Equinox module is one that can be imported, in any case.) Each task gets as
         many of the batches as the sweep uses, and computes in float64 if this process does. Its
         losses are those of one program up to rounding: XLA sums in another order for another
         number of copies. A worker compiles functions of modules once, and others for each task.
