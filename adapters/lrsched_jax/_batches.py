@@ -81,27 +81,36 @@ def stacked(batches: Any, source: Batches, steps: int) -> tuple[PyTree, int, int
     Returns the stack, the number of batches in it, and the number of updates that they are for.
     A list shorter than `steps` is stacked once, and used again and again.
     """
-    number = min(len(batches), steps) if source.is_list else steps
-    drawn = list(itertools.islice(source, number))
+    used, updates = drawn(batches, source, steps)
     structure, types = _shapes(source.first)
-    leaves = jax.tree.leaves(drawn)
+    leaves = jax.tree.leaves(used)
     columns = [leaves[index :: len(types)] for index in range(len(types))]
-    if not _have_types(drawn, structure, columns, types):
-        for index, batch in enumerate(drawn):
+    if not _have_types(used, structure, columns, types):
+        for index, batch in enumerate(used):
             if _shapes(batch) != (structure, types):
                 equal_shapes = f"of equal shapes with compiled=True, {types} like the first"
                 source.refuse(f"batch {index}", equal_shapes, _shapes(batch)[1])
     stack = structure.unflatten(map(_stack, columns))
     if jax.default_backend() != "cpu":  # on a CPU a compiled function reads NumPy's memory in place
         stack = jax.device_put(stack)
-    return stack, len(drawn), steps if source.is_list else len(drawn)
+    return stack, len(used), updates
+
+
+def drawn(batches: Any, source: Batches, steps: int) -> tuple[list[Batch], int]:
+    """The batches of `steps` updates, and the number of updates that they are for.
+
+    Those of a list are used again and again, so there may be fewer.
+    """
+    number = min(len(batches), steps) if source.is_list else steps
+    used = list(itertools.islice(source, number))
+    return used, steps if source.is_list else len(used)
 
 
 def _have_types(
-    drawn: list[Batch], structure: Any, columns: list[list[Any]], types: list[Any]
+    used: list[Batch], structure: Any, columns: list[list[Any]], types: list[Any]
 ) -> bool:
     """Whether all batches have this structure, and the leaves of each column their type."""
-    structures = jax.tree.structure(drawn).children()  # type: ignore[attr-defined]
+    structures = jax.tree.structure(used).children()  # type: ignore[attr-defined]
     return all(x == structure for x in structures) and all(
         _type(leaf) == kind for kind, column in zip(types, columns, strict=True) for leaf in column
     )

@@ -131,22 +131,22 @@ class Model(NamedTuple):
 def models_of(
     loss_fn: Callable[..., Any],
     params: PyTree,
-    number: int,
+    copies: range,
     state: PyTree,
     has_aux: bool,
     has_key: bool,
     refuse: Refusal,
 ) -> Iterator[Model]:
-    """The models of so many copies: one for all, or where `params` makes them, one for each.
+    """The models of some copies: the same for all, unless `params` is a function of a key.
 
     They differ in arrays only: all are trained by the same compiled code.
     """
     options = state, has_aux, has_key, refuse
     if not is_initialiser(params):
-        yield from itertools.repeat(_model_of(loss_fn, params, *options), number)
+        yield from itertools.repeat(_model_of(loss_fn, params, *options), len(copies))
         return
     first: Model | None = None
-    for copy in range(number):
+    for copy in copies:
         made = params(jax.random.key(copy))
         model = _model_of(loss_fn, made, *options)
         first = first or model

@@ -150,6 +150,9 @@ def range_test(
         Each batch is an update. Accumulate gradients inside `loss_fn`: the batches that
         `optax.MultiSteps` accumulates are counted as updates.
 
+    Elsewhere: none for JAX is packaged. `LRFinder.range_test` in torch-lr-finder and
+    `Learner.lr_find` in fastai are for torch.
+
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
     ...     return jnp.mean((batch @ weight - 1) ** 2)
@@ -183,7 +186,8 @@ def range_test(
         others = {"repeat": repeat} if repeats > 1 else {}
         return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep), others)
 
-    models = models_of(loss_fn, params, repeats, model_state, has_aux, key is not None, REFUSE)
+    options = model_state, has_aux, key is not None, REFUSE
+    models = models_of(loss_fn, params, range(repeats), *options)
     starts = (start_of(repeat, model) for repeat, model in enumerate(models))
     first = next(starts)
     training = training_of(first.model.loss, optimizer)
@@ -237,7 +241,7 @@ def _trainer(
 
 
 def run(given: Any, **options: Any) -> RangeTest:
-    """Run the test of a set-up, which may give options too, and rather.
+    """Run the test of a set-up, whose own options go before the others.
 
     Args:
         given: a mapping of the arguments of `range_test`, a tuple of the first ones, or the first.
@@ -246,4 +250,5 @@ def run(given: Any, **options: Any) -> RangeTest:
     if not isinstance(given, Mapping):
         values = given if isinstance(given, tuple) else (given,)
         given = inspect.signature(range_test).bind_partial(*values).arguments
-    return range_test(**(options | dict(given)))
+    named = {name: value for name, value in given.items() if name != "framework"}
+    return range_test(**(options | named))

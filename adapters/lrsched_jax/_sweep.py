@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,11 @@ from lrsched import Schedule
 from lrsched._core import Real, Refusal
 from lrsched.range_test.options import checked_options
 from lrsched.sweep import Sweep, schedules_of
-from lrsched_jax._batches import Batches
-from lrsched_jax._cache import training_of
+from lrsched.sweep.result import Index
 from lrsched_jax._checks import check_functions, rates_array
-from lrsched_jax._model import is_initialiser, models_of
+from lrsched_jax._chunks import train_in_chunks
+from lrsched_jax._copies import Setting, train_copies
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
-from lrsched_jax._vmapped import train, whole
 
 REFUSE = Refusal("sweep")
 
@@ -37,6 +35,8 @@ def sweep(
     key: Key = None,
     keep_params: bool = False,
     mesh: Mesh | None = None,
+    executor: Any = None,
+    chunksize: int = 8,
 ) -> Sweep:
     """Train one copy of a model under each of many schedules, in one compiled program.
 
@@ -65,6 +65,11 @@ def sweep(
         key: a random key, for example for dropout: update k of every copy gets `fold_in(key, k)`.
         keep_params: whether to return the parameters and model states after the last update. All
             arrays get a first axis for the copies, and what is no array stays as it is.
+        executor: what has `submit(function, *arguments)`, and returns from it what has `done()` and
+            `result()`, such as a `ProcessPoolExecutor` or Dask's `client.get_executor()`: the
+            copies are trained on its workers. It is not shut down. None trains in this process.
+        chunksize: the number of copies of each task of the executor, which are trained in one
+            program.
         mesh: a mesh with one axis, over whose devices the copies are distributed. If their number
             is not a multiple of the number of devices, the last copy is trained several times, and
             returned once.
@@ -75,11 +80,28 @@ def sweep(
 
     Raises:
         TypeError, ValueError: an argument is wrong. Nothing has run.
+        Exception: what the first task raised, where all failed. If only some fail, the others are
+            returned, the losses and parameters of the failures are NaN, `Sweep.failures` says what
+            happened, and a UserWarning names them.
 
     Notes:
         The parameters and the optimizer state are in memory once for each schedule. Compiled code
         is kept for the last few pairs of `loss_fn` and `optimizer`, and serves every sweep with the
         same numbers of copies and steps.
+
+        An executor gets the arguments pickled: by cloudpickle where it is installed, so that they
+        may be functions of a notebook or local ones; else they are functions of modules. (Those of
+        JAX itself, such as `jax.nn.relu` in an Equinox module, need cloudpickle; the class of an
+        Equinox module is one that can be imported, in any case.) Each task gets as
+        many of the batches as the sweep uses, and computes in float64 if this process does. Its
+        losses are those of one program up to rounding: XLA sums in another order for another
+        number of copies. A worker compiles functions of modules once, and others for each task.
+        Start processes by "spawn", as JAX does not survive a fork:
+        `ProcessPoolExecutor(4, multiprocessing.get_context("spawn"))`. Several on one GPU share its
+        memory if XLA_PYTHON_CLIENT_PREALLOCATE is false in their environment.
+
+    Elsewhere: `jax.vmap` over a training loop, or `equinox.filter_vmap`; `lrsched_torch.sweep`
+    trains the copies one after the other, or over an executor.
 
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
@@ -89,28 +111,29 @@ def sweep(
     >>> found.losses.shape, found.losses[:, -1].argmin()
     ((3, 30), np.int64(1))
     """
-    (steps,) = checked_options(REFUSE, steps=steps)
+    steps, chunksize = checked_options(REFUSE, steps=steps, chunksize=chunksize)
     check_functions(REFUSE, loss_fn, optimizer)
     copies = schedules_of(REFUSE, schedules)
     table = [rates_array(REFUSE, f"schedules[{n}]", each, steps) for n, each in enumerate(copies)]
-    _check_mesh(mesh)
-    number = len(copies) if is_initialiser(params) else 1
-    models = list(models_of(loss_fn, params, number, model_state, has_aux, key is not None, REFUSE))
-    training = training_of(models[0].loss, optimizer)
-
-    source = Batches(batches, REFUSE)
-    after, records, names = train(training, models, np.stack(table), key, source, mesh)
-    loss, *numbers = np.moveaxis(records, 2, 0)
+    _check_mesh(mesh, executor)
+    setting = Setting(loss_fn, params, optimizer, has_aux, model_state, key)
+    given = setting, np.stack(table)
+    failures: dict[Index, str] = {}
+    if executor is None:
+        found = train_copies(*given, 0, batches, keep_params, mesh, REFUSE)
+    else:
+        found, failures = train_in_chunks(*given, batches, keep_params, executor, chunksize, REFUSE)
+    loss, *numbers = np.moveaxis(found.records, 2, 0)
     rates = np.stack(table)[:, : loss.shape[1]].astype(float)
-    result = Sweep(copies, rates, loss, dict(zip(names, numbers, strict=True)))
-    if keep_params:
-        trained = whole(models, after.params, len(copies))
-        result = replace(result, params=trained, model_state=after.model_state)
-    return result
+    metrics = dict(zip(found.names, numbers, strict=True))
+    params, model_state = found.params_and_state()
+    return Sweep(copies, rates, loss, metrics, params, model_state, failures)
 
 
-def _check_mesh(mesh: Any) -> None:
+def _check_mesh(mesh: Any, executor: Any) -> None:
     if not (mesh is None or isinstance(mesh, Mesh)):
         REFUSE("mesh", "a jax.sharding.Mesh, or None", mesh, TypeError)
     if mesh is not None and len(mesh.axis_names) != 1:
         REFUSE("mesh", "one of a single axis", mesh)
+    if mesh is not None and executor is not None:
+        REFUSE("executor", "None with a mesh, over whose devices the copies are", executor)

@@ -10,20 +10,11 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
-from lrsched._core import Refusal
 from lrsched.range_test.recorder import is_high
+from lrsched_jax._carry import Carry, cast_like, copied, strong
 from lrsched_jax._model import Fixed, Loss
 from lrsched_jax._number_only import takes_number
 from lrsched_jax._types import Batch, Optimizer, PyTree
-
-
-class Carry(NamedTuple):
-    """The values that an update changes."""
-
-    params: PyTree
-    optimizer_state: PyTree
-    model_state: PyTree
-    count: Any
 
 
 class Outline(NamedTuple):
@@ -61,7 +52,7 @@ class Training:
         self.sharded_updates: dict[Any, Any] = {}
 
     def _init(self, params: PyTree, state: PyTree, rate: Any) -> Carry:
-        params, state = jax.tree.map(lambda leaf: jnp.copy(_strong(leaf)), (params, state))
+        params, state = jax.tree.map(lambda leaf: jnp.copy(strong(leaf)), (params, state))
         optimizer_state = self._transformation(rate, params).init(params)
         return Carry(params, optimizer_state, state, jnp.int32(0))
 
@@ -105,7 +96,7 @@ class Training:
         params = optax.apply_updates(carry.params, updates)
         numbers = {name: jax.lax.stop_gradient(number) for name, number in numbers.items()}
         after = Carry(params, optimizer_state, state, carry.count + 1)
-        return jax.tree.map(_strong, after), loss, numbers
+        return jax.tree.map(strong, after), loss, numbers
 
     def _update(
         self, carry: Carry, records: Any, rates: Any, fixed: Fixed, batch: Batch
@@ -231,35 +222,6 @@ def _record(loss: Any, numbers: dict[str, Any], dtype: Any) -> Any:
 
 def _type(leaf: Any) -> Any:
     return (leaf.shape, leaf.dtype) if hasattr(leaf, "dtype") else jnp.result_type(leaf)
-
-
-def _strong(leaf: Any) -> Any:
-    """The leaf as an array without a weak type."""
-    leaf = jnp.asarray(leaf)
-    return jax.lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf
-
-
-def copied(tree: PyTree) -> PyTree:
-    """Copy each array into its own buffer, also one that occurs twice in the tree."""
-    return jax.tree.map(jnp.copy, tree)
-
-
-def cast_like(carry: Carry, after: Carry, refuse: Refusal) -> Carry:
-    """The carry with the dtypes that it has after an update; some optimizers start with others."""
-    for name, before, later in zip(Carry._fields, carry, after, strict=True):
-        old, new = _shapes(before), _shapes(later)
-        if old != new:
-            refuse(name, f"after an update what it was before, {old}", new)
-    result: Carry = jax.tree.map(
-        lambda x, y: x if x.dtype == y.dtype else x.astype(y.dtype), carry, after
-    )
-    return result
-
-
-def _shapes(tree: PyTree) -> Any:
-    """The tree structure, and the shape of each leaf."""
-    leaves, structure = jax.tree.flatten(tree)
-    return structure, [leaf.shape for leaf in leaves]
 
 
 def mesh_of(tree: PyTree) -> Any:

@@ -11,9 +11,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lrsched_jax._batches import Batches
+from lrsched_jax._carry import Carry, cast_like, copied
 from lrsched_jax._model import Fixed, Model
-from lrsched_jax._training import Carry, Training, cast_like, copied
-from lrsched_jax._types import Batch, Key, PyTree
+from lrsched_jax._training import Training
+from lrsched_jax._types import Batch, Key
 
 MAX_IN_FLIGHT = 10  # updates dispatched at most before waiting: each holds its batch in memory
 
@@ -76,14 +77,11 @@ def _held(models: list[Model], rows: Any, spread: Any, everywhere: Any) -> Any:
     return jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *chosen), spread)
 
 
-def whole(models: list[Model], params: PyTree, number: int) -> PyTree:
-    """The parameters of all copies with what is held; each array has a first axis for them."""
-    model = models[0]
+def held_of(models: list[Model], number: int) -> tuple[Any, ...]:
+    """The held arrays of all copies, each with a first axis for them."""
     if len(models) == 1:
-        held = tuple(jnp.broadcast_to(leaf, (number, *leaf.shape)) for leaf in model.held)
-    else:
-        held = _held(models, range(number), None, None)
-    return model.loss.whole(params, held)
+        return tuple(jnp.broadcast_to(leaf, (number, *leaf.shape)) for leaf in models[0].held)
+    return tuple(_held(models, range(number), None, None))
 
 
 @functools.lru_cache(maxsize=4)

@@ -21,6 +21,7 @@ _divergence = _multiple._replace(
 OPTIONS = {
     "steps": _updates,
     "accumulate": integer(1, "batches"),
+    "chunksize": integer(1, "schedules"),
     "compiled": FLAG,
     "divergence": _divergence,
     "every": _updates,

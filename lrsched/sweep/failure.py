@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib
 import pickle
 import traceback
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+MOST_SHOWN = 5  # failures in a warning
 
 
 def dumps(value: Any) -> bytes:
@@ -78,3 +82,21 @@ def said(error: BaseException) -> str:
     message = str(error).partition("\n")[0]
     kind = type(error).__name__
     return f"{kind}: {message}" if message else kind
+
+
+def succeeded(name: str, found: Mapping[str, Any]) -> list[Any]:
+    """The outcomes that are no failure; if all are failures, what the first raised is raised."""
+    outcomes = [each for each in found.values() if not isinstance(each, Failure)]
+    if not outcomes:
+        place, first = next(iter(found.items()))
+        first.throw(f"{name}: all of {len(found)} trainings failed, {place} first")
+    return outcomes
+
+
+def warn(name: str, failures: Mapping[str, str]) -> None:
+    """Warn the user, who called what called the caller, of what is missing."""
+    if failures:
+        shown = [f"{place} ({text})" for place, text in list(failures.items())[:MOST_SHOWN]]
+        more = len(failures) - len(shown)
+        text = "; ".join(shown) + (f"; and {more} more" if more else "")
+        warnings.warn(f"{name}: missing or incomplete: {text}", UserWarning, stacklevel=4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from lrsched.range_test.options import checked_options, ramp_between
 from lrsched.range_test.recorder import DIVERGENCE
 from lrsched.range_test.result import RangeTest
 from lrsched.range_test.runs import Run, range_test_of
-from lrsched.sweep.failure import Failure
+from lrsched.sweep.failure import Failure, succeeded, warn
 from lrsched.sweep.result import Index, Sweep
 from lrsched.sweep.schedules import rates_of, schedules_of
 from lrsched.sweep.tasks import run_tasks
@@ -27,7 +26,6 @@ Prepare = Callable[[int], object]
 RunTest = Callable[..., RangeTest]  # run(arguments, **options)
 
 # Arguments of a set-up that a task replaces: they are about what one test shows.
-MOST_SHOWN = 5  # failures in a warning
 _SHOWN = frozenset({"progress", "label", "framework"})
 
 
@@ -91,9 +89,9 @@ def sweep_over(
     tasks = [({"schedule": copies[copy]}, seed) for copy, seed in places]
     outcomes = run_tasks(refuse, task, tasks, executor, progress, name, ("setup", setup))
     names = [_name(copy, seed, repeats) for copy, seed in places]
-    _trained(name, dict(zip(names, outcomes, strict=True)))
+    succeeded(name, dict(zip(names, outcomes, strict=True)))
     found = _sweep(copies, rates, repeats, outcomes, label)
-    _warn(name, {_name(*_place(index), repeats): text for index, text in found.failures.items()})
+    warn(name, {_name(*_place(index), repeats): text for index, text in found.failures.items()})
     return found
 
 
@@ -156,8 +154,8 @@ def repeats_over(
     tasks: list[tuple[Any, ...]] = [({}, seed) for seed in range(repeats)]
     outcomes = run_tasks(refuse, task, tasks, executor, progress, name, ("setup", setup))
     found = {f"seed {seed}": outcome for seed, outcome in enumerate(outcomes)}
-    trained = _trained(name, found)
-    _warn(name, {place: each.text for place, each in found.items() if isinstance(each, Failure)})
+    trained = succeeded(name, found)
+    warn(name, {place: each.text for place, each in found.items() if isinstance(each, Failure)})
     first, longest = trained[0], max((each.rates for each in trained), key=len)
     if any(not np.array_equal(each.rates, longest[: len(each.rates)]) for each in trained):
         refuse("setup", "one whose tests have the same learning rates for every seed", setup)
@@ -193,24 +191,6 @@ def _train(
     return Trained(
         test.learning_rates, Run(test.losses.tolist(), test.stopped, rows), test.schedule
     )
-
-
-def _trained(name: str, found: Mapping[str, Any]) -> list[Trained]:
-    """The outcomes of the tasks that have one; if all failed, what the first raised is raised."""
-    trained = [each for each in found.values() if not isinstance(each, Failure)]
-    if not trained:
-        place, first = next(iter(found.items()))
-        first.throw(f"{name}: all of {len(found)} trainings failed, {place} first")
-    return trained
-
-
-def _warn(name: str, failures: Mapping[str, str]) -> None:
-    """Warn the user, who called what called the caller, of what is missing."""
-    if failures:
-        shown = [f"{place} ({text})" for place, text in list(failures.items())[:MOST_SHOWN]]
-        more = len(failures) - len(shown)
-        text = "; ".join(shown) + (f"; and {more} more" if more else "")
-        warnings.warn(f"{name}: missing or incomplete: {text}", UserWarning, stacklevel=4)
 
 
 def _sweep(

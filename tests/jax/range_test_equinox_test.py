@@ -81,7 +81,8 @@ class Net(eqx.Module):  # type: ignore[misc, name-defined]
     dropout: Any
     out: Any
     order: Any
-    scale: float = 0.5
+    scale: float
+    count: Any
     name: str = eqx.field(static=True, default="net")
 
     def __init__(self, key: Any) -> None:
@@ -91,6 +92,8 @@ class Net(eqx.Module):  # type: ignore[misc, name-defined]
         self.dropout = eqx.nn.Dropout(0.3)
         self.out = eqx.nn.Linear(12, 3, key=second)
         self.order = jnp.arange(8)[::-1]
+        self.scale = 0.5
+        self.count = eqx.nn.StateIndex(jnp.int32(0))
 
     def __call__(self, x: Any, state: Any, key: Any) -> Any:
         x, state = self.norm(self.conv(x[None, self.order]), state)
@@ -99,9 +102,11 @@ class Net(eqx.Module):  # type: ignore[misc, name-defined]
 
 def net_loss(model: Any, state: Any, batch: Any, key: Any) -> Any:
     keys = jax.random.split(key, len(batch[0]))
+    state = state.set(model.count, state.get(model.count) + 1)
     batched = jax.vmap(model, axis_name="batch", in_axes=(0, None, 0), out_axes=(0, None))
     logits, state = batched(batch[0], state, keys)
     aux = {"p": model.dropout.p, "scale": model.scale, "sum": model.order.sum()}
+    aux["count"] = state.get(model.count)
     return cross_entropy(logits, batch[1]), state, aux
 
 
@@ -120,6 +125,7 @@ def test_convolutions_batch_statistics_and_dropout() -> None:
     assert set(test.metrics["p"][:, 1]) == {float(np.float32(0.3))}  # is no parameter
     assert set(test.metrics["scale"][:, 1]) == {0.5}
     assert set(test.metrics["sum"][:, 1]) == {28.0}
+    assert test.metrics["count"][:, 1].tolist() == list(range(1, STEPS + 1))
     assert len(set(test.metrics["mean"][:, 1])) == 3
 
     @eqx.filter_jit  # type: ignore[untyped-decorator]

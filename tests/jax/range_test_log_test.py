@@ -99,7 +99,7 @@ GIVEN = (loss_fn, PARAMS, BATCHES)
 NAMED = dict(zip(inspect.signature(range_test).parameters, GIVEN, strict=False))
 
 
-@pytest.mark.parametrize("given", [GIVEN, NAMED])
+@pytest.mark.parametrize("given", [GIVEN, NAMED, NAMED | {"framework": "jax"}])
 def test_a_set_up_gives_the_arguments(given: Any) -> None:
     test = run_set_up(given, steps=4, high=0.1, progress=False)
     wanted = range_test(*GIVEN, steps=4, high=0.1, progress=False)
