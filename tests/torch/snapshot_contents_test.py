@@ -260,7 +260,6 @@ def test_a_scaler_is_as_it_was() -> None:
         assert image(vars(scaler)) == before
 
 
-<<<<<<< HEAD
 class Connector(dict[str, Any]):
     """An object of a package, with items and attributes."""
 
@@ -298,7 +297,8 @@ def test_objects_of_packages_get_their_attributes_back() -> None:
     assert data.tolist() == [1.0, 1.0]
     assert generator.random() == wanted
     assert other.count == 2
-=======
+
+
 def test_data_is_not_copied() -> None:
     """A list of examples is a data set too."""
     examples = [torch.ones(2) for _ in range(3)]
@@ -307,4 +307,3 @@ def test_data_is_not_copied() -> None:
     examples[0].zero_()
     kept.rewind()
     assert examples[0].tolist() == [0.0, 0.0]
->>>>>>> cd438394c28ee7e65c12e1838b23bfe924aa1645

@@ -30,13 +30,8 @@ class Wrapper:
         packages: the packages whose objects have state of the training.
     """
 
-<<<<<<< HEAD
     def __init__(self, optimizer: Any) -> None:
-        self.inner: Any = optimizer
-=======
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         wrapped: Any = optimizer
->>>>>>> cd438394c28ee7e65c12e1838b23bfe924aa1645
         self.scaler: Any = None
         self.gradient_state: Any = None
         self.packages: tuple[str, ...] = ()
