@@ -37,7 +37,7 @@ ROOMS = (
     ("lrsched_torch._snapshot.*",),
     ("lrsched_torch._convert.*",),
     ("lrsched_torch._range_test.*",),
-    ("lrsched_torch._lightning.*",),
+    ("lrsched_torch._lightning.*", "lrsched_torch._transformers.*"),
     ("lrsched_torch",),
     ("lrsched_torch.lightning", "lrsched_torch.transformers"),
     ("lrsched_jax.*",),

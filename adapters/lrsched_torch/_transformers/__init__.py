@@ -1,0 +1,1 @@
+"""The range test inside the loop of transformers' Trainer."""

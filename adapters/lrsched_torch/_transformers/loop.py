@@ -1,0 +1,130 @@
+"""The loop of a transformers Trainer as that of a range test."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import ExitStack
+from typing import Any
+
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
+
+from lrsched._core import Refusal
+from lrsched.range_test import RangeTest
+from lrsched.range_test.losses import MOST_SKIPS
+from lrsched_torch._range_test.embedded import EmbeddedTest, Options
+from lrsched_torch._range_test.wrappers import Wrapper
+from lrsched_torch._snapshot.training_state import modules_in
+
+_refuse = Refusal("range_test")
+
+# What a Trainer and its subclasses log, save or publish with; it does nothing in a test.
+OUTPUTS = ("log", "save_model", "save_state", "_save_checkpoint", "push_to_hub")
+
+
+class TrainerLoop(TrainerCallback):
+    """Makes a trainer's loop the one of a range test.
+
+    Args:
+        trainer: the trainer, whose state is restored by the caller.
+        options: the options of the test.
+        stack: closes what the test has opened.
+    """
+
+    def __init__(self, trainer: Trainer, options: Options, stack: ExitStack) -> None:
+        self._trainer = trainer
+        self._stack = stack
+        self._test = EmbeddedTest(options, modules_in([trainer.model]))
+        self._step = trainer.training_step
+        self._losses: list[Any] = []
+        self._groups = 0  # of accumulated batches since the last update
+        changed: dict[str, Any] = dict.fromkeys(OUTPUTS, _nothing)
+        changed |= {
+            "args": _arguments_of_a_test(trainer, options.steps),
+            "training_step": self._training_step,
+            "lr_scheduler": _NoScheduler(trainer),
+            "_created_lr_scheduler": False,  # else the trainer creates one again
+        }
+        for name, value in changed.items():
+            setattr(trainer, name, value)
+        self._scheduler = trainer.lr_scheduler
+        trainer.callback_handler.callbacks = [self]
+
+    def result(self) -> RangeTest:
+        """The test, once the training has ended."""
+        found = self._test.result()
+        if not len(found.losses) and found.stopped == "exhausted":
+            _refuse("trainer.train_dataset", "at least one batch", self._trainer.train_dataset)
+        return found
+
+    def _training_step(self, *args: Any, **kwargs: Any) -> Any:
+        loss = self._step(*args, **kwargs)
+        self._losses.append(loss)
+        return loss
+
+    def on_train_begin(self, *_: Any, **others: Any) -> None:
+        """Set the rates of the optimizer, which is there now."""
+        optimizer: Any = self._trainer.optimizer
+        self._trainer.lr_scheduler = self._scheduler  # a subclass may always create one
+        self._stack.enter_context(self._test.driving(Wrapper(optimizer).inner))
+
+    def on_step_begin(self, *_: Any, **others: Any) -> None:
+        """Count the accumulated batches that the trainer divides by their number.
+
+        There are two of them before an update where data without a length end between.
+        """
+        self._groups += 1
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> Any:
+        """End an update: the losses of its batches are divided already, by their number."""
+        losses, self._losses = self._losses, []
+        groups, self._groups = self._groups, 0
+        loss = sum(losses[1:], losses[0])  # as the trainer adds them
+        goes_on = self._test.end_batch(
+            loss if groups == 1 else loss / groups,
+            skipped=self._trainer.accelerator.optimizer_step_was_skipped,
+        )
+        control.should_training_stop = not goes_on
+        return control
+
+
+class _NoScheduler:
+    """Takes the place of a scheduler, and leaves the learning rates as they are."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    def step(self, *_: Any) -> None:
+        """Do nothing."""
+
+    def get_last_lr(self) -> list[Any]:
+        """The learning rates that the param groups have."""
+        optimizer: Any = self._trainer.optimizer
+        return [group["lr"] for group in optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """No state."""
+        return {}
+
+
+def _arguments_of_a_test(trainer: Trainer, steps: int) -> Any:
+    """The trainer's arguments for a training that ends when the test does, and writes nothing."""
+    args = copy.copy(trainer.args)
+    changed = {
+        "max_steps": 2 * steps + MOST_SKIPS,  # with updates that a scaler skips
+        "auto_find_batch_size": False,
+        "eval_on_start": False,
+        "eval_strategy": IntervalStrategy.NO,
+        "load_best_model_at_end": False,
+        "logging_strategy": IntervalStrategy.NO,
+        "push_to_hub": False,
+        "report_to": [],
+        "save_strategy": SaveStrategy.NO,
+    }
+    for name, value in changed.items():
+        setattr(args, name, value)
+    return args
+
+
+def _nothing(*_: Any, **others: Any) -> None:
+    """Take the place of a method that writes."""
