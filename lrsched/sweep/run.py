@@ -26,8 +26,8 @@ SetUp = Callable[[int], Any]  # from a seed to the arguments of a range test
 Prepare = Callable[[int], object]
 RunTest = Callable[..., RangeTest]  # run(arguments, **options)
 
-# Arguments of a set-up that a task replaces: they are about what one test shows.
 MOST_SHOWN = 5  # failures in a warning
+# Arguments of a set-up that a task leaves out: they are about what one test shows.
 _SHOWN = frozenset({"progress", "label", "framework"})
 
 
