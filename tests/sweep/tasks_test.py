@@ -24,10 +24,18 @@ REFUSE = Refusal("sweep")
 
 
 class Odd(Exception):  # noqa: N818
-    """An exception that pickles, and cannot be made again."""
+    """An exception that does not pickle."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
+        self.lock = threading.Lock()
+
+
+class Unmade:
+    """What pickles, and cannot be made again."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
 
 
 def work(number: int) -> int:
@@ -235,8 +243,9 @@ def test_a_failure_raises_what_the_task_raised_where_it_can() -> None:
     here = run_tasks(REFUSE, work, [(4,)])[0]
     with pytest.raises(Odd):
         here.throw("all failed")
-    with pytest.raises(RuntimeError, match=r"^all failed: its worker was lost$"):
-        Failure("its worker was lost").throw("all failed")
+    for pickled in (None, b"", pickle.dumps(5), pickle.dumps(Unmade())):
+        with pytest.raises(RuntimeError, match=r"^all failed: it was lost$"):
+            Failure("it was lost", pickled=pickled).throw("all failed")
 
 
 class Bar:
