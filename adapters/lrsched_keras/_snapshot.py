@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 from keras.src.utils.tracking import Tracker
 
 from lrsched.range_test.restore import (
@@ -36,6 +35,7 @@ _STATEFUL = (
     keras.random.SeedGenerator,
     Tracker,
 )
+_GLOBAL_SEED_GENERATOR = "global_seed_generator"  # as Keras names it among its global attributes
 _CONTAINERS = (dict, set, list, deque)
 
 
@@ -84,9 +84,9 @@ class Snapshot:
     def keep_random_state(self) -> None:
         """Save the global random generators, those of Keras and the backend included."""
         self._restores.append(save_random_state())
-        generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+        generator = global_state.get_global_attribute(_GLOBAL_SEED_GENERATOR)
         self._restores.append(
-            functools.partial(global_state.set_global_attribute, GLOBAL_SEED_GENERATOR, generator)
+            functools.partial(global_state.set_global_attribute, _GLOBAL_SEED_GENERATOR, generator)
         )
         self.keep(generator)
         if "tensorflow" in sys.modules:
