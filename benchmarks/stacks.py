@@ -1,12 +1,14 @@
 """One training in every stack: the same network, the same weights, the same batches.
 
-A multilayer perceptron on sklearn's digits, 64-128-10, by gradient descent with momentum, in the
-order of the data. Each function here makes the training of a stack afresh, and returns how to run a
+A multilayer perceptron on sklearn's digits, 64-128-10, by gradient descent in the order of the
+data. (Without momentum: Keras multiplies the learning rate into it, and so trains otherwise where
+that changes.) Each function here makes the training of a stack afresh, and returns how to run a
 range test of it, the bare training without one, and the finder that the stack has.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import logging
 import math
@@ -25,7 +27,7 @@ import lrsched
 from lrsched.range_test import RangeTest
 
 UPDATES, BATCH, HIDDEN = 200, 64, 128
-LOW, HIGH, MOMENTUM = 1e-6, 0.1, 0.9
+LOW, HIGH = 1e-6, 0.1
 RAMP = lrsched.exponential_ramp(LOW, HIGH, UPDATES - 1)
 OPTIONS: dict[str, Any] = {"schedule": RAMP, "steps": UPDATES, "divergence": None}
 OPTIONS |= {"progress": False}
@@ -109,7 +111,7 @@ def torch_optimizer(net: Any) -> Any:
     """The optimizer in torch."""
     import torch
 
-    return torch.optim.SGD(net.parameters(), lr=LOW, momentum=MOMENTUM)
+    return torch.optim.SGD(net.parameters(), lr=LOW)
 
 
 def torch_loop(
@@ -162,11 +164,9 @@ def plain_torch() -> Stack:
 
 def accelerate() -> Stack:
     """A loop of Accelerate, which has no finder."""
-    from accelerate import Accelerator
-
     import lrsched_torch
 
-    accelerator = Accelerator(cpu=True)
+    accelerator = importlib.import_module("accelerate").Accelerator(cpu=True)
     net = torch_net()
     prepared = accelerator.prepare(net, torch_optimizer(net), torch_loader())
     net, optimizer, loader = prepared
@@ -228,7 +228,8 @@ def lightning() -> Stack:
 
     def trainer(**options: Any) -> Any:
         quiet = ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing")
-        return pl.Trainer(accelerator="cpu", devices=1, **dict.fromkeys(quiet, False), **options)
+        options |= {"accelerator": "cpu", "devices": 1, **dict.fromkeys(quiet, False)}
+        return pl.Trainer(**options)
 
     module, loader = Module(), torch_loader()
     ours, theirs = trainer(max_epochs=-1), trainer(max_epochs=-1)
@@ -277,7 +278,8 @@ def transformers() -> Stack:
 
     class Trainer(transformers.Trainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return SequentialSampler(self.train_dataset)
+            rows: Any = self.train_dataset
+            return SequentialSampler(rows)
 
     rows: Any = [{"inputs": x, "labels": y} for x, y in zip(*torch_data().tensors, strict=True)]
 
@@ -327,10 +329,7 @@ def jax() -> Stack:
         logits = hidden @ second + second_bias
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean()
 
-    def optimizer(schedule: Any) -> Any:
-        return optax.sgd(schedule, MOMENTUM)
-
-    made = optimizer(RAMP)
+    made = optax.sgd(RAMP)
 
     @library.jit
     def update(params: Any, state: Any, batch: Any) -> Any:
@@ -350,7 +349,7 @@ def jax() -> Stack:
         return train
 
     return Stack(
-        lambda: lrsched_jax.range_test(loss_fn, params, batches, optimizer, **OPTIONS),
+        lambda: lrsched_jax.range_test(loss_fn, params, batches, **OPTIONS),
         loop(lambda loss: loss),
         "a loop that reads each loss",
         loop(float),
@@ -372,7 +371,7 @@ def keras() -> Stack:
         )
         made.set_weights(weights())
         loss = library.losses.SparseCategoricalCrossentropy(from_logits=True)
-        made.compile(library.optimizers.SGD(learning_rate, MOMENTUM), loss=loss)
+        made.compile(library.optimizers.SGD(learning_rate), loss=loss)
         return made
 
     class Finder(library.callbacks.Callback):  # type: ignore[misc]

@@ -247,6 +247,8 @@ def trainers() -> Names:
         "hf_trainer": transformers.Trainer(WithLoss(), arguments, train_dataset=rows),
         "loader": torch.utils.data.DataLoader(setting["loader"], batch_size=None),
         "step": step,
+        "model": setting["model"],
+        "optimizer": setting["optimizer"],
         "keras_model": model,
         "x": x,
         "y": y,

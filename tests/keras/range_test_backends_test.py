@@ -65,7 +65,9 @@ def test_each_update_uses_its_rate_and_the_loss_is_its_own(backend: str) -> None
     assert len(found) == 5
     for name, (losses, wanted, rates) in found.items():
         np.testing.assert_allclose(losses, wanted, rtol=1e-4, atol=1e-6, err_msg=name)
-        np.testing.assert_array_equal(rates, np.float32(list(map(script.RAMP, range(STEPS)))))
+        np.testing.assert_array_equal(
+            rates, np.array([script.RAMP(n) for n in range(STEPS)], np.float32)
+        )
 
 
 @pytest.mark.parametrize("backend", PARAMS)
@@ -110,7 +112,7 @@ def test_batches_in_every_form(backend: str) -> None:
         assert found[name] == found["arrays"], name
 
 
-@needing("torch", "torch").marks[0]
+@pytest.mark.skipif(not is_installed("torch"), reason="needs torch")
 def test_the_losses_of_a_training_step_in_torch() -> None:
     ours, theirs = elsewhere()["torch"]["beside torch"]
     assert len(ours) == STEPS

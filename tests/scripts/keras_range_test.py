@@ -320,7 +320,8 @@ def simulated(
     losses: list[float] = []
     batch, done = 0, first
     for rate in rates:
-        gradients, means = [], []
+        gradients: list[Any] = []
+        means: list[float] = []
         while not gradients or done % accumulated:
             end = ends[batch % len(ends)]
             rows = slice(end - SIZES[batch % len(ends)], end)
@@ -394,7 +395,8 @@ class Finder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, rates: Any) -> None:
         super().__init__()
-        self.rates, self.losses = iter(rates), []
+        self.rates = iter(rates)
+        self.losses: list[float] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.model.optimizer.learning_rate = next(self.rates)
@@ -411,7 +413,7 @@ class Finder(keras.callbacks.Callback):  # type: ignore[misc]
 def beside_a_finder() -> list[list[float]]:
     """The losses of ours and of a finder, and the weights of batches, in an epoch."""
     ours, theirs = linear(), linear()
-    options = {"batch_size": 24, "shuffle": False}
+    options: dict[str, Any] = {"batch_size": 24, "shuffle": False}
     test = range_test(ours, X, Y, schedule=RAMP, steps=BATCHES, divergence=None, **options, **QUIET)
     finder = Finder(test.learning_rates)
     theirs.fit(X, Y, verbose=0, callbacks=[finder], **options)
@@ -493,7 +495,7 @@ def sources() -> dict[str, list[float]]:
     for name, form in forms.items():
         given = form()
         x, y = given if isinstance(given, tuple) else (given, None)
-        options = {"batch_size": 16} if y is not None else {}
+        options: dict[str, Any] = {"batch_size": 16} if y is not None else {}
         seen = []
         for _ in range(1 if name == "a generator" else 2):
             test = range_test(model, x, y, shuffle=False, steps=8, **options, **QUIET)

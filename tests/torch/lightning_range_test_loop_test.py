@@ -183,7 +183,7 @@ def test_updates_that_a_scaler_skips_are_repeated() -> None:
     def step(batch: Any) -> torch.Tensor:
         with torch.autocast("cpu", torch.half, cache_enabled=False):
             loss = module.loss(batch)
-        scaler.scale(loss).backward()
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimizer = module.configure_optimizers()

@@ -456,7 +456,7 @@ def test_groups_keep_their_ratios(tmp_path: Path) -> None:
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What two processes of one training found, each in its own file."""
     out = tmp_path_factory.mktemp("ranks")
-    options = {"warnings": "default", "MASTER_ADDR": "localhost"}
+    options: dict[str, Any] = {"warnings": "default", "MASTER_ADDR": "localhost"}
     outputs(*(start("transformers_ranks.py", out, rank, **options) for rank in range(2)))
     return [torch.load(out / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
