@@ -234,11 +234,8 @@ def check_that_nothing_is_left(run: Run, fate: Any, place: str, at: int, **optio
 
 def in_two_processes(out: Path, library: str) -> list[dict[str, Any]]:
     """What two processes found that train together."""
-    options: dict[str, Any] = {
-        "warnings": "default",
-        "MASTER_ADDR": "localhost",
-        "MASTER_PORT": "29500",
-    }
+    place = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    options: dict[str, Any] = {"warnings": "default", **place}
     outputs(*(start("wrapped_ranks.py", out, rank, library, **options) for rank in range(2)))
     return [torch.load(out / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
