@@ -16,8 +16,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import keras
-
 from benchmarks.measure import Row, Section, in_turns, run_section, section_of
 from benchmarks.stacks import STACKS, quiet
 
@@ -62,5 +60,4 @@ def in_a_process(backend: str) -> Section:
 
 
 if __name__ == "__main__":
-    assert keras.backend.backend() == os.environ.get("LRSCHED_STACKS_BACKEND", "jax")
     run_section(fill)
