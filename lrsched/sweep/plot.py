@@ -141,7 +141,9 @@ def _mark(ax: Any, rates: Array, height: float, color: str, label: str) -> None:
 
 def _limit(ax: Any, losses: Array, drawn: Array) -> None:
     """Limit the axis of losses to what trains; what diverges may leave the figure."""
-    first, found = losses[..., :1], drawn[np.isfinite(drawn)]
+    first, last = losses[..., :1].ravel(), losses[..., -1:].ravel()
+    fell = last < first
+    first, found = (first[fell] if fell.any() else first), drawn[np.isfinite(drawn)]
     first = first[np.isfinite(first)]
     if len(first) and len(found):
         limit_losses(ax, float(found.min()), float(first.max()), float(found.max()))

@@ -82,13 +82,13 @@ class Pool:
         """Shut down a pool of ours; with `kill`, or if they do not end, kill its processes."""
         if not self._owned:
             return
-        processes = self._processes()
-        if not kill:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            deadline = time.monotonic() + PATIENCE
-            for process in processes:  # one waits forever for a lock if another died with it
-                process.join(max(0.0, deadline - time.monotonic()))
-        for process in processes:
+        executor, processes = self._executor, self._processes()
+        manager = getattr(executor, "_executor_manager_thread", None)
+        deadline = time.monotonic() + (0.0 if kill else PATIENCE)
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:  # one waits forever for a lock if another died with it
+            process.join(max(0.0, deadline - time.monotonic()))
             process.kill()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        if manager is not None:  # it is what waits for the processes
+            manager.join(PATIENCE)
         self._owned = False

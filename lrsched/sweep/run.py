@@ -25,7 +25,7 @@ SetUp = Callable[[int], Any]  # from a seed to the arguments of a range test
 Prepare = Callable[[int], object]
 RunTest = Callable[..., RangeTest]  # run(arguments, **options)
 
-# Arguments of a set-up that a task replaces: they are about what one test shows.
+# Arguments of a set-up that a task leaves out: they are about what one test shows.
 _SHOWN = frozenset({"progress", "label", "framework"})
 
 

@@ -53,8 +53,8 @@ def run_tasks(
         TypeError: executor is no executor, or something cannot be pickled. Nothing has run.
         KeyboardInterrupt: tasks that wait were cancelled, and those in pools of processes ended.
 
-    >>> refuse = Refusal("sweep")
-    >>> quotient, failure = run_tasks(refuse, divmod, [(7, 2), (7, 0)])
+    >>> from lrsched._core import Refusal
+    >>> quotient, failure = run_tasks(Refusal("sweep"), divmod, [(7, 2), (7, 0)])
     >>> quotient, failure.text
     ((3, 1), 'ZeroDivisionError: integer division or modulo by zero')
     """

@@ -15,7 +15,7 @@ from tests.processes import outputs, start
 from tests.scripts.sweep_killed import TASKS
 
 SECONDS = 20  # of patience
-PROMPT = 5  # seconds that an exit may take, of which Python itself needs most
+PROMPT = 10  # seconds that an exit may take where five others use the cores; alone it is one
 LOST = "its worker was lost twice (BrokenProcessPool: "
 
 

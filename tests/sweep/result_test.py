@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -328,6 +329,46 @@ def test_every_sweep_has_a_figure(name: str, final: bool) -> None:
         assert crosses == sum(not (np.isfinite(each) and each <= high) for each in losses)
     else:
         assert len(axes.get_legend().get_texts()) == len(found.schedules)
+    pyplot.close("all")
+
+
+FOUND = sweep(
+    [0.1, 0.01, 10.0],
+    np.stack([np.linspace(2, 1, 20), np.linspace(2, 1.5, 20), np.full(20, NAN)]),
+)
+
+
+def test_the_figure_has_a_line_for_each_copy() -> None:
+    pyplot = needs("matplotlib.pyplot")
+    axes = FOUND.plot()
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["0.01", "0.1", "10 (diverged)"]
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), FOUND.losses[0])
+    assert len({line.get_color() for line in axes.lines}) == 3
+    mine = pyplot.figure().add_subplot()
+    assert axes.get_ylim()[1] < 4
+    high = replace(FOUND, losses=np.where(np.isnan(FOUND.losses), 1e9, FOUND.losses))
+    assert high.plot().get_ylim()[1] < 5  # a copy that diverges does not flatten the others
+    many = Sweep((lrsched.cosine_decay(0.1, 9),) * 30, np.ones((30, 5)), np.ones((30, 5)))
+    assert many.plot(mine) is mine
+    assert len(mine.lines) == 30
+    assert len(mine.get_legend().get_texts()) <= 12
+    pyplot.close("all")
+
+
+def test_the_figure_of_final_losses() -> None:
+    pyplot = needs("matplotlib.pyplot")
+    axes = FOUND.plot(final=True)
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "learning rate"
+    kept, lost, suggested = axes.lines
+    np.testing.assert_allclose(kept.get_xdata(), [0.01, 0.1])
+    np.testing.assert_allclose(kept.get_ydata(), FOUND.losses[[1, 0], -2:].mean(axis=1))
+    assert lost.get_xdata().tolist() == [10.0]
+    assert suggested.get_xdata() == [FOUND.suggest().suggested] * 2
+    assert axes.get_yscale() == "linear"
+    wide = replace(FOUND, losses=FOUND.losses ** [[1], [20], [1]])
+    assert wide.plot(final=True).get_yscale() == "log"
     pyplot.close("all")
 
 

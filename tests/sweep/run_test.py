@@ -70,7 +70,7 @@ def test_metrics_are_where_they_were_measured() -> None:
     assert found.label == "toy"
     norms = found.metrics["norm"]
     assert norms.shape == found.losses.shape
-    assert np.isfinite(norms).any(axis=(0, 1)).nonzero()[0].tolist() == [*range(0, STEPS, 3)]
+    assert np.flatnonzero(np.isfinite(norms).any(axis=(0, 1))).tolist() == [*range(0, STEPS, 3)]
     assert norms[0, 1, 0] == abs(setup(1)["start"]).max()
 
 
@@ -223,14 +223,19 @@ OF_REPEATS: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("options", "error", "message"), OF_SWEEPS)
 def test_refusals_of_sweeps(options: dict[str, Any], error: type[Exception], message: str) -> None:
-    arguments = {"given": setup, "schedules": [0.1], "steps": 5, "progress": False} | options
+    arguments: dict[str, Any] = {
+        "given": setup,
+        "schedules": [0.1],
+        "steps": 5,
+        "progress": False,
+    } | options
     with pytest.raises(error, match="^sweep: " + re.escape(message)):
         sweep_over(run, arguments.pop("given"), **arguments)
 
 
 @pytest.mark.parametrize(("options", "error", "message"), OF_REPEATS)
 def test_refusals_of_repeats(options: dict[str, Any], error: type[Exception], message: str) -> None:
-    arguments = {"given": setup, "repeats": 2, "progress": False} | options
+    arguments: dict[str, Any] = {"given": setup, "repeats": 2, "progress": False} | options
     with pytest.raises(error, match="^repeated_range_test: " + re.escape(message)):
         repeats_over(run, arguments.pop("given"), **arguments)
 

@@ -1,5 +1,6 @@
 """Tasks in this process and on executors: results, failures, lost workers and refusals."""
 
+import importlib
 import multiprocessing
 import pickle
 import re
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 
 from lrsched._core import Refusal
 from lrsched.sweep import Failure, run_tasks
-from lrsched.sweep import failure as failure_module
 from lrsched.sweep.pools import Pool
 from tests.optional import needs
 
@@ -24,10 +24,18 @@ REFUSE = Refusal("sweep")
 
 
 class Odd(Exception):  # noqa: N818
-    """An exception that pickles, and cannot be made again."""
+    """An exception that does not pickle."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
+        self.lock = threading.Lock()
+
+
+class Unmade:
+    """What pickles, and cannot be made again."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
 
 
 def work(number: int) -> int:
@@ -167,13 +175,17 @@ def test_the_other_pool_is_like_the_first() -> None:
     other = pool._executor
     assert type(other) is ProcessPoolExecutor
     assert other is not first
-    for name in ("_max_workers", "_mp_context", "_initializer", "_initargs"):
+    for name in (
+        "_max_workers",
+        "_mp_context",
+        "_initializer",
+        "_initargs",
+        "_max_tasks_per_child",
+    ):
         assert getattr(other, name) == getattr(first, name)
-    assert other._max_tasks_per_child == 5
     pool.close()
     with pytest.raises(RuntimeError, match="after shutdown"):
         other.submit(work, 1)
-    first.submit  # noqa: B018
     first.shutdown()
 
 
@@ -199,14 +211,14 @@ def test_what_cannot_be_pickled_is_refused_before_anything_runs(
         run_tasks(REFUSE, lambda n: lock, TASKS, executor, given=("setup", lock))
     with pytest.raises(TypeError, match=r"^sweep: task 1 must be one that pickles for an executor"):
         run_tasks(REFUSE, work, [(1,), (lock,)], executor)
-    original = failure_module.importlib.import_module
+    original = importlib.import_module
 
     def without(name: str) -> Any:
         if name == "cloudpickle":
             raise ImportError(name)
         return original(name)
 
-    monkeypatch.setattr(failure_module.importlib, "import_module", without)
+    monkeypatch.setattr(importlib, "import_module", without)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(TypeError, match="; cloudpickle, once installed, takes local functions too"):
         run_tasks(REFUSE, lambda n: n, TASKS, executor)
@@ -231,8 +243,9 @@ def test_a_failure_raises_what_the_task_raised_where_it_can() -> None:
     here = run_tasks(REFUSE, work, [(4,)])[0]
     with pytest.raises(Odd):
         here.throw("all failed")
-    with pytest.raises(RuntimeError, match=r"^all failed: its worker was lost$"):
-        Failure("its worker was lost").throw("all failed")
+    for pickled in (None, b"", pickle.dumps(5), pickle.dumps(Unmade())):
+        with pytest.raises(RuntimeError, match=r"^all failed: it was lost$"):
+            Failure("it was lost", pickled=pickled).throw("all failed")
 
 
 class Bar:
