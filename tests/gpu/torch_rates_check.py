@@ -30,6 +30,11 @@ def test_a_graph_of_the_step_has_the_rates_of_the_schedule(schedule: Schedule) -
     assert worst(schedule, replayed_rates(schedule, STEPS)) <= LIMIT
 
 
+def test_a_graph_holds_compiled_rates_too() -> None:
+    schedule = SCHEDULES[1]
+    assert worst(schedule, replayed_rates(schedule, STEPS, compiles=True)) <= LIMIT
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES[:2], ids=lambda schedule: schedule.name)
 def test_an_update_is_compiled_once_for_all_its_rates(schedule: Schedule) -> None:
     rates, compilations = compiled_rates(schedule, STEPS)

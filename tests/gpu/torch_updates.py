@@ -122,21 +122,22 @@ def compiled_update(
     return torch.compile(torch.no_grad()(step), fullgraph=True, backend=counter), counter
 
 
-def with_on_device(training: Training, schedule: Schedule) -> Replayed:
-    """An update and the rate after it, in one graph."""
+def with_on_device(training: Training, schedule: Schedule, compiles: bool = False) -> Replayed:
+    """An update and the rate after it, computed by compiled code or not, in one graph."""
     rates = on_device(training.optimizer, schedule)
+    next_rate = torch.compile(rates.step, fullgraph=True) if compiles else rates.step
 
     def step() -> None:
         training.update()
-        rates.step()
+        next_rate()
 
     return Replayed(step)
 
 
-def replayed_rates(schedule: Schedule, steps: int) -> list[torch.Tensor]:
+def replayed_rates(schedule: Schedule, steps: int, compiles: bool = False) -> list[torch.Tensor]:
     """The rates of updates that are replays of one CUDA graph, but for a few before it."""
     training = Training(on_the_device())
-    step, seen = with_on_device(training, schedule), []
+    step, seen = with_on_device(training, schedule, compiles), []
     for _ in range(steps):
         seen.append(training.rate())
         step()
