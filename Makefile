@@ -5,7 +5,7 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
+.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -17,6 +17,12 @@ test: lint types $(VENV)/installed
 # libraries, and is made in a quarter of a minute. Tests that need a framework are skipped by name.
 quick: $(QUICK_VENV)/installed
 	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core formats numerics range_test schedules)
+
+# What needs a GPU, in two minutes, with an installation of torch or JAX for one:
+# `make gpu RUN=python`. With DEVICE=cpu it runs on the CPU. Nothing else collects these files.
+DEVICE ?= gpu
+gpu:
+	DEVICE=$(DEVICE) JAX_PLATFORMS=$(DEVICE:gpu=) $(RUN) -m pytest tests/gpu -o python_files='*_check.py'
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

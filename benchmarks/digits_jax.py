@@ -22,6 +22,15 @@ ready: Callable[[Any], Any] = jax.block_until_ready
 forget: Callable[[], None] = jax.clear_caches  # all that was traced and compiled
 
 
+def check_alike(ours: Any, theirs: Any, rtol: float, atol: float = 0.0) -> None:
+    """Two programs find the same losses, but for rounding.
+
+    Of products of matrices a GPU keeps ten bits, by default, and not the same in both.
+    """
+    rtol, atol = (0.1, 0.02) if GPU else (rtol, atol)
+    np.testing.assert_allclose(ours, theirs, rtol, atol)
+
+
 class Net(NamedTuple):
     """`init(key)` makes the parameters of `loss(params, batch)`."""
 
@@ -65,6 +74,11 @@ def convnet(channels: int = 4) -> Net:
         return affine(params["last"], x.reshape(len(x), -1))
 
     return Net("convnet", init, lambda params, batch: _loss(apply, params, batch))
+
+
+def wide(net: Net) -> Net:
+    """The net as one for which rates are a hundred times too high."""
+    return Net(f"wide {net.name}", net.init, lambda *given: 0.01 * net.loss(*given))
 
 
 def _loss(apply: Callable[..., Any], params: Any, batch: Any) -> Any:

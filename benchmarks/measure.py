@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import random
 import statistics
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 Work = Callable[[], Any]
 
 SHORTEST = 1e-3  # seconds: what takes less is called several times for one measurement
+GPU_ONLY = os.environ.get("BENCHMARKS_GPU_ONLY") == "1"  # set by `benchmarks.run --gpu`
+MOST_PAIRS = 9  # of GPU_ONLY
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def in_turns(ours: Work, theirs: Work, repeats: int = 51, warmup: int = 2) -> Ra
 
     Both must have ended when they return: what a device does later is not seen.
     """
+    repeats = min(repeats, MOST_PAIRS) if GPU_ONLY else repeats
     calls = {work: calls_for(work, warmup) for work in (ours, theirs)}
     order, pairs = random.Random(0), []
     with no_garbage_collection():

@@ -4,7 +4,8 @@
 ramp that does not diverge, so that all do the same updates. The peers are the bare code: a compiled
 step in a loop that reads the losses at its end, the same reading each loss, and one `lax.scan`,
 which stacks the batches first like ours. The first call of a new loss function, which compiles, has
-rows of its own; everything else is compiled before.
+rows of its own; everything else is compiled before. On a GPU a wide dense net and a wide convnet
+are tried too, whose updates take longer than the launches of their kernels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ import numpy as np
 import optax
 
 import lrsched
-from benchmarks.digits_jax import GPU, NO_GPU, Bare, Net, batches, convnet, dense_net, forget
+from benchmarks.digits_jax import (
+    GPU,
+    NO_GPU,
+    Bare,
+    Net,
+    batches,
+    check_alike,
+    convnet,
+    dense_net,
+    forget,
+    wide,
+)
 from benchmarks.measure import Row, Section, in_turns, ratio_of, run_section, timed
 from lrsched_jax import range_test
 
@@ -42,7 +54,10 @@ def fill(section: Section) -> None:
     for make in (dense_net, convnet):
         warm(section, make())
         first(section, make)
-    if not GPU:
+    if GPU:
+        for net in (dense_net(8192), convnet(256)):
+            warm(section, wide(net))
+    else:
         section.missing.append(NO_GPU)
 
 
@@ -51,10 +66,14 @@ def warm(section: Section, net: Net) -> None:
     params, bare = net.init(jax.random.key(0)), Bare(net)
     given = params, RATES, BATCHES
     for mode in (False, True):
-        np.testing.assert_allclose(ours(net, params, mode), bare.run_stepwise(*given), rtol=1e-2)
+        check_alike(ours(net, params, mode), bare.run_stepwise(*given), rtol=1e-2)
 
     def add(
-        mode: bool, against: str, peer: Callable[[], Any], goal: float, fast: bool = False
+        mode: bool,
+        against: str,
+        peer: Callable[[], Any],
+        goal: float | None = None,
+        fast: bool = False,
     ) -> None:
         small = net.name == "dense net"
         ratio = in_turns(lambda: ours(net, params, mode), peer, 41 if small else 15)
@@ -66,6 +85,7 @@ def warm(section: Section, net: Net) -> None:
     if net.name == "dense net":
         add(True, reading, lambda: bare.run_stepwise(*given, reading=True), 4, fast=True)
     add(False, reading, lambda: bare.run_stepwise(*given, reading=True), 1.0)
+    add(True, "`compiled=False`", lambda: ours(net, params, False))
 
 
 def first(section: Section, make: Callable[[], Net]) -> None:

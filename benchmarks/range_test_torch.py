@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
 import lrsched
-from benchmarks.measure import Row, Section, in_turns, run_section
+from benchmarks.measure import GPU_ONLY, Row, Section, in_turns, run_section
 from lrsched_torch import range_test
 
 with warnings.catch_warnings():
@@ -237,6 +237,17 @@ PEERS: dict[str, tuple[str, Callable[[Training, Batches, str], Callable[[], None
 }
 
 
+def ended(work: Callable[[], None]) -> Callable[[], None]:
+    """The work, and waiting for the GPU if there is one."""
+
+    def run() -> None:
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    return run
+
+
 def measure(section: Section, device: str, folder: str) -> None:
     where = "" if device == "cpu" else " on the GPU"
     for name, make in zip(REPEATS, (perceptron, convolutional), strict=True):
@@ -244,7 +255,8 @@ def measure(section: Section, device: str, folder: str) -> None:
         def add(feed: str, peer: str, theirs: Callable[[], None], goal: float) -> None:
             mine = Training(make, device)  # noqa: B023
             data = batches(feed == "ready batches", device)
-            figure = in_turns(lambda: ours(mine, data), theirs, REPEATS[name], warmup=1)  # noqa: B023
+            tested = ended(lambda: ours(mine, data))
+            figure = in_turns(tested, ended(theirs), REPEATS[name], warmup=1)  # noqa: B023
             section.add(Row(f"{name}{where}, {feed}", peer, figure, goal))  # noqa: B023
 
         for feed in ("ready batches", "a `DataLoader`"):
@@ -260,7 +272,8 @@ def fill(section: Section) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with patch.object(lr_finder, "tqdm", NO_BAR), tempfile.TemporaryDirectory() as folder:
-        measure(section, "cpu", folder)
+        if not GPU_ONLY:
+            measure(section, "cpu", folder)
         if torch.cuda.is_available():
             measure(section, "cuda", folder)
         else:

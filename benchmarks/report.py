@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Growth, Ratio, Row, section_of
+from benchmarks.measure import MOST_PAIRS, Growth, Ratio, Row, section_of
 
 HEAD = """# Beside the peers
 
@@ -37,6 +37,8 @@ def machine(found: dict[str, Any], file: Path, sections: Sequence[str]) -> list[
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     lines = [f"## {about['gpu'] or about['processor']}", ""]
     lines += [f"{about['processor']}; Python {about['python']}; {versions}.", ""]
+    if about.get("gpu_only"):
+        lines += [f"Only what uses the GPU was measured, in {MOST_PAIRS} pairs at most.", ""]
     earlier = file.with_name(file.name.replace("machine-", "before-"))
     before = json.loads(earlier.read_text(encoding="utf-8")) if earlier.exists() else {}
     for name in sections:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.digits_jax import GPU, NO_GPU, Bare, batches, dense_net
+from benchmarks.digits_jax import GPU, NO_GPU, Bare, batches, check_alike, dense_net
 from benchmarks.measure import Row, Section, in_turns, run_section
 from lrsched_jax import sweep
 
@@ -39,7 +39,7 @@ def fill(section: Section) -> None:
     def looped() -> np.ndarray:
         return np.stack([bare.run_stepwise(params, rates, given) for rates in numbers])
 
-    np.testing.assert_allclose(ours(), scanned(), rtol=1e-2, atol=1e-3)
+    check_alike(ours(), scanned(), rtol=1e-2, atol=1e-3)
     for peer, name in ((scanned, "one compiled scan"), (looped, "a compiled step in a loop")):
         ratio = in_turns(ours, peer, repeats=7, warmup=1)
         against = f"one after another, {name}"

@@ -17,7 +17,15 @@ import optax
 
 import lrsched
 from benchmarks.digits_jax import GPU, NO_GPU, batches, dense_net, forget, ready
-from benchmarks.measure import Row, Section, in_turns, no_garbage_collection, ratio_of, run_section
+from benchmarks.measure import (
+    GPU_ONLY,
+    Row,
+    Section,
+    in_turns,
+    no_garbage_collection,
+    ratio_of,
+    run_section,
+)
 from benchmarks.optax_twins import twin
 
 SCHEDULES = [
@@ -37,7 +45,7 @@ SCHEDULES = [
         [100, 700],
     ),
 ]
-REPEATS = 7
+REPEATS = 3 if GPU_ONLY else 7
 COUNT = 500
 
 NET, BATCH = dense_net(), batches()[0]

@@ -15,7 +15,7 @@ import optax
 import torch
 
 import lrsched
-from benchmarks.measure import Row, Section, in_turns, ratio_of, run_section, timed
+from benchmarks.measure import GPU_ONLY, Row, Section, in_turns, ratio_of, run_section, timed
 
 STEPS = 1_000_000
 STEPPED = 20_000  # of torch's scheduler, for which a million calls would take minutes
@@ -50,6 +50,8 @@ def fill(section: Section) -> None:
         )
         what = f"`{ours.name}`, a curve of 10⁶ steps"
         section.add(Row(f"{what}, JAX", "optax's, `vmap`, `jit`", ratio, goal=1.0))
+    if GPU_ONLY:
+        return
     for ours, make in (
         (PAIRS[0][0], lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, STEPS)),
         (PAIRS[1][0], lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.99**0.001)),

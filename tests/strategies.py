@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import lrsched
@@ -334,3 +335,17 @@ def _combined(inner: st.SearchStrategy[Schedule]) -> dict[str, st.SearchStrategy
 BY_NAME = SIMPLE | _combined(_simple)
 NAMES = [name for name in REGISTRY if REGISTRY[name].body.__module__.startswith("lrsched.")]
 schedules = st.recursive(_simple, lambda inner: st.one_of(*_combined(inner).values()), max_leaves=4)
+
+
+def drawn(strategy: st.SearchStrategy[Schedule], number: int) -> list[Schedule]:
+    """At most that many schedules of a strategy, the same each time."""
+    found: list[Schedule] = []
+
+    @seed(0)
+    @settings(max_examples=number, database=None, deadline=None, phases=[Phase.generate])
+    @given(strategy)
+    def collect(schedule: Schedule) -> None:
+        found.append(schedule)
+
+    collect()
+    return found

@@ -90,8 +90,9 @@ class LossReader:
         """Read the losses that were not read yet, and return whether all of them may go on."""
         values = self._mean(self._pending) if self._pending else []
         self._pending.clear()
-        rates = self._rates[self._read : self._read + len(values)]
-        self._monitor.read(self._read, rates, values)
+        if not self._monitor.shows_nothing:
+            rates = self._rates[self._read : self._read + len(values)]
+            self._monitor.read(self._read, rates, values)
         self._read += len(values)
         return all(map(self.recorder.record, values))
 

@@ -30,6 +30,7 @@ class Monitor:
         self._figure = LiveFigure() if progress and can_draw() else None
         self._bar = ProgressBar(progress and self._figure is None, anywhere)
         self._log = log
+        self.shows_nothing = log is None and self._figure is None and not self._bar.is_shown
 
     def begin(self, name: str, total: int) -> None:
         """Start a part of the test of so many updates."""
@@ -53,6 +54,7 @@ class Monitor:
         """The same without `log`."""
         other = copy.copy(self)
         other._log = None
+        other.shows_nothing = self._figure is None and not self._bar.is_shown
         return other
 
     def fill(self) -> None:

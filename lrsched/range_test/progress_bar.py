@@ -19,6 +19,11 @@ class ProgressBar:
     def __init__(self, shown: bool, anywhere: bool = False, unit: str = "update") -> None:
         self._bar = _new_bar(False if anywhere else None, unit) if shown else None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a bar."""
+        return self._bar is not None and not getattr(self._bar, "disable", False)
+
     def begin(self, name: str, total: int) -> None:
         """Start a part of the test of so many updates."""
         if self._bar is not None:

@@ -58,6 +58,24 @@ def loss_fn(params: Any, batch: Any) -> Any:
     return cross_entropy(jnp.tanh(batch[0] @ params["a"]) @ params["b"], batch[1])
 
 
+def alone(schedule: Any, params: Any, optimizer: Any = optax.adam, steps: int = 25) -> Any:
+    """Losses and parameters of one run, by a loop as optax's guides have it."""
+    made = optimizer(schedule)
+    state = made.init(params)
+    losses = []
+
+    @jax.jit
+    def update(params: Any, state: Any, batch: Any) -> Any:
+        loss, gradient = jax.value_and_grad(loss_fn)(params, batch)
+        updates, state = made.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state, loss
+
+    for count in range(steps):
+        params, state, loss = update(params, state, BATCHES[count % len(BATCHES)])
+        losses.append(float(loss))
+    return losses, params
+
+
 class Net(nnx.Module):
     """With batch statistics, and random state for dropout."""
 

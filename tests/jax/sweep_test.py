@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched_jax import range_test, sweep
-from tests.jax.nets import BATCHES, PARAMS, Net, dropouts, initialise, loss_fn, nnx_loss, run
+from tests.jax.nets import BATCHES, PARAMS, Net, alone, dropouts, initialise, loss_fn, nnx_loss, run
 from tests.processes import outputs, start
 
 STEPS = 25
@@ -35,24 +35,6 @@ SCHEDULES: list[Any] = [
     lrsched.cyclic(0.001, 0.02, up_steps=4),
     0.004,
 ]
-
-
-def alone(schedule: Any, params: Any, optimizer: Any = optax.adam, steps: int = STEPS) -> Any:
-    """Losses and parameters of one run, by a loop as optax's guides have it."""
-    made = optimizer(schedule)
-    state = made.init(params)
-    losses = []
-
-    @jax.jit
-    def update(params: Any, state: Any, batch: Any) -> Any:
-        loss, gradient = jax.value_and_grad(loss_fn)(params, batch)
-        updates, state = made.update(gradient, state, params)
-        return optax.apply_updates(params, updates), state, loss
-
-    for count in range(steps):
-        params, state, loss = update(params, state, BATCHES[count % len(BATCHES)])
-        losses.append(float(loss))
-    return losses, params
 
 
 def test_every_copy_does_what_it_would_alone() -> None:

@@ -66,13 +66,14 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
 class World:
     """A run of training, the same each time it is made."""
 
-    def __init__(self, optimizer: str = "sgd", prior: int = 0) -> None:
+    def __init__(self, optimizer: str = "sgd", prior: int = 0, device: str = "cpu") -> None:
         torch.manual_seed(0)
         random.seed(0)
         np.random.seed(0)
-        self.net = Net()
+        self.device = device
+        self.net = Net().to(device)
         self.net.frozen.eval()
-        self.loose = nn.Parameter(torch.ones(CLASSES))  # in no module
+        self.loose = nn.Parameter(torch.ones(CLASSES, device=device))  # in no module
         body = [p for n, p in self.net.named_parameters() if not n.startswith("last")]
         groups: list[dict[str, Any]] = [
             {"params": body, "name": "body"},
@@ -91,7 +92,7 @@ class World:
         self.train(prior)
 
     def loss(self, batch: Any) -> torch.Tensor:
-        x, y = batch
+        x, y = (part.to(self.device) for part in batch)
         noise = random.random() + np.random.rand() + self.augment.random()
         outputs = self.net(x * (1 + 0.01 * noise)) * self.loose
         loss = nn.functional.cross_entropy(outputs, y)
@@ -110,7 +111,10 @@ class World:
 
     def image(self) -> Any:
         """All of it, as plain values."""
-        random_states = torch.get_rng_state(), random.getstate(), np.random.get_state()
+        of_torch = [torch.get_rng_state()]
+        if self.device != "cpu":
+            of_torch.append(torch.cuda.get_rng_state())
+        random_states = of_torch, random.getstate(), np.random.get_state()
         reachable_state = (
             self.net,
             self.optimizer,
@@ -125,7 +129,12 @@ class World:
 def image(value: Any) -> Any:
     """A value as plain data that compares bit for bit, with its gradients and attributes."""
     if isinstance(value, torch.Tensor):
-        own = [value.dtype, value.shape, value.requires_grad, value.detach().numpy().tobytes()]
+        own = [
+            value.dtype,
+            value.shape,
+            value.requires_grad,
+            value.detach().cpu().numpy().tobytes(),
+        ]
         return [*own, image(value.grad) if value.is_leaf else None]
     if isinstance(value, np.ndarray):
         return value.tobytes()
