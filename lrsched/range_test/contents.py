@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lrsched._core.schedule import Schedule
 from lrsched.formats.serialize import from_dict
+from lrsched.range_test.files import check_version
 from lrsched.range_test.probe import Probe
 
 Array = npt.NDArray[np.float64]
@@ -43,8 +44,7 @@ def arrays(test: RangeTest) -> dict[str, Array]:
 
 def fields(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of the test with these contents."""
-    if facts["lrsched_range_test"] != VERSION:
-        raise ValueError(f"its format is {facts['lrsched_range_test']!r} and not {VERSION}")
+    check_version(facts, "lrsched_range_test", VERSION)
 
     def array(name: str) -> Array:
         return np.asarray(arrays[name], np.float64)

@@ -12,24 +12,22 @@ import numpy.typing as npt
 
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
-from lrsched.formats.serialize import from_dict
 from lrsched.range_test import files as _files
 from lrsched.range_test.plot import axes_or_new, svg_of
 from lrsched.range_test.probe import final_means
+from lrsched.range_test.schedules import ScheduleBuilder
 from lrsched.range_test.suggest import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 from lrsched.sweep import plot as _sweep_plot
+from lrsched.sweep.contents import CONTENT, arrays, facts, fields
 from lrsched.sweep.read import PART, final_losses, suggest
 
 Array = npt.NDArray[np.float64]
 Index = int | tuple[int, int]  # of a schedule, or of a schedule and a repeat
 
-VERSION = 1  # of the format of files
-_CONTENT = _files.Content("Sweep", "sweep")
-
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(ScheduleBuilder):
     """The losses of copies of one training under different schedules.
 
     Attributes:
@@ -227,7 +225,7 @@ class Sweep:
             ValueError: the path has another ending.
             OSError: the file cannot be written.
         """
-        _files.write(path, self._facts(), self._arrays(), _CONTENT)
+        _files.write(path, facts(self), arrays(self), CONTENT)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sweep:
@@ -237,46 +235,7 @@ class Sweep:
             OSError: the file cannot be read.
             ValueError: it is no sweep.
         """
-        return _files.read(path, cls._from_data, _CONTENT)
-
-    def _facts(self) -> dict[str, Any]:
-        """The contents of a file that are not arrays."""
-        failures = [
-            [list(index) if isinstance(index, tuple) else index, text]
-            for index, text in self.failures.items()
-        ]
-        return {
-            "lrsched_sweep": VERSION,
-            "schedules": [schedule.to_dict() for schedule in self.schedules],
-            "label": self.label,
-            "metrics": list(self.metrics),
-            "failures": failures,
-        }
-
-    def _arrays(self) -> dict[str, Array]:
-        """The arrays of a file, by name."""
-        arrays = {"learning_rates": self.learning_rates, "losses": self.losses}
-        return arrays | {f"metric_{n}": each for n, each in enumerate(self.metrics.values())}
-
-    @classmethod
-    def _from_data(cls, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> Sweep:
-        """The sweep with the contents of a file."""
-        _files.check_version(facts, "lrsched_sweep", VERSION)
-
-        def array(name: str) -> Array:
-            return np.asarray(arrays[name], np.float64)
-
-        return cls(
-            tuple(from_dict(recipe, kind=Schedule) for recipe in facts["schedules"]),
-            array("learning_rates"),
-            array("losses"),
-            {str(name): array(f"metric_{n}") for n, name in enumerate(facts["metrics"])},
-            failures={
-                tuple(index) if isinstance(index, list) else index: str(text)
-                for index, text in facts["failures"]
-            },
-            label=str(facts["label"]),
-        )
+        return _files.read(path, lambda facts, arrays: cls(**fields(facts, arrays)), CONTENT)
 
     def __repr__(self) -> str:
         schedules, steps = self.learning_rates.shape

@@ -397,3 +397,14 @@ def test_a_notebook_shows_an_svg() -> None:
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     assert text == VALLEY._repr_svg_()
     assert not pyplot.get_fignums()
+
+
+def test_a_schedule_follows_from_a_sweep() -> None:
+    """As from a range test, with the options of the schedule."""
+    peak = VALLEY.suggest().suggested
+    assert VALLEY.warmup_cosine(100, end_value=1e-5) == lrsched.warmup_cosine(
+        peak, 100, 5, end_value=1e-5
+    )
+    assert VALLEY.one_cycle(100) == lrsched.one_cycle(peak, 100)
+    with pytest.raises(ValueError, match=r"Sweep.warmup_cosine: total_steps must be an integer"):
+        VALLEY.warmup_cosine(0)
