@@ -16,7 +16,7 @@ test: lint types $(VENV)/installed
 # The library without its adapters, in less than a minute. The environment has NumPy and small
 # libraries, and is made in a quarter of a minute. Tests that need a framework are skipped by name.
 quick: $(QUICK_VENV)/installed
-	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core formats numerics range_test schedules)
+	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core formats numerics range_test schedules sweep)
 
 # What needs a GPU, in two minutes, with an installation of torch or JAX for one:
 # `make gpu RUN=python`. With DEVICE=cpu it runs on the CPU. Nothing else collects these files.

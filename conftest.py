@@ -1,6 +1,7 @@
 """Settings of every test run: one thread per process, no display, the same draws in CI."""
 
 import gc
+import importlib.util
 import os
 import tempfile
 from collections.abc import Generator, Iterator
@@ -75,3 +76,8 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
 
 # Scripts that tests start in processes of their own: to import them would set up their devices.
 collect_ignore_glob = ["tests/scripts/*.py"]
+if importlib.util.find_spec("transformers") is None:  # whose classes these modules derive from
+    collect_ignore_glob += [
+        "adapters/lrsched_torch/transformers.py",
+        "adapters/lrsched_torch/_transformers/*.py",
+    ]

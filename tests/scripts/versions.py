@@ -51,7 +51,7 @@ SIDES = {
                 f"tests/{room}"
                 for room in ("arrays", "cli", "controllers", "core", "formats", "numerics")
             ),
-            *("tests/configs", "tests/range_test", "tests/schedules", "lrsched"),
+            *("tests/configs", "tests/range_test", "tests/schedules", "tests/sweep", "lrsched"),
         ),
     ),
     "jax": Side(
