@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 
 from lrsched._core import Refusal
 from lrsched.range_test.losses import LossReader
@@ -33,15 +33,10 @@ class Updates:
         self.reader = reader
         self.may_skip = may_skip
         self.batches = 0
-        self._rates = rates
+        self.rates = rates
         self._accumulated = optimizer.gradient_accumulation_steps or 1
         self._iterations = int(optimizer._iterations)  # of which some may be accumulated only
         self._losses: list[Any] = []
-
-    @property
-    def rate(self) -> Any:
-        """The learning rate of the next update."""
-        return self._rates[self.reader.count]
 
     def end_batch(self, logs: Any, iterations: Callable[[], Any]) -> bool:
         """Take the logs of a batch, and return whether the test goes on.
@@ -122,21 +117,34 @@ class Backend(Protocol):
         """The function in the place of the model's."""
 
 
+@functools.cache
+def _picked() -> Callable[[Any, int, list[Any]], tuple[Any, list[Any]]]:
+    """A function of JAX that copies one of the rates, and the values of metrics."""
+    import jax
+    from jax import numpy as jnp
+
+    return jax.jit(lambda rates, update, metrics: (rates[update], list(map(jnp.copy, metrics))))
+
+
 def _on_jax(model: Any, variable: Any, updates: Updates, function: Function) -> Function:
     """On JAX the values of variables are arguments: writing the variables is far slower."""
+    from jax import numpy as jnp
+
     inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     variables = [id(each) for each in model.optimizer.variables]
     rate, iterations = variables.index(id(variable)), variables.index(id(inner._iterations))
+    rates, pick = jnp.asarray(updates.rates), _picked()
     fresh: list[Any] = []
 
     def train(state: Any, iterator: Any) -> Any:
         trainable, others, optimizer, metrics = state
+        # The training step takes the memory of its arguments, so each gets a copy. It must be one
+        # of JAX's: a step that JAX has compiled and kept in a file may overwrite memory of NumPy's.
         if not updates.batches:
-            # On the host, as the training step takes the memory of its arguments.
-            fresh[:] = map(np.array, metrics)
+            fresh[:] = map(jnp.copy, metrics)
         optimizer = list(optimizer)
-        optimizer[rate] = updates.rate
-        logs, state = function((trainable, others, optimizer, list(fresh)), iterator)
+        optimizer[rate], metrics = pick(rates, updates.reader.count, fresh)
+        logs, state = function((trainable, others, optimizer, metrics), iterator)
         if not updates.end_batch(logs, lambda: state[2][iterations]):
             model.stop_training = True
         return logs, state
@@ -147,27 +155,34 @@ def _on_jax(model: Any, variable: Any, updates: Updates, function: Function) -> 
 def _on_torch(model: Any, variable: Any, updates: Updates, function: Function) -> Function:
     import torch
 
+    rates = updates.rates.tolist()
     return _writing(
         model,
         updates,
         function,
-        lambda rate: variable.value.fill_(float(rate)),
+        lambda update: variable.value.fill_(rates[update]),
         lambda values: [value.detach().clone() for value in values],
         lambda values, kept: torch._foreach_copy_(values, kept) if values else None,
     )
 
 
 def _on_tensorflow(model: Any, variable: Any, updates: Updates, function: Function) -> Function:
+    import tensorflow as tf
+
     def write(values: list[Any], kept: list[Any]) -> None:
         for value, each in zip(values, kept, strict=True):
-            value.assign(each)
+            if hasattr(value, "handle"):  # a tenth of the time of `assign`
+                tf.raw_ops.AssignVariableOp(resource=value.handle, value=each)
+            else:
+                value.assign(each)
 
+    rates = tf.unstack(tf.constant(updates.rates))
     return _writing(
         model,
         updates,
         function,
-        variable.value.assign,
-        lambda values: list(map(keras.ops.copy, values)),
+        lambda update: write([variable.value], [rates[update]]),
+        lambda values: list(map(tf.identity, values)),
         write,
     )
 
@@ -176,7 +191,7 @@ def _writing(
     model: Any,
     updates: Updates,
     function: Function,
-    write_rate: Callable[[Any], object],
+    write_rate: Callable[[int], object],
     copies: Callable[[list[Any]], list[Any]],
     write: Callable[[list[Any], list[Any]], object],
 ) -> Function:
@@ -189,7 +204,7 @@ def _writing(
         if not updates.batches:
             metrics[:] = [variable.value for variable in model.metrics_variables]
             fresh[:] = copies(metrics)
-        write_rate(updates.rate)
+        write_rate(updates.reader.count)
         write(metrics, fresh)
         logs = function(batch)
         if not updates.end_batch(logs, lambda: inner._iterations):

@@ -128,7 +128,7 @@ class Snapshot:
         if isinstance(value, self._tensors):
             return self._record_tensor(value)
         if isinstance(value, self._stateful):
-            attributes = vars(value)
+            attributes: dict[str, Any] = vars(value)
             self._restores.append(save_items(attributes))
             return list(attributes.values())
         if isinstance(value, _CONTAINERS):

@@ -1,8 +1,8 @@
 """Learning-rate range tests: the result, and what it suggests.
 
 A range test raises the learning rate over a few hundred updates and records the loss of each
-(Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test` and
-`lrsched_torch.range_test` run one; this package is what they share.
+(Smith 2015, arXiv:1506.01186, section 3.3). `lrsched_jax.range_test`,
+`lrsched_torch.range_test` and `lrsched_keras.range_test` run one; this package is what they share.
 """
 
 from lrsched._set_module import set_module

@@ -12,14 +12,12 @@ needs("keras")
 import jax
 import keras
 import numpy as np
-import optax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import numpy as jnp
 
 import lrsched
-import lrsched_jax
 from lrsched_keras import range_test, run
 from tests.scripts.keras_range_test import (
     QUIET,
@@ -40,13 +38,14 @@ from tests.scripts.keras_range_test import (
 rewound = functools.cache(lambda: Rewound(everything()))
 
 
-@settings(max_examples=16, derandomize=True, deadline=None)
+@settings(max_examples=12, derandomize=True, deadline=None)
 @given(why=st.sampled_from(WHYS), at=st.integers(1, STEPS - 2))
 def test_nothing_has_changed_after_any_stop(why: str, at: int) -> None:
     assert one_stop(rewound(), why, at) == ""
 
 
 def test_the_losses_of_a_loss_function_in_jax() -> None:
+    optax, lrsched_jax = needs("optax"), needs("lrsched_jax", "optax")
     model = linear(loss="mse")
 
     def loss_fn(weights: Any, batch: Any) -> Any:
@@ -222,6 +221,14 @@ def test_wrong_arguments(case: str) -> None:
     given = {"model": model(), "x": X, "y": Y, **QUIET, **options}
     with pytest.raises(error, match=re.escape(f"range_test: {message}")):
         range_test(**given)
+
+
+def test_a_backend_that_does_not_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = linear()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
+    message = "Keras's backend must be one that trains (jax, tensorflow, torch), got 'numpy'"
+    with pytest.raises(ValueError, match=re.escape(f"range_test: {message}")):
+        range_test(model, X, Y)
 
 
 def test_an_argument_that_is_unknown() -> None:
