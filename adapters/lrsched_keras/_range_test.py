@@ -15,22 +15,17 @@ from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, RangeTest, Recorder
 from lrsched.range_test.losses import LOOK_EVERY, LossReader
-from lrsched.range_test.measurements import Measurements, Metrics
+from lrsched.range_test.measurements import Measurements, Metrics, as_number
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, curve_of, ramp_between
-from lrsched_keras._fit import BACKENDS, Loop, Updates
+from lrsched_keras import _checks as checks
+from lrsched_keras._fit import Loop, Updates
 from lrsched_keras._hyperparameter import inner_optimizer, is_variable
 from lrsched_keras._schedule import checked_schedule
 from lrsched_keras._snapshot import Snapshot, training_state
 
 _refuse = Refusal("range_test")
 
-# What `fit` takes besides: a test makes its updates alone, and reads no other loss.
-_NOT_OF_A_TEST = (
-    *("callbacks", "epochs", "initial_epoch", "steps_per_epoch", "validation_batch_size"),
-    *("validation_data", "validation_freq", "validation_split", "validation_steps", "verbose"),
-)
-_BATCHES = "at least one batch, in any form that `fit` takes"
 _FOREVER = 2**31  # epochs
 
 
@@ -67,7 +62,8 @@ def range_test(
     Afterwards everything is as it was, also after an exception or Ctrl-C, so that training
     continues as if there had been no test: the variables of the model, of its optimizer, metrics
     and seed generators; the attributes of all of these, such as `history`, `stop_training`, modes
-    and the learning rate or its schedule; on torch also buffers and `.grad`; the state of a
+    and the learning rate or its schedule (an optimizer that was not built before is not
+    built afterwards); on torch also buffers and `.grad`; the state of a
     `PyDataset` or torch `DataLoader`; and the global random generators of Keras, NumPy, Python,
     torch and TensorFlow. Not restored are batches drawn from a Python generator, the order of a
     `tf.data.Dataset` that shuffles, and state inside TensorFlow's lookup tables and kernels.
@@ -127,7 +123,7 @@ def range_test(
     >>> round(float(model.optimizer.learning_rate), 6), int(model.optimizer.iterations)
     (0.1, 0)
     """
-    _check_others(others)
+    checks.check_others(others)
     steps, every, divergence = checked_options(
         _refuse, steps=steps, every=every, divergence=divergence
     )
@@ -135,9 +131,9 @@ def range_test(
     check_log(_refuse, log)
     schedule = checked_schedule(_refuse, ramp_between(_refuse, schedule, steps, low, high))
     curve = curve_of(_refuse, schedule, steps)
-    _check_model(model)
+    checks.check_model(model)
     optimizer = inner_optimizer(_refuse, model)
-    _check_batches(x)
+    checks.check_batches(x)
 
     batches = {"x": x, "y": y, "batch_size": batch_size, "shuffle": shuffle}
     batches |= {"sample_weight": sample_weight, "class_weight": class_weight}
@@ -159,44 +155,6 @@ def range_test(
     if serves_later:
         model.train_function = loop.train_function
     return reader.result(schedule, measurements.rows, label)
-
-
-def _check_others(others: Mapping[str, Any]) -> None:
-    """Refuse arguments of `fit` that a test has no use for, and unknown ones as Python does."""
-    for name, value in others.items():
-        if name in _NOT_OF_A_TEST:
-            expected = "left out: a test trains for `steps` updates, and without validation"
-            _refuse(name, expected, value, TypeError)
-        raise TypeError(f"range_test() got an unexpected keyword argument {name!r}")
-
-
-def _check_model(model: Any) -> None:
-    """Refuse what is no model that `fit` could train at once."""
-    if not isinstance(model, keras.Model):
-        _refuse("model", "a Keras model", model, TypeError)
-    if keras.backend.backend() not in BACKENDS:
-        _refuse("Keras's backend", f"one that trains ({', '.join(BACKENDS)})", _backend())
-    if not model.compiled or model.optimizer is None:
-        _refuse("model", "compiled, with an optimizer and a loss", model)
-    if not all(layer.built for layer in model._flatten_layers()):
-        # To build it, `fit` draws a batch, and with it random numbers, which no test could undo.
-        _refuse("model", "built (call it on a batch, or model.build on a shape, first)", model)
-    if not model.trainable_variables:
-        _refuse("model", "one with trainable variables", model)
-
-
-def _check_batches(x: Any) -> None:
-    """Refuse batches that are none, as far as it can be told without drawing one."""
-    if x is None:
-        _refuse("x", _BATCHES, x, TypeError)
-    leaves = keras.tree.flatten(x) if isinstance(x, (dict, list, tuple)) else [x]
-    for leaf in leaves or [()]:
-        try:
-            size = len(leaf)
-        except TypeError:  # none is known
-            continue
-        if size == 0:
-            _refuse("x", _BATCHES, x)
 
 
 def _serves_later(model: Any, optimizer: Any) -> bool:
@@ -237,7 +195,7 @@ def _fit(model: Any, batches: Mapping[str, Any], loop: Loop, updates: Updates) -
             if updates.batches:
                 raise
     if not updates.batches:
-        _refuse("x", _BATCHES, batches["x"])
+        _refuse("x", checks.BATCHES, batches["x"])
 
 
 @contextmanager
@@ -267,7 +225,7 @@ def _torch_modules(model: Any) -> list[Any]:
 
 def _means(updates: list[list[Any]]) -> list[float]:
     """The mean loss of each update over its batches."""
-    return [sum(map(float, losses)) / len(losses) for losses in updates]
+    return [sum(map(as_number, losses)) / len(losses) for losses in updates]
 
 
 def _is_on_cpu(value: Any) -> bool:

@@ -48,8 +48,12 @@ class Measurements:
             expected = "a function that returns numbers by name"
             _refuse("metrics", expected, values, TypeError)
         for name, value in values.items():
-            number = float(value.item() if hasattr(value, "item") else value)
-            self.rows.setdefault(name, []).append((update, number))
+            self.rows.setdefault(name, []).append((update, as_number(value)))
+
+
+def as_number(value: Any) -> float:
+    """A number of any framework; torch warns of `float` where a tensor needs gradients."""
+    return float(value.item() if hasattr(value, "item") else value)
 
 
 def as_array(rows: list[tuple[int, float]], count: int) -> npt.NDArray[np.float64]:

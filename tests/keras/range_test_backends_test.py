@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.processes import outputs, start
-from tests.scripts import keras_range_test as script
-from tests.scripts.keras_range_test import BATCHES, STEPS
+from tests.scripts.keras_models import BATCHES, RAMP, STEPS
+from tests.scripts.keras_range_tests import PARTS
 
 ELSEWHERE = ("torch", "tensorflow")
 PARAMS = [needing(backend, backend) for backend in ("jax", *ELSEWHERE)]
@@ -26,7 +26,7 @@ def elsewhere() -> dict[str, Any]:
     backends = list(filter(is_installed, ELSEWHERE))
     found = outputs(
         *(
-            start("keras_range_test.py", 1, warnings="default", KERAS_BACKEND=backend)
+            start("keras_range_tests.py", 1, warnings="default", KERAS_BACKEND=backend)
             for backend in backends
         ),
         seconds=300,
@@ -41,7 +41,7 @@ def result(backend: str, name: str) -> Any:
     """A result of the script; on JAX it is run in this process."""
     if backend != "jax":
         return elsewhere()[backend][name]
-    return json.loads(json.dumps(script.PARTS[name]()))
+    return json.loads(json.dumps(PARTS[name]()))
 
 
 @pytest.mark.parametrize("backend", PARAMS[1:])
@@ -63,12 +63,10 @@ def test_a_first_training_after_a_test_is_that_without_it(backend: str) -> None:
 def test_each_update_uses_its_rate_and_the_loss_is_its_own(backend: str) -> None:
     found = result(backend, "linear")
     assert len(found) == 5
-    ramp = np.array(list(map(script.RAMP, range(STEPS))), np.float32)
+    ramp = np.array(list(map(RAMP, range(STEPS))), np.float32)
     for name, (losses, wanted, rates) in found.items():
         np.testing.assert_allclose(losses, wanted, rtol=1e-4, atol=1e-6, err_msg=name)
-        np.testing.assert_array_equal(
-            rates, np.array(list(map(script.RAMP, range(STEPS))), np.float32)
-        )
+        np.testing.assert_array_equal(rates, ramp)
 
 
 @pytest.mark.parametrize("backend", PARAMS)

@@ -19,21 +19,19 @@ from jax import numpy as jnp
 
 import lrsched
 from lrsched_keras import range_test, run
-from tests.scripts.keras_range_test import (
+from tests.scripts.keras_models import (
     QUIET,
     RAMP,
     STEPS,
-    WHYS,
     Model,
-    Rewound,
     X,
     Y,
     array,
     everything,
     linear,
-    one_stop,
     values,
 )
+from tests.scripts.keras_stops import WHYS, Rewound, one_stop
 
 rewound = functools.cache(lambda: Rewound(everything()))
 
