@@ -56,13 +56,11 @@ SIDES = {
     ),
     "jax": Side(
         ("jax", "plot"),
-        ("equinox", "orbax-checkpoint", "tqdm"),
+        ("equinox", "orbax-checkpoint"),
         ("tests/jax", *BACKENDS, "adapters/lrsched_jax"),
     ),
     "keras": Side(("keras",), (), ("tests/keras", "adapters/lrsched_keras")),
-    "torch": Side(
-        ("torch", "plot"), ("tqdm",), ("tests/torch", *BACKENDS, "adapters/lrsched_torch")
-    ),
+    "torch": Side(("torch", "plot"), (), ("tests/torch", *BACKENDS, "adapters/lrsched_torch")),
 }
 
 

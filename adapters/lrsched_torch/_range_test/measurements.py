@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
@@ -25,7 +26,7 @@ class Measurements(measurements.Measurements):
     """
 
     def __init__(self, metrics: Metrics | None, every: int, modules: Sequence[nn.Module]) -> None:
-        super().__init__(metrics, every, lambda: _undisturbed(modules))
+        super().__init__(metrics, every, partial(_undisturbed, modules))
 
 
 @contextmanager
