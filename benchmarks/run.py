@@ -30,7 +30,8 @@ FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
 LIBRARIES = (
     *("jax", "optax", "flax", "torch", "numpy"),
-    *("lightning", "pytorch-ignite", "torch-lr-finder", "fastai"),
+    *("lightning", "transformers", "accelerate", "keras", "tensorflow"),
+    *("pytorch-ignite", "torch-lr-finder", "fastai"),
 )
 
 SECTIONS = [
@@ -44,6 +45,7 @@ SECTIONS = [
     "sweep",
     "range_test_torch",
     "range_test_jax",
+    "range_test_stacks",
     "ensemble",
     "quality",
     "imports",
