@@ -1,10 +1,5 @@
 """The table of docs/trainers.md is that of the benchmark and of the page's own code."""
 
-from tests.optional import needs
-
-needs("jax")
-needs("matplotlib")
-
 from docs.trainers import PAGE, STACKS, lines_under, with_table
 
 
