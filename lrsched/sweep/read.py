@@ -46,17 +46,18 @@ def suggest(
     """
     kept = 1.0 - refuse.check("within", _within, within)
     there = (rates > 0) & ~missing.all(axis=1)
-    found = len(np.unique(rates[there]))
-    if found < MIN_RATES:
+    different = np.unique(rates[there])
+    if len(different) < MIN_RATES:
         raise NoSuggestion(
-            f"a suggestion needs trainings at {MIN_RATES} rates above 0, got {found}: add rates"
+            f"a suggestion needs trainings at {MIN_RATES} rates above 0, got {len(different)}: "
+            "add rates"
         )
     x, height = _best_at_each(*scores(rates[there], losses[there], PART, missing[there]))
     best = int(height.argmin())
     if best in (0, len(x) - 1):
         end, more = ("lowest", "lower") if best == 0 else ("highest", "higher")
         raise NoSuggestion(
-            f"the loss ends lowest at the {end} rate, {10.0 ** x[best]:.3g}: add {more} rates"
+            f"the loss ends lowest at the {end} rate, {different[best]:.3g}: add {more} rates"
         )
     falls = fall_at(height)
     around = slice(best - 1, best + 2)

@@ -27,6 +27,7 @@ def train(deadly: bool, seconds: float) -> None:
 
 
 def main(where: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     tasks: list[Any] = [(False, 100.0)] * 6
     refuse, context = Refusal("sweep"), multiprocessing.get_context("fork")
     if where == "this":
