@@ -87,7 +87,7 @@ def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default"
     >>> suggest(rates, [1.0] * 121)
     Traceback (most recent call last):
     lrsched.range_test.NoSuggestion: the loss is nowhere lower than at the first rates, from 1e-06:
-    start lower, or raise end_value where it is flat
+    start lower, or raise high where it is flat
     """
     known = ("default", "steepest", *FINDERS)
     if method not in known:

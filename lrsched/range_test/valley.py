@@ -102,11 +102,11 @@ def valley(rates: Array, losses: Array) -> Valley:
     if errors < MIN_STANDARD_ERRORS:
         raise NoSuggestion(
             f"the loss falls by {drop:.3g}, which its noise of {noise:.3g} in each update could "
-            "do alone: use larger batches, more updates or more repeats, or raise end_value"
+            "do alone: use larger batches, more updates or more repeats, or raise high"
         )
     if x[-1] - at[lowest] < WIDTH / 2.0:
         raise NoSuggestion(
-            f"the loss still falls at the last rates, to {rates[-1]:.3g}: raise end_value"
+            f"the loss still falls at the last rates, to {rates[-1]:.3g}: raise high"
         )
     return found
 
@@ -115,7 +115,7 @@ def no_fall(rates: Array) -> NoSuggestion:
     """The refusal of a curve that only rises."""
     return NoSuggestion(
         f"the loss is nowhere lower than at the first rates, from {rates[0]:.3g}: start lower, or "
-        "raise end_value where it is flat"
+        "raise high where it is flat"
     )
 
 

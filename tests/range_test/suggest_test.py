@@ -167,7 +167,7 @@ def test_steepest() -> None:
     [
         (np.ones(200), "nowhere lower than at the first rates, from 1e-07: start lower, or raise"),
         (1.0 + sweep(), "nowhere lower than at the first rates, from 1e-07: start lower, or raise"),
-        (1.0 / (1.0 + sweep()), "still falls at the last rates, to 10: raise end_value"),
+        (1.0 / (1.0 + sweep()), "still falls at the last rates, to 10: raise high"),
         (np.full(200, np.nan), "only 0 updates have a finite loss at a rate above all before"),
         (np.full((3, 200), np.inf), "only 0 updates"),
         (np.where(np.arange(200) < 9, 1.0, np.nan), "only 9 updates .* less than 10: start lower"),
