@@ -141,7 +141,9 @@ def noted(schedule: Any, callbacks: list[Any], **loading: Any) -> list[float]:
     return losses
 
 
-WORKERS = [{}, {"num_workers": 1, "persistent_workers": True}]
+# Not forked: the process may have threads of JAX.
+SERVED = {"num_workers": 1, "persistent_workers": True, "multiprocessing_context": "forkserver"}
+WORKERS = [{}, SERVED]
 
 
 @pytest.mark.parametrize("loading", WORKERS)
