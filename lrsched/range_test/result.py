@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,7 @@ from lrsched.range_test.suggest import (
     extend_past_stop,
     median,
     smoothed,
+    spread,
     suggest,
 )
 
@@ -161,16 +161,7 @@ class RangeTest(ScheduleBuilder):
         Raises:
             NoSuggestion: fewer than two of the repeats suggest one.
         """
-        found = []
-        rates, rows = self._curve()
-        for losses in np.atleast_2d(rows):
-            try:
-                found.append(math.log10(suggest(rates, losses, method).suggested))
-            except NoSuggestion:
-                continue
-        if len(found) < 2:
-            raise NoSuggestion("a spread needs two repeats with a suggestion")
-        return float(np.std(found, ddof=1))
+        return spread(*self._curve(), method)
 
     def smoothed(self) -> Array:
         """The loss at each learning rate without noise or lag, for figures."""

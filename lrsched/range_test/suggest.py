@@ -6,6 +6,7 @@ training begins, should be run, and ends; or a refusal with the reason.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -105,6 +106,21 @@ def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default"
         finite = np.isfinite(losses)
         pick = FINDERS[method](rates[finite], losses[finite])
     return Suggestion(min(low, pick), pick, max(pick, high))
+
+
+def spread(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default") -> float:
+    """The standard deviation of the suggestions of repeats, rows of losses, in decades.
+
+    Raises:
+        NoSuggestion: fewer than two of them suggest a rate.
+    """
+    found = []
+    for row in np.atleast_2d(np.asarray(losses, float)):
+        with contextlib.suppress(NoSuggestion):
+            found.append(math.log10(suggest(rates, row, method).suggested))
+    if len(found) < 2:
+        raise NoSuggestion("a spread needs two repeats with a suggestion")
+    return float(np.std(found, ddof=1))
 
 
 def steepest(found: Valley) -> float:
