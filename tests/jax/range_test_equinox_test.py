@@ -73,6 +73,9 @@ def test_a_module_is_trained_as_by_hand() -> None:
     jax.tree.map(np.testing.assert_array_equal, after, before)
 
 
+BATCH_NORM = "equinox>=0.13"  # whose BatchNorm has a mode
+
+
 class Net(eqx.Module):  # type: ignore[misc, name-defined]
     """With a convolution, batch statistics, dropout, an array of integers and a float."""
 
@@ -111,6 +114,7 @@ def net_loss(model: Any, state: Any, batch: Any, key: Any) -> Any:
 
 
 def test_convolutions_batch_statistics_and_dropout() -> None:
+    needs("equinox", BATCH_NORM)
     model, state = eqx.nn.make_with_state(Net)(jax.random.key(1))
     key = jax.random.key(2)
 
@@ -150,6 +154,7 @@ def test_convolutions_batch_statistics_and_dropout() -> None:
 
 def test_an_optimizer_may_call_the_loss_of_a_module_with_state() -> None:
     """Equinox's State may be used only once."""
+    needs("equinox", BATCH_NORM)
 
     def searched(schedule: Any) -> Any:
         return optax.chain(optax.sgd(schedule), optax.scale_by_backtracking_linesearch(3))
