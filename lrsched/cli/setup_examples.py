@@ -8,8 +8,10 @@ import torch
 
 def setup():
     model = torch.nn.Linear(4, 1)
-    optimizer = torch.optim.AdamW(model.parameters())
-    loader = [(torch.randn(32, 4), torch.randn(32, 1)) for _ in range(20)]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    inputs = torch.randn(640, 4)
+    data = torch.utils.data.TensorDataset(inputs, inputs.sum(1, keepdim=True))
+    loader = torch.utils.data.DataLoader(data, batch_size=32, shuffle=True)
     return {
         "model": model,
         "loss_fn": torch.nn.functional.mse_loss,  # of outputs and targets
@@ -60,7 +62,7 @@ import numpy as np
 
 def setup():
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.AdamW(0.001), loss="mse")
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss="mse")
     x = np.random.default_rng(0).normal(size=(640, 4))
     return {"model": model, "x": x, "y": x.sum(1), "batch_size": 32}
 """,
