@@ -81,7 +81,7 @@ class Module(pl.LightningModule):
         return (self.model(batch) - batch.sum(1, keepdim=True)).square().mean()
 
     def configure_optimizers(self):
-        return torch.optim.AdamW(self.parameters())
+        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
 
 
 def setup():
