@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from sklearn.datasets import load_digits
 
-from benchmarks.range_test_models import affine, dense, mlp
+from benchmarks.suggestions.models import affine, dense, mlp
 
 BATCH = 64
 GPU = jax.default_backend() == "gpu"

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import Row, Section, run_section
-from benchmarks.range_test_curves import train_all
-from benchmarks.range_test_quality import loaded, publish
-from benchmarks.range_test_report import DEFAULT_PROBE, LENGTHS
+from benchmarks.suggestions.curves import train_all
+from benchmarks.suggestions.quality import loaded, publish
+from benchmarks.suggestions.report import DEFAULT_PROBE, LENGTHS
 from lrsched.range_test.finders import FINDERS
 
 AIMS = {"default": 1.08, DEFAULT_PROBE: 1.03}

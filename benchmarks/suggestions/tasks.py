@@ -1,4 +1,4 @@
-"""The tasks of `benchmarks.range_test_quality`: small, diverse, pure functions in JAX.
+"""The tasks of `benchmarks.suggestions.quality`: small, diverse, pure functions in JAX.
 
 A task is an initialisation, a loss of parameters and batch, its data, and an optimizer as a
 function of the learning rate. Those of `TUNED` may choose constants of the rules, the others not.
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import optax
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
-from benchmarks import range_test_models as models
-from benchmarks.range_test_data import Data, deep_teacher, halves, ratings, stdlib_text, waves
+from benchmarks.suggestions import models
+from benchmarks.suggestions.data import Data, deep_teacher, halves, ratings, stdlib_text, waves
 
 Batch = tuple[jax.Array, jax.Array]
 Optimizer = Callable[[Any], optax.GradientTransformation]

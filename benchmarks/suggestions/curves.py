@@ -1,4 +1,4 @@
-"""Trains every task of `benchmarks.range_test_tasks`: range tests, probes and the truth.
+"""Trains every task of `benchmarks.suggestions.tasks`: range tests, probes and the truth.
 
 For each task, over ten seeds (initialisation and order of the batches): the raw losses of range
 tests of 100, 200 and 400 updates and of short runs at the constant rates of a grid, from the same
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import optax
 
-from benchmarks.range_test_tasks import Task, tasks
+from benchmarks.suggestions.tasks import Task, tasks
 from lrsched import exponential_ramp
 
 Array = npt.NDArray[Any]

@@ -164,3 +164,86 @@ def factors(rows: int, columns: int, rank: int) -> Model:
         return product
 
     return Model(init, apply)
+
+
+def recurrent(inputs: int, size: int, outputs: int) -> Model:
+    """A plain recurrent network over sequences of vectors, read at the end."""
+
+    def init(key: jax.Array) -> Params:
+        first, again, last = jax.random.split(key, 3)
+        return {
+            "in": dense(first, inputs, size),
+            "again": jax.random.orthogonal(again, size),
+            "out": dense(last, size, outputs),
+        }
+
+    def apply(params: Params, x: jax.Array) -> jax.Array:
+        def step(h: jax.Array, seen: jax.Array) -> tuple[jax.Array, None]:
+            return jnp.tanh(affine(params["in"], seen) + h @ params["again"]), None
+
+        start = jnp.zeros((len(x), params["again"].shape[0]))
+        end, _ = jax.lax.scan(step, start, jnp.moveaxis(x, 1, 0))
+        return affine(params["out"], end)
+
+    return Model(init, apply)
+
+
+def lstm(size: int) -> Model:
+    """Long short-term memory over the symbols; the gate that forgets begins at 1."""
+
+    def init(key: jax.Array) -> Params:
+        keys = jax.random.split(key, 3)
+        gates = dense(keys[1], 2 * size, 4 * size)
+        return {
+            "symbols": jax.random.normal(keys[0], (SYMBOLS, size)),
+            "gates": {**gates, "b": gates["b"].at[:size].set(1.0)},
+            "out": dense(keys[2], size, SYMBOLS),
+        }
+
+    def apply(params: Params, x: jax.Array) -> jax.Array:
+        def step(state: Any, seen: jax.Array) -> tuple[Any, jax.Array]:
+            h, memory = state
+            given = affine(params["gates"], jnp.concatenate([seen, h], -1))
+            keep, write, read, new = jnp.split(given, 4, -1)
+            memory = jax.nn.sigmoid(keep) * memory + jax.nn.sigmoid(write) * jnp.tanh(new)
+            h = jax.nn.sigmoid(read) * jnp.tanh(memory)
+            return (h, memory), h
+
+        zeros = jnp.zeros((len(x), size))
+        inputs = jnp.moveaxis(params["symbols"][x], 1, 0)
+        _, states = jax.lax.scan(step, (zeros, zeros), inputs)
+        return jnp.moveaxis(affine(params["out"], states), 0, 1)
+
+    return Model(init, apply)
+
+
+def bag_of_words(words: int, size: int, classes: int) -> Model:
+    """The mean of the vectors of a text's words, and a linear layer; word 0 is no word."""
+
+    def init(key: jax.Array) -> Params:
+        first, last = jax.random.split(key)
+        return [0.1 * jax.random.normal(first, (words, size)), dense(last, size, classes)]
+
+    def apply(params: Params, x: jax.Array) -> jax.Array:
+        vectors, last = params
+        is_word = (x > 0)[..., None]
+        mean = (vectors[x] * is_word).sum(1) / jnp.maximum(is_word.sum(1), 1)
+        return affine(last, mean)
+
+    return Model(init, apply)
+
+
+def word_pairs(words: int, size: int) -> Model:
+    """The product of the vectors of two words, each word having one as a centre and one around."""
+
+    def init(key: jax.Array) -> Params:
+        first, last = jax.random.split(key)
+        scale = 1.0 / size**0.5
+        return [scale * jax.random.normal(k, (words, size)) for k in (first, last)]
+
+    def apply(params: Params, x: jax.Array) -> jax.Array:
+        centre, around = params
+        product: jax.Array = (centre[x[:, 0]] * around[x[:, 1]]).sum(-1)
+        return product
+
+    return Model(init, apply)

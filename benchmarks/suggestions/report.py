@@ -1,4 +1,4 @@
-"""The page and the figure of `benchmarks.range_test_quality`."""
+"""The page and the figure of `benchmarks.suggestions.quality`."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.range_test_curves import FIRST, GRID, LAST, LENGTHS, SEEDS
-from benchmarks.range_test_report import figure, page
-from benchmarks.range_test_tasks import TUNED, tasks
+from benchmarks.suggestions.curves import FIRST, GRID, LAST, LENGTHS, SEEDS
+from benchmarks.suggestions.report import figure, page
+from benchmarks.suggestions.tasks import TUNED, tasks
 from lrsched.range_test.finders import FINDERS
 from lrsched.range_test.probe import further_rates, probe_rates, read_probe
 from lrsched.range_test.suggest import Suggestion, suggest

@@ -1,0 +1,1 @@
+"""How good the suggestions of range tests are: tasks, truth, runs, rules and their report."""
