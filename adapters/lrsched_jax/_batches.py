@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -24,15 +25,13 @@ class Batches:
     Args:
         batches: any iterable.
         refuse: raises the errors of the caller.
-        keep: the number of batches to keep in `kept`.
 
     Attributes:
         is_list: whether the batches are in a list or tuple.
         first: the first batch; it shows the types of all.
-        kept: the first batches that were drawn, at most `keep`.
     """
 
-    def __init__(self, batches: Iterable[Batch], refuse: Refusal, keep: int = 0) -> None:
+    def __init__(self, batches: Iterable[Batch], refuse: Refusal) -> None:
         expected = "an iterable of batches"
         if isinstance(batches, Mapping):
             hint = "(this is one; put it into a list)"
@@ -44,8 +43,6 @@ class Batches:
         self._batches = batches
         self.refuse = refuse
         self.is_list = isinstance(batches, (list, tuple))
-        self._keep = keep
-        self.kept: list[Batch] = []
         self.first = self._draw(True)
         self._drawn = [self.first]
 
@@ -66,9 +63,20 @@ class Batches:
             batch = next(self._iterator)
         if not self.is_list:
             batch = jax.tree.map(_copied, batch)
-        if len(self.kept) < self._keep:
-            self.kept.append(batch)
         return batch
+
+    def again(self, skipped: int = 0) -> Batches:
+        """An iterator over the same batches from the beginning, less the first ones.
+
+        Of an iterator these are the batches that are left. There may be none.
+        """
+        others = copy.copy(self)
+        others._drawn = []
+        if iter(self._batches) is not self._batches:
+            others._iterator = iter(self._batches)
+            for _ in range(skipped):
+                others._draw(False)
+        return others
 
 
 def _copied(leaf: Any) -> Any:

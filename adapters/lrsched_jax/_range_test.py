@@ -17,9 +17,9 @@ from lrsched._core import Real, Refusal
 from lrsched.range_test import (
     DIVERGENCE,
     PROBE_REPEATS,
-    PROBE_STEPS,
     RangeTest,
 )
+from lrsched.range_test.continuation import continued, limits_of
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, ramp_between
 from lrsched.range_test.runs import Run, range_test_of
@@ -49,6 +49,7 @@ def range_test(
     *,
     low: float | None = None,
     high: float | None = None,
+    max_steps: int | None = None,
     has_aux: bool = False,
     model_state: PyTree = None,
     key: Key = None,
@@ -60,7 +61,7 @@ def range_test(
     repeats: int = 1,
     vmap: bool | None = None,
     refine: bool = False,
-    probe_steps: int = PROBE_STEPS,
+    probe_steps: int | None = None,
     probe_repeats: int = PROBE_REPEATS,
     log: Log | None = None,
     progress: bool = True,
@@ -68,9 +69,13 @@ def range_test(
 ) -> RangeTest:
     """Train with rising learning rates, and record the loss of each update.
 
-    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
-    times the first one, at a loss that is not finite, and when the batches run out. The function is
-    pure: it changes none of its arguments, and prints nothing.
+    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
+    see `divergence`, at one that is not finite, and when the batches run out. Where they leave the
+    best rate uncertain the test goes on, up to `max_steps` updates in all, each time from the
+    parameters that were given: with rates beyond the last one, or below the first, if the best may
+    lie there; and with short trainings at constant rates around the suggestion.
+    `RangeTest.summary` says what was done. The function is pure: it changes none of its arguments,
+    and prints nothing.
 
     Args:
         loss_fn: `loss_fn(params, batch)` returns the loss, or `loss_fn(model, batch)` for an NNX
@@ -94,9 +99,12 @@ def range_test(
             it takes only a number, as `optax.sm3` does.
         schedule: the learning rate of update 0, 1, ...; by default
             `exponential_ramp(low, high, steps - 1)`.
-        steps: the number of updates.
+        steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
+        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
+            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`. Of several
+            repeats, only the first goes on with trainings.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
         model_state: a pytree of other values that change from update to update, such as batch
@@ -106,8 +114,10 @@ def range_test(
         metrics: a function of the parameters (and the model state), or of the module, that returns
             numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
         every: the number of updates between two calls of `metrics`.
-        divergence: a multiple of the first loss, above 1; None or infinity never
-            stops for a finite loss.
+        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
+            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
+            for a finite loss.
         look_every: the losses are read after this many updates, or earlier if updates are slow.
             Updates after the stop are dropped.
         compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
@@ -116,12 +126,11 @@ def range_test(
             batches or both; more than one needs `params` or `batches` to be a function.
         vmap: whether repeats run together, batched by `jax.vmap`; it needs `compiled=True`. None
             does so in compiled mode on GPU and TPU.
-        refine: whether to add a probe, `RangeTest.probe`: trainings at about 7 rates around the
-            suggestion of the test, each from the start of the first repeat for `probe_steps`
-            updates, and `probe_repeats` times on different batches of that repeat. There is no
-            probe if the test suggests nothing.
-        probe_steps: the updates of each training of the probe.
-        probe_repeats: the trainings at each rate.
+        refine: whether there are trainings in any case, also at rates that need none, on several
+            orders of the batches.
+        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
+            the updates that are left, at least 50.
+        probe_repeats: the trainings at the best rates with `refine`, on different batches.
         log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
             loss is read, in compiled mode after the test; `wandb.log` and `mlflow.log_metrics` are
             such functions. In a repeated test the mapping has the number of the "repeat".
@@ -166,11 +175,17 @@ def range_test(
     steps, every, look_every = checked_options(
         REFUSE, steps=steps, every=every, look_every=look_every
     )
-    repeats, probe_steps, probe_repeats = checked_options(
-        REFUSE, repeats=repeats, probe_steps=probe_steps, probe_repeats=probe_repeats
+    repeats, divergence, compiled, vmap, refine = checked_options(
+        *(REFUSE,),
+        repeats=repeats,
+        divergence=divergence,
+        compiled=compiled,
+        vmap=vmap,
+        refine=refine,
     )
-    divergence, compiled, vmap, refine = checked_options(
-        REFUSE, divergence=divergence, compiled=compiled, vmap=vmap, refine=refine
+    is_ramp = schedule is None
+    limits = limits_of(
+        *(REFUSE, steps, max_steps, refine, probe_steps, probe_repeats, divergence, is_ramp)
     )
     check_functions(REFUSE, loss_fn, optimizer)
     check_metrics(REFUSE, metrics, "a function of the parameters")
@@ -184,9 +199,8 @@ def range_test(
         iterable: Any = batches
         iterable = iterable(repeat) if is_function(iterable) else iterable
         repeat_key = None if key is None else jax.random.fold_in(key, repeat)
-        keep = probe_steps * probe_repeats if refine and repeat == 0 else 0
         others = {"repeat": repeat} if repeats > 1 else {}
-        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE, keep), others)
+        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE), others)
 
     options = model_state, has_aux, key is not None, REFUSE
     models = models_of(loss_fn, params, range(repeats), *options)
@@ -202,11 +216,10 @@ def range_test(
         monitor.begin(f"{label} range test", steps * repeats)
         shown = dataclasses.replace(plan, monitor=monitor)
         runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)
-    test = range_test_of(runs, rates, schedule, label, repeated=repeats > 1)
-    if not refine:
-        return test
-    train = _trainer(plan, first, compiled)
-    return test.with_probe(train, probe_steps, probe_repeats, rates.dtype)
+        test = range_test_of(runs, rates, schedule, label, repeated=repeats > 1)
+        quiet = dataclasses.replace(plan, monitor=monitor.unlogged())
+        restarts = Restarts(quiet, first, divergence, compiled, label)
+        return continued(test, restarts, limits, rates.dtype)
 
 
 def _runs(
@@ -224,22 +237,37 @@ def _runs(
     return [run_compiled(plan, start, divergence) for start in starts]
 
 
-def _trainer(
-    plan: Plan, start: Start, compiled: bool
-) -> Callable[[float, list[int]], Sequence[float]]:
-    """A function that trains for the probe: from the start, at a constant rate, on some batches."""
+class Restarts:
+    """Makes further tests and trainings, each from the start of the first repeat."""
 
-    def train(rate: float, updates: list[int]) -> Sequence[float]:
-        used = plan.rates.dtype.type(rate)
-        if compiled:
-            return run_compiled(plan, start, None, used, updates).losses
-        constant = np.full(len(updates), used)
-        probe = dataclasses.replace(plan, rates=constant, metrics=None)
-        chosen = Batches([start.batches.kept[update] for update in updates], REFUSE)
-        restart = dataclasses.replace(start, batches=chosen)
-        return run_stepwise(probe, restart, None).losses
+    def __init__(
+        self, plan: Plan, start: Start, divergence: float | None, compiled: bool, label: str
+    ) -> None:
+        self._plan = plan
+        self._start = start
+        self._divergence = divergence
+        self._compiled = compiled
+        self._label = label
 
-    return train
+    def ramp(self, schedule: Schedule, steps: int) -> RangeTest:
+        """A test with other rates."""
+        self._plan.monitor.begin(f"{self._label}: further rates", steps)
+        rates = rates_array(REFUSE, "schedule", schedule, steps)
+        run = self._run(dataclasses.replace(self._plan, rates=rates), self._divergence, None, 0)
+        return range_test_of([run], rates, schedule, self._label, repeated=False)
+
+    def train(self, rate: float, steps: int, repeat: int, above: float) -> Sequence[float]:
+        """The losses of a training at a constant rate."""
+        self._plan.monitor.begin(f"{self._label}: training at {rate:.2g}", steps)
+        rates = np.full(steps, rate, self._plan.rates.dtype)
+        plan = dataclasses.replace(self._plan, rates=rates, metrics=None)
+        run = self._run(plan, None, above, repeat * steps)
+        return [] if run.stopped == "exhausted" else run.losses
+
+    def _run(self, plan: Plan, divergence: float | None, above: float | None, skipped: int) -> Run:
+        if self._compiled:
+            return run_compiled(plan, self._start, divergence, above, skipped)
+        return run_stepwise(plan, self._start.again(skipped), divergence, above)
 
 
 def run(given: Any, **options: Any) -> RangeTest:

@@ -6,7 +6,7 @@ import itertools
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from lrsched.range_test import Recorder
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.runs import Run
 from lrsched_jax._batches import Batches, stacked
+from lrsched_jax._divergence import divergence_of
 from lrsched_jax._model import Fixed, Model
 from lrsched_jax._training import Outline, Training
 from lrsched_jax._types import Key, PyTree
@@ -38,6 +39,7 @@ class Start:
         batches: the iterator over them.
         others: other numbers to show with each of its losses, by name.
         stack: the stacked batches, once they are needed.
+        width: the number of updates for which the compiled loop was made.
     """
 
     model: Model
@@ -46,6 +48,7 @@ class Start:
     batches: Batches
     others: Mapping[str, int] = field(default_factory=dict)
     stack: tuple[PyTree, int, int] | None = None
+    width: int = 0
 
     @property
     def fixed(self) -> Fixed:
@@ -56,7 +59,16 @@ class Start:
         """The stacked batches, their number, and the number of updates that they are for."""
         if self.stack is None:
             self.stack = stacked(self.iterable, self.batches, steps)
+            self.width = steps
         return self.stack
+
+    def again(self, skipped: int = 0) -> Start:
+        """The same start with the batches from the beginning, less the first ones.
+
+        Of an iterator these are the batches that are left. There may be none.
+        """
+        batches = self.batches.again(skipped)
+        return replace(self, batches=batches)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,9 @@ class Plan:
         return self.training.outline(model.params, model.state, self.rates[0], start.fixed, batch)
 
 
-def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
+def run_stepwise(
+    plan: Plan, start: Start, divergence: float | None, above: float | None = None
+) -> Run:
     """Make one compiled update after the other.
 
     The losses stay on the device, in a buffer of `look_every` rows, and are read every few updates.
@@ -96,7 +110,7 @@ def run_stepwise(plan: Plan, start: Start, divergence: float | None) -> Run:
     carry, buffer, update = plan.training.begin(
         model.params, model.state, rates[0], fixed, start.batches.first
     )
-    recorder = Recorder(divergence)
+    recorder = Recorder(divergence, len(plan.rates), above)
     records: list[Any] = []
     measured: dict[str, Rows] = {}
     # Processes that read the losses at different times would stop at different times.
@@ -157,24 +171,24 @@ def run_compiled(
     plan: Plan,
     start: Start,
     divergence: float | None,
-    rate: float | None = None,
-    order: Sequence[int] | None = None,
+    above: float | None = None,
+    skipped: int = 0,
 ) -> Run:
     """Make all updates in one compiled loop.
 
-    With `rate` and `order`, make one update for each batch number in `order`, with a constant rate.
-    These arguments change no shape, so nothing is compiled again.
+    It begins with the batch after so many that are skipped, and ends where losses are too high: see
+    `Recorder`. A plan of fewer updates than the first one of this start compiles nothing again.
     """
-    steps = len(plan.rates)
+    steps, model = len(plan.rates), start.model
     stack, size, available = start.stacked(steps)
-    model = start.model
-    rates = plan.rates if rate is None else np.full_like(plan.rates, rate)
-    limit = min(steps if order is None else len(order), available)
+    width = max(start.width, steps)
+    index = ((np.arange(width) + skipped) % size).astype(np.int32)
+    limit = min(steps, available)
     records, count = plan.training.loop(None)(
         *(model.params, model.state, start.fixed, stack),
-        *(_index(steps, size, order), rates, limit, _threshold(divergence)),
+        *(index, np.resize(plan.rates, width), limit, divergence_of(divergence, steps, above)),
     )
-    return _run_of_loop(plan, start, records, count, available < steps, divergence)
+    return _run_of_loop(plan, start, records, count, available < steps, divergence, above)
 
 
 def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -> list[Run]:
@@ -198,7 +212,8 @@ def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -
     limit = min(steps, min(availables))
     records, counts = plan.training.loop((*axes[:2], Fixed(*axes[2:4]), axes[4]))(
         *(params, state, Fixed(key, held), stack),
-        *(_index(steps, sizes[0]), plan.rates, limit, _threshold(divergence)),
+        *((np.arange(steps) % sizes[0]).astype(np.int32), plan.rates, limit),
+        divergence_of(divergence, steps),
     )
     return [
         _run_of_loop(plan, start, rows, count, limit < steps, divergence)
@@ -213,22 +228,12 @@ def _run_of_loop(
     count: Any,
     is_short: bool,
     divergence: float | None,
+    above: float | None = None,
 ) -> Run:
     """The run of a compiled loop; the recorder decides where exactly it stopped."""
-    recorder = Recorder(divergence)
+    recorder = Recorder(divergence, len(plan.rates), above)
     records, count = jax.device_get((records, count))
     rows = records[:count].tolist()
     if _record(plan, start, recorder, rows) and is_short:
         recorder.stopped = "exhausted"
     return _run(recorder, plan.outline(start).names, rows, {})
-
-
-def _index(steps: int, size: int, order: Sequence[int] | None = None) -> Any:
-    """The position in the stack of each update's batch."""
-    numbers = np.arange(steps) if order is None else np.resize(order, steps)
-    return (numbers % size).astype(np.int32)
-
-
-def _threshold(divergence: float | None) -> float:
-    """Slightly more than the recorder's: rounding must not stop the device before the recorder."""
-    return float("inf") if divergence is None else divergence * (1 + 2**-20)

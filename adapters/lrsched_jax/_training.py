@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -10,11 +11,13 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
-from lrsched.range_test.recorder import is_high
 from lrsched_jax._carry import Carry, cast_like, copied, strong
+from lrsched_jax._divergence import Divergence, goes_on
 from lrsched_jax._model import Fixed, Loss
 from lrsched_jax._number_only import takes_number
 from lrsched_jax._types import Batch, Optimizer, PyTree
+
+LOOK_EVERY = 10  # updates of the compiled loop between two looks at whether it goes on
 
 
 class Outline(NamedTuple):
@@ -180,13 +183,12 @@ class Training:
         index: Any,
         rates: Any,
         limit: Any,
-        divergence: Any,
+        divergence: Divergence,
     ) -> tuple[Any, Any]:
         """Make up to `limit` updates; return a row (loss, *numbers) for each, and how many.
 
-        Update n uses batch `index[n]` of the stack. The loop stops after two losses in a row above
-        `divergence` times the first, and after one that is not finite, as
-        `lrsched.range_test.Recorder` does.
+        Update n uses batch `index[n]` of the stack. The loop stops where `Recorder` does, or up to
+        `LOOK_EVERY` - 1 updates later.
         """
 
         def batch(count: Any) -> Batch:
@@ -198,21 +200,21 @@ class Training:
         records = jnp.full((len(rates), 1 + len(numbers)), jnp.nan, rates.dtype)
 
         def continues(loop: Any) -> Any:
-            carry, _, _, stopped = loop
-            return (carry.count < limit) & ~stopped
+            carry, records = loop
+            return (carry.count < limit) & goes_on(records[:, 0], carry.count, divergence)
 
-        def step(loop: Any) -> Any:
-            carry, records, was_high, _ = loop
+        def step(_: Any, loop: Any) -> Any:
+            carry, records = loop
             count = carry.count
             carry, loss, numbers = self.one(carry, rates[count], fixed, batch(count))
-            record = _record(loss, numbers, records.dtype)
-            records = records.at[count].set(record)
-            high = is_high(record[0], records[0, 0], divergence)
-            return carry, records, high, (high & was_high) | ~jnp.isfinite(record[0])
+            return carry, records.at[count].set(_record(loss, numbers, records.dtype))
 
-        false = jnp.bool(False)
-        carry, records, _, _ = jax.lax.while_loop(continues, step, (carry, records, false, false))
-        return records, carry.count
+        def steps(loop: Any) -> Any:
+            # A GPU's host waits at each look at `continues`, which takes as long as a small update.
+            return jax.lax.fori_loop(0, math.gcd(len(rates), LOOK_EVERY), step, loop)
+
+        carry, records = jax.lax.while_loop(continues, steps, (carry, records))
+        return records, jnp.minimum(carry.count, limit)
 
 
 def _record(loss: Any, numbers: dict[str, Any], dtype: Any) -> Any:

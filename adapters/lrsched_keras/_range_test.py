@@ -144,7 +144,7 @@ def range_test(
         rates = np.asarray(curve).astype(variable.dtype)
         used = rates.astype(np.float64).tolist()
         look_every = 1 if _is_on_cpu(variable.value) else LOOK_EVERY
-        reader = LossReader(Recorder(divergence), used, _means, monitor, look_every)
+        reader = LossReader(Recorder(divergence, steps), used, _means, monitor, look_every)
         updates = Updates(optimizer, rates, reader, optimizer is not model.optimizer)
         loop = Loop(model, variable, updates, measurements)
         monitor.begin("range test", steps)

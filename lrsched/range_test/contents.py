@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from lrsched.range_test.probe import Probe
 Array = npt.NDArray[np.float64]
 RangeTest: TypeAlias = Any  # of the module that imports this one
 VERSION = 1  # of the format
+EARLIER = "earlier_"  # before the names of the earlier test's arrays
 
 
 def facts(test: RangeTest) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def facts(test: RangeTest) -> dict[str, Any]:
         "metrics": list(test.metrics),
         "quantity": test.quantity,
         "ratios": None if test.ratios is None else list(test.ratios),
+        "earlier": None if test.earlier is None else facts(test.earlier),
     }
 
 
@@ -39,11 +41,15 @@ def arrays(test: RangeTest) -> dict[str, Array]:
     if test.probe is not None:
         found["probe_learning_rates"] = test.probe.learning_rates
         found["probe_losses"] = test.probe.losses
+    if test.earlier is not None:
+        found |= {f"{EARLIER}{name}": array for name, array in arrays(test.earlier).items()}
     return found
 
 
-def fields(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of the test with these contents."""
+def fields(
+    facts: Mapping[str, Any], arrays: Mapping[str, Any], build: Callable[..., RangeTest]
+) -> dict[str, Any]:
+    """The arguments of the test with these contents; `build` makes a test of arguments."""
     check_version(facts, "lrsched_range_test", VERSION)
 
     def array(name: str) -> Array:
@@ -51,7 +57,14 @@ def fields(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any
 
     stopped, recipe = facts["stopped"], facts["schedule"]
     ratios = facts.get("ratios")  # older files have none
-    probed = "probe_losses" in arrays
+    probed, earlier = "probe_losses" in arrays, facts.get("earlier")
+    if earlier is not None:
+        others = {
+            name.removeprefix(EARLIER): each
+            for name, each in arrays.items()
+            if name.startswith(EARLIER)
+        }
+        earlier = build(**fields(earlier, others, build))
     return {
         "learning_rates": array("learning_rates"),
         "losses": array("losses"),
@@ -64,4 +77,5 @@ def fields(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any
         "label": str(facts["label"]),
         "quantity": str(facts.get("quantity", "loss")),
         "ratios": None if ratios is None else tuple(map(float, ratios)),
+        "earlier": earlier,
     }

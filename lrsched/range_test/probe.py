@@ -1,4 +1,4 @@
-"""Refine a range test by short trainings at a few rates, all from the same state.
+"""Check a range test by short trainings at constant rates, all from the same state.
 
 In a range test every rate continues from what lower rates have reached; here each starts afresh.
 These functions choose rates and read results; the adapters train.
@@ -12,26 +12,36 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.suggest import Suggestion, around
 from lrsched.range_test.valley import NoSuggestion, scaled
 
 Array = npt.NDArray[np.float64]
-Orders = npt.NDArray[np.intp]
+Train = Callable[[float, int], Sequence[float]]
 
-PROBE_STEPS = 40  # updates of each training
-PROBE_REPEATS = 2  # trainings at each rate, in different orders of the batches
-REFERENCE_UPDATES = 128.0  # the length of a training for which the best rate is read unchanged
-COARSE, FINE = 0.5, 0.25  # decades between the rates of the first round, and of the last
+PROBE_STEPS = 100  # updates of each training of a refinement
+PROBE_REPEATS = 2  # trainings at the best rates of a refinement, on different batches
+COARSE, FINE = 0.5, 0.25  # decades between the first rates, and between the last
+LOWER = 1.0  # decades to the next rate, where no loss has fallen
 MAX_RATES = 11  # after which the search ends
 SCORED = 1 / 3  # of the losses of a training, from the last on, whose mean is its score
+WORSE = 2.0  # standard errors above the losses of the best rate
+MARGIN = 0.18  # decades from the best rate down to the suggestion: rates above may be unstable
+BELOW_UNSTABLE = 0.5  # decades from the lowest rate that diverged down to the suggestion, at least
+UNSTABLE = float(scaled(np.array([np.inf]), 1.0, 1.0)[0])  # the height of a training that diverged
+BRACKETED, OPEN = (
+    0.3,
+    0.6,
+)  # decades to the ends of the band, with the best rate inside or at an end
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
     """A few learning rates, each trained for the same few updates from the same state.
 
-    `losses` has the raw loss of each update, of (rates, orders of the batches, updates); NaN from
-    the first that was not finite.
+    Attributes:
+        learning_rates: the rates, in ascending order.
+        losses: the raw loss of each update, of (rates, repeats, updates). They are NaN from where a
+            training ended early, because it diverged, and where there was no such repeat.
     """
 
     learning_rates: Array
@@ -44,105 +54,150 @@ class Probe:
         fits = rates.ndim == 1 and losses.ndim in (2, 3) and len(rates) == len(losses)
         return fits and losses.size > 0 and bool(np.all((rates > 0) & np.isfinite(rates)))
 
+    @property
+    def updates(self) -> int:
+        """The number of updates of all trainings that have a loss."""
+        return int(np.isfinite(self.losses).sum())
 
-def search(
-    suggestion: Suggestion,
-    orders: Orders,
-    train: Callable[[float, list[int]], Sequence[float]],
-) -> tuple[Array, Array]:
-    """Train at the rates of `probe_rates`, then at those of `further_rates` until there are none.
+    @property
+    def trainings(self) -> int:
+        """The number of trainings."""
+        return int(np.isfinite(self.losses).any(axis=-1).sum())
 
-    `train(rate, updates)` trains on the batches of these of the test's updates, in this order, and
-    returns the losses, fewer where one is not finite. The result is the rates in ascending order,
-    and the losses in an array of (rates, orders, steps).
+
+class Search:
+    """Trains at one rate after the other, each chosen by the losses of those before.
+
+    The first three rates are half a decade apart. While the best rate is the lowest or the highest,
+    the next one lies beyond it; then the gaps around it are halved to a quarter of a decade. At
+    last the best rate and its neighbours are trained again, on other batches. The search ends when
+    another training might make more updates than are left.
+
+    Args:
+        centre: the rate to begin with.
+        train: `train(rate, repeat)` trains for `steps` updates, or fewer where it diverges, and
+            returns the losses.
+        steps: the number of updates of each training.
+        repeats: the number of trainings at the best rates.
+        updates: the most updates that all of them may make.
+        level: the loss before training.
     """
-    repeats, steps = orders.shape
-    rates: Array = np.empty(0)
-    losses: Array = np.empty((0, repeats, steps))
-    more = probe_rates(suggestion, steps)
-    while len(more):
-        rows = np.full((len(more), repeats, steps), np.nan)
-        for place in np.ndindex(rows.shape[:2]):
-            found = train(float(more[place[0]]), orders[place[1]].tolist())
-            rows[place][: len(found)] = found
-        rates, losses = np.append(rates, more), np.append(losses, rows, axis=0)
+
+    def __init__(
+        self, centre: float, train: Train, steps: int, repeats: int, updates: int, level: float
+    ) -> None:
+        self._train = train
+        self._level = level
+        self._shape = (repeats, steps)
+        self._left = updates
+        self._rows: dict[float, Array] = {}  # by the logarithm of the rate
+        middle = float(np.log10(centre))
+        for place in (middle, middle - COARSE, middle + COARSE):
+            self._try(place)
+        while (following := self._next()) is not None and self._try(following):
+            pass
+        for repeat in range(1, repeats):
+            while (again := self._unrepeated(repeat)) is not None and self._try(again, repeat):
+                pass
+
+    def probe(self, dtype: npt.DTypeLike = np.float64) -> Probe | None:
+        """The trainings, with the rates as they are used in this dtype; None if there are none."""
+        if not self._rows:
+            return None
+        places = sorted(self._rows)
+        rates = (10.0 ** np.array(places)).astype(dtype).astype(np.float64)
+        return Probe(rates, np.array([self._rows[place] for place in places]))
+
+    def _try(self, place: float, repeat: int = 0) -> bool:
+        """Train at a rate if there are enough updates left, and say whether there were."""
+        steps = self._shape[1]
+        if steps > self._left:
+            return False
+        found = self._train(10.0**place, repeat)
+        self._left -= max(len(found), 1)
+        if len(found):
+            row = self._rows.setdefault(place, np.full(self._shape, np.nan))
+            row[repeat, : len(found)] = found
+        return bool(len(found))
+
+    def _next(self) -> float | None:
+        """The next rate to try; None where the best one is known well enough."""
+        places = sorted(self._rows)
+        if not 0 < len(places) < MAX_RATES:
+            return None
         try:
-            more = further_rates(rates, losses)
+            _, height = self._scores(places)
         except NoSuggestion:
-            break
-    order = np.argsort(rates)
-    return rates[order], losses[order]
+            return places[0] - LOWER
+        best = int(height.argmin())
+        # Outwards while no rate on a side is worse by more than noise, upwards first.
+        for side, end in ((1, len(places) - 1), (-1, 0)):
+            others = places[best + 1 :] if side > 0 else places[:best]
+            if not any(self._is_worse(other, places[best]) for other in others):
+                return places[end] + side * COARSE
+        sides = [side for side in (-1, 1) if abs(places[best + side] - places[best]) > 1.5 * FINE]
+        if not sides:
+            return None
+        side = min(sides, key=lambda side: height[best + side])
+        return (places[best] + places[best + side]) / 2.0
 
+    def _is_worse(self, place: float, best: float) -> bool:
+        """Whether the last losses of a rate are above those of the best by more than noise.
 
-def probed(
-    suggestion: Suggestion,
-    orders: Orders,
-    train: Callable[[float, list[int]], Sequence[float]],
-    dtype: npt.DTypeLike,
-) -> Probe:
-    """The probe that `search` makes, with the rates as they are used in this dtype."""
-    rates, losses = search(suggestion, orders, train)
-    return Probe(rates.astype(dtype).astype(np.float64), losses)
+        Both are on the same batches, so that their differences count.
+        """
+        kept = scored(self._shape[1], SCORED)
+        more = (self._rows[place] - self._rows[best])[0, -kept:]
+        if not np.isfinite(more).all():
+            return True
+        error = float(np.std(more, ddof=1)) / kept**0.5 if kept > 1 else 0.0
+        return float(np.mean(more)) > WORSE * error
 
+    def _unrepeated(self, repeat: int) -> float | None:
+        """The best rate or a neighbour of it without this repeat, the nearest first."""
+        places = sorted(self._rows)
+        if not places:
+            return None
+        try:
+            _, height = self._scores(places)
+        except NoSuggestion:
+            return None
+        best = int(height.argmin())
+        near = [
+            place
+            for place in places[max(best - 1, 0) : best + 2]
+            if np.isnan(self._rows[place][repeat]).all()
+        ]
+        return min(near, key=lambda place: abs(place - places[best]), default=None)
 
-def orders(made: int, steps: int, repeats: int) -> Orders:
-    """The updates of the test whose batches each repeat trains on, a row for each repeat.
-
-    The rows differ in their batches where the test made enough updates, else in the first one.
-    """
-    kept = min(made, steps * repeats)
-    starts = np.arange(repeats) * kept // repeats
-    return (starts[:, None] + np.arange(min(steps, kept))) % kept
-
-
-def probe_rates(suggestion: Suggestion, steps: int = PROBE_STEPS) -> Array:
-    """Five rates half a decade apart, around the best one for so few steps.
-
-    The best rate grows with the inverse square root of the length of a training.
-    """
-    centre = suggestion.suggested * max(1.0, REFERENCE_UPDATES / steps) ** 0.5
-    rates: Array = centre * 10.0 ** (COARSE * np.arange(-2.0, 3.0))
-    return rates
-
-
-def further_rates(rates: npt.ArrayLike, losses: npt.ArrayLike) -> Array:
-    """The rates to try next; none once the best has neighbours a quarter of a decade away.
-
-    While the best rate is the lowest or the highest, these are two more on its side; while no loss
-    has fallen, two lower ones. There are at most 11 rates in all.
-    """
-    try:
-        x, height = scores(rates, losses)
-    except NoSuggestion:
-        x = np.sort(np.log10(np.asarray(rates, float)))
-        height = x
-    best = int(height.argmin())
-    if best in (0, len(x) - 1):
-        side = -1.0 if best == 0 else 1.0
-        outside = x[best] + side * COARSE * np.arange(1.0, 3.0)
-        return np.asarray(10.0 ** outside[: max(0, MAX_RATES - len(x))], float)
-    gaps = np.diff(x[best - 1 : best + 2])
-    middles = (x[best] - gaps[0] / 2.0, x[best] + gaps[1] / 2.0)
-    wide = [m for m, gap in zip(middles, gaps, strict=True) if gap > 1.5 * FINE]
-    return np.asarray(10.0 ** np.array(wide), float)
+    def _scores(self, places: Sequence[float]) -> tuple[Array, Array]:
+        rows = np.array([self._rows[place] for place in places])
+        missing = np.isnan(rows).all(axis=-1)
+        return scores(10.0 ** np.array(places), rows, missing=missing, level=self._level)
 
 
 def read_probe(
-    rates: npt.ArrayLike, losses: npt.ArrayLike, sweep: Suggestion | None = None
+    rates: npt.ArrayLike,
+    losses: npt.ArrayLike,
+    ramp: Suggestion | None = None,
+    level: float | None = None,
 ) -> Suggestion:
-    """The suggestion of a probe: the rate of the lowest final loss, scaled to a longer training.
+    """The suggestion of a probe: two thirds of the rate of the lowest final loss.
 
-    The score of a training is the mean of the last third of its losses, and infinite where one was
-    not finite. Scores are mapped to the scale of `suggest` and averaged over the repeats. The best
+    The score of a training is the mean of the last third of its losses, and infinite where one is
+    missing. Scores are mapped to the scale of `suggest` and averaged over the repeats. The best
     rate is the lowest point of the parabola through the lowest score and its neighbours, or the
     lowest score itself where it is the first or the last. It becomes `high`; `suggested` is
-    `sqrt(steps / 128)` times it, and `low` is that of the sweep, or else the lowest rate.
+    10**-0.18 times it, as the rates above may be unstable; and `low` is that of the ramp, or else
+    the lowest rate.
 
     Args:
         rates: the rates that were tried, in any order.
         losses: the raw losses, of (rates, steps) or (rates, repeats, steps), from the same state
-            and, for each repeat, on the same batches.
-        sweep: what the range test suggested.
+            and, for each repeat, on the same batches; NaN throughout for a repeat that a rate does
+            not have.
+        ramp: what the ramp of the range test suggested.
+        level: the loss before training, by default the median of the first losses.
 
     Raises:
         NoSuggestion: no rate got below the first losses.
@@ -152,16 +207,30 @@ def read_probe(
     >>> losses = [[abs(1 - rate) ** (2 * k) for k in range(40)] for rate in rates]
     >>> low, suggested, high = read_probe(rates, losses)
     >>> print(f"{low:.2f} {suggested:.2f} {high:.2f}")
-    0.10 0.31 0.55
+    0.10 0.37 0.55
     """
-    x, height = scores(rates, losses)
+    shaped = np.asarray(losses, float)
+    repeated = shaped if shaped.ndim == 3 else shaped[:, None]
+    missing = np.isnan(repeated).all(axis=-1) if repeated.ndim == 3 else None
+    x, height = scores(rates, losses, missing=missing, level=level)
     best = int(height.argmin())
     inside = 0 < best < len(x) - 1
-    around = slice(best - 1, best + 2)
-    high = float(10.0 ** (parabola_vertex(x[around], height[around]) if inside else x[best]))
-    pick = high * min(1.0, np.shape(losses)[-1] / REFERENCE_UPDATES) ** 0.5
-    low = float(10.0 ** x[0]) if sweep is None else sweep.low
-    return Suggestion(min(low, pick), pick, high)
+    place = x[best]
+    if inside and height[best + 1] < UNSTABLE:
+        near = slice(best - 1, best + 2)
+        place = parabola_vertex(x[near], height[near])
+    high = float(10.0**place)
+    low = float(10.0 ** x[0]) if ramp is None else ramp.low
+    unstable = x[height >= UNSTABLE].min(initial=np.inf)
+    pick = float(10.0 ** min(place - MARGIN, unstable - BELOW_UNSTABLE))
+    found = around(low, pick, high, BRACKETED if inside else OPEN)
+    if not inside:
+        end, more = ("lowest", "lower") if best == 0 else ("highest", "higher")
+        found.warning = (
+            f"the best of the rates that were tried is the {end}, {10.0 ** x[best]:.3g}, so that "
+            f"{more} ones may be better: raise max_steps"
+        )
+    return found
 
 
 def scores(
@@ -169,6 +238,7 @@ def scores(
     losses: npt.ArrayLike,
     part: float = SCORED,
     missing: npt.ArrayLike | None = None,
+    level: float | None = None,
 ) -> tuple[Array, Array]:
     """The logarithms of the rates in ascending order, and the score of each; lower is better.
 
@@ -177,6 +247,7 @@ def scores(
         losses: the losses, of (rates, steps) or (rates, repeats, steps).
         part: the part of the losses, from the last on, of which the mean counts.
         missing: which trainings were not made, of (rates, repeats); at most some of each rate.
+        level: the loss before training, by default the median of the first losses.
 
     Raises:
         NoSuggestion: no rate got below the first losses.
@@ -190,9 +261,10 @@ def scores(
         )
     made = np.ones(losses.shape[:2], bool) if missing is None else ~np.asarray(missing, bool)
     ends = final_means(losses, part)
-    first = losses[:, :, :1][made]
-    first = first[np.isfinite(first)]
-    level = float(np.median(first)) if len(first) else np.nan
+    if level is None:
+        first = losses[:, :, :1][made]
+        first = first[np.isfinite(first)]
+        level = float(np.median(first)) if len(first) else np.nan
     depth = level - float(ends[made].min(initial=np.inf))
     if not depth > 0.0:  # nor where it is NaN
         raise NoSuggestion("no rate that was tried got the loss below its first: try lower ones")
@@ -207,10 +279,15 @@ def final_means(losses: Array, part: float) -> Array:
     `losses` is of (..., steps).
     """
     steps = losses.shape[-1]
-    kept = max(1, int(steps * part + 1e-9))  # 0.1 of 30 are 3
+    kept = scored(steps, part)
     finite = np.isfinite(losses).all(axis=-1) & (steps > 0)
     last = np.where(finite[..., None], losses[..., max(0, steps - kept) :], 0.0)
     return np.where(finite, last.sum(axis=-1) / kept, np.inf)
+
+
+def scored(steps: int, part: float) -> int:
+    """The number of losses, from the last on, that are a part of so many; at least one."""
+    return max(1, int(steps * part + 1e-9))  # 0.1 of 30 are 3
 
 
 def parabola_vertex(x: Array, y: Array) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -18,19 +18,22 @@ from lrsched.range_test import files as _range_files
 from lrsched.range_test import plot as _range_plot
 from lrsched.range_test.compare import Side, compare
 from lrsched.range_test.contents import arrays, facts, fields
+from lrsched.range_test.lengths import SHAPE, TOTAL_STEPS, change
 from lrsched.range_test.metrics import metric_curve, shifted
-from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe, orders, probed, read_probe
-from lrsched.range_test.recorder import Stopped
+from lrsched.range_test.probe import Probe, read_probe
+from lrsched.range_test.recorder import Stopped, first_losses
 from lrsched.range_test.schedules import ScheduleBuilder
 from lrsched.range_test.suggest import (
     NoSuggestion,
     Suggestion,
     extend_past_stop,
     median,
+    said,
     smoothed,
     spread,
     suggest,
 )
+from lrsched.range_test.summary import summary
 
 __all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
 
@@ -55,11 +58,12 @@ class RangeTest(ScheduleBuilder):
         schedule: the schedule of the learning rates, or None.
         metrics: other recorded numbers by name ("a_0", "a_1", ... in a repeated test), as rows of
             (update, value).
-        probe: the refinement, or None.
+        probe: trainings at constant rates around the suggestion, or None.
         label: the name of the test in figures.
         quantity: what `losses` are, where they are a metric (see `for_metric`).
         ratios: of a test whose optimizer has several param groups, the ratio of each group's rate
             to `learning_rates`; None if these changed from update to update, or nothing is known.
+        earlier: the test before, whose rates showed that the best lies beyond them, or None.
     """
 
     learning_rates: Array
@@ -71,6 +75,7 @@ class RangeTest(ScheduleBuilder):
     label: str = ""
     quantity: str = "loss"
     ratios: tuple[float, ...] | None = None
+    earlier: RangeTest | None = None
 
     def __post_init__(self) -> None:
         rates = np.asarray(self.learning_rates, np.float64)
@@ -101,55 +106,84 @@ class RangeTest(ScheduleBuilder):
         return median(self.losses)
 
     def suggest(
-        self, method: str = "default", *, skip_start: Whole = 0, skip_end: Whole = 0
+        self,
+        method: str = "default",
+        *,
+        total_steps: Whole | None = None,
+        shape: str = "constant",
+        skip_start: Whole = 0,
+        skip_end: Whole = 0,
     ) -> Suggestion:
         """The learning rates that the test suggests: (low, suggested, high).
 
         `low` and `high` are Smith's base and maximum rates, for a cyclic schedule; `suggested` is
-        a constant rate, or the peak of a decay. The default method reads the probe where there is
-        one. A test sees a few hundred updates: for long runs, and for fine-tuning, the best rate
-        is lower.
+        a constant rate for about 200 updates, or the rate for the run that `shape` and
+        `total_steps` describe. `band` is where the best rate lies with a chance of 80 %, and
+        `warning` says what makes it uncertain. The default method reads the trainings of the probe
+        where there is one.
+
+        With c and e of the shape, all rates are multiplied by c (200 / total_steps)**e; lengths
+        below 100 and above 2400 count as these, as nothing else was measured. For a constant rate c
+        is 1 and e is 0.2. For the peak of "warmup_cosine" or "one_cycle" c is 1.6 and e is 0, and
+        for "cyclic" they are 1 and 0: such runs of 150 and of 2400 updates have about the same best
+        peak. A single factor leaves much to chance: docs/range-tests-quality.md says how much.
 
         Args:
             method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
                 another library, its faults included: "torch-lr-finder", "ignite", "lightning",
                 and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
-                compares them.
+                compares them. These have no band.
+            total_steps: the number of updates of the run, or None.
+            shape: "constant", "warmup_cosine", "one_cycle" or "cyclic".
             skip_start: the number of updates at the beginning that are left out.
             skip_end: the number of updates at the end that are left out.
 
         Raises:
             NoSuggestion: the losses show no rate; the message has the reason. It is a ValueError.
-            ValueError: there is no such method, or all updates are left out.
+            TypeError, ValueError: there is no such method or shape, total_steps is no such number,
+                or all updates are left out.
         """
-        if skip_start or skip_end:
-            return self.trimmed(skip_start, skip_end).suggest(method)
-        found = suggest(*self._curve(), method)
-        if self.probe is not None and method == "default":
-            return read_probe(self.probe.learning_rates, self.probe.losses, found)
-        return found
+        shape, total_steps = Refusal("RangeTest.suggest").checked(
+            shape=(SHAPE, shape), total_steps=(TOTAL_STEPS, total_steps)
+        )
+        test = self.trimmed(skip_start, skip_end) if skip_start or skip_end else self
+        factor = change(str(shape), total_steps)  # type: ignore[arg-type]
+        found = test._suggest(method)
+        return found if factor == 1.0 else found.times(factor)
 
-    def with_probe(
-        self,
-        train: Callable[[float, list[int]], Sequence[float]],
-        steps: int = PROBE_STEPS,
-        repeats: int = PROBE_REPEATS,
-        dtype: npt.DTypeLike = np.float64,
-    ) -> RangeTest:
-        """The test refined by short trainings at rates around its suggestion, if it has one.
+    def _rates_for(self, shape: str, total_steps: int | None) -> Suggestion:
+        return self.suggest(shape=shape, total_steps=total_steps)
 
-        Args:
-            train: `train(rate, updates)` trains from the test's start with a constant rate, on the
-                batches of these of the test's updates, and returns the losses.
-            steps: the updates of each training.
-            repeats: the trainings at each rate, on different batches.
-            dtype: in which the rates are used.
-        """
+    def _suggest(self, method: str) -> Suggestion:
+        """The suggestion for the reference run."""
+        if self.probe is None or method != "default":
+            return suggest(*self._curve(), method)
+        ramp = None
         with contextlib.suppress(NoSuggestion):
-            made = int(np.isfinite(np.atleast_2d(self.losses)[0]).sum())
-            found = probed(self.suggest(), orders(made, steps, repeats), train, dtype)
-            return replace(self, probe=found)
-        return self
+            ramp = suggest(*self._curve(), method)
+        try:
+            return read_probe(self.probe.learning_rates, self.probe.losses, ramp, self.level)
+        except NoSuggestion:
+            if ramp is None:
+                raise
+            return ramp
+
+    @property
+    def summary(self) -> str:
+        """What the test did, in a sentence: its ramps, its trainings, and why they were made."""
+        return summary(self)
+
+    @property
+    def first_losses(self) -> list[float]:
+        """The losses that set the level before training: those of the first updates."""
+        losses = self.median
+        finite = losses[np.isfinite(losses)]
+        return list(finite[: first_losses(len(losses))])
+
+    @property
+    def level(self) -> float:
+        """The loss before training: the median of the first losses; NaN where there are none."""
+        return float(np.median(self.first_losses)) if len(self.first_losses) else np.nan
 
     def _curve(self) -> tuple[Array, Array]:
         """The rates and losses that suggestions are read from."""
@@ -211,7 +245,13 @@ class RangeTest(ScheduleBuilder):
         rates, values = metric_curve(self.learning_rates, self.metrics, repeats, name, mode)
         quantity = name if mode == "min" else f"-{name}"
         return replace(
-            self, learning_rates=rates, losses=values, metrics={}, probe=None, quantity=quantity
+            self,
+            learning_rates=rates,
+            losses=values,
+            metrics={},
+            probe=None,
+            quantity=quantity,
+            earlier=None,
         )
 
     def plot(
@@ -265,7 +305,7 @@ class RangeTest(ScheduleBuilder):
             OSError: the file cannot be read.
             ValueError: it is no range test.
         """
-        return _range_files.read(path, lambda facts, arrays: cls(**fields(facts, arrays)))
+        return _range_files.read(path, lambda facts, arrays: cls(**fields(facts, arrays, cls)))
 
     def to_csv(self) -> str:
         """A table of update, learning rate and loss (of each repeat), as CSV."""
@@ -287,7 +327,7 @@ class RangeTest(ScheduleBuilder):
         first, last = (f"{self.learning_rates[i]:.3g}" if len(self.losses) else "" for i in (0, -1))
         times = f", {self.repeats} repeats" if self.losses.ndim == 2 else ""
         try:
-            found = f"suggested {self.suggest().suggested:.3g}"
+            found = said(self.suggest())
         except NoSuggestion as refused:
             found = f"no suggestion: {refused}"
         count = len(self.learning_rates)

@@ -17,8 +17,8 @@ class ScheduleBuilder(ABC):
     """What suggests rates, and makes schedules of them."""
 
     @abstractmethod
-    def suggest(self) -> Suggestion:
-        """The suggested rates: (low, suggested, high)."""
+    def _rates_for(self, shape: str, total_steps: int | None) -> Suggestion:
+        """The suggested rates (low, suggested, high) of a run of this shape and length."""
 
     def cyclic(self, steps_per_epoch: Whole, epochs: float = 4.0) -> Schedule:
         """A triangular schedule between `low` and `high`, with sides of so many epochs.
@@ -31,23 +31,30 @@ class ScheduleBuilder(ABC):
             steps_per_epoch=(integer(1, "steps"), steps_per_epoch),
             epochs=(number("> 0"), epochs),
         )
-        low, _, high = self.suggest()
+        low, _, high = self._rates_for("cyclic", None)
         return cyclic(low, high, max(round(length * sides), 1))
 
     def one_cycle(self, total_steps: Whole, **options: Any) -> Schedule:
-        """One cycle with its peak at `suggested`; options as for `lrsched.one_cycle`."""
-        return one_cycle(self.suggest().suggested, total_steps, **options)
+        """One cycle with its peak at the rate that is suggested for such a run of this length.
+
+        Options as for `lrsched.one_cycle`.
+        """
+        (total,) = Refusal(f"{type(self).__name__}.one_cycle").checked(
+            total_steps=(integer(1, "steps"), total_steps)
+        )
+        return one_cycle(self._rates_for("one_cycle", total).suggested, total_steps, **options)
 
     def warmup_cosine(
         self, total_steps: Whole, warmup_steps: Whole | None = None, **options: Any
     ) -> Schedule:
-        """A warmup to `suggested`, by default over a twentieth of the run, then half a cosine.
+        """A warmup to the rate that is suggested for such a run, and then half a cosine.
 
-        Options as for `lrsched.warmup_cosine`: `end_value`, `init_value`.
+        The warmup takes by default a twentieth of the run. Options as for `lrsched.warmup_cosine`:
+        `end_value`, `init_value`.
         """
-        if warmup_steps is None:
-            (total,) = Refusal(f"{type(self).__name__}.warmup_cosine").checked(
-                total_steps=(integer(1, "steps"), total_steps)
-            )
-            warmup_steps = total // 20
-        return warmup_cosine(self.suggest().suggested, total_steps, warmup_steps, **options)
+        (total,) = Refusal(f"{type(self).__name__}.warmup_cosine").checked(
+            total_steps=(integer(1, "steps"), total_steps)
+        )
+        peak = self._rates_for("warmup_cosine", total).suggested
+        warmup_steps = total // 20 if warmup_steps is None else warmup_steps
+        return warmup_cosine(peak, total_steps, warmup_steps, **options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +34,81 @@ Array = npt.NDArray[np.float64]
 
 SUGGESTED_FALL = 0.9  # of the fall: the rate at which it is made is suggested
 REFERENCE_DENSITY = 64.0  # updates in a decade: the density for which rates are read unchanged
+BELOW_DIVERGENCE = 1.8  # decades from there to the suggestion, where noise hides the fall
+STILL_FALLS = 10.0  # times the last rate: the end of the band, where the loss still falls there
+WIDE = 3.0  # times either way: what a band of this width says is uncertain
 
 
-class Suggestion(NamedTuple):
-    """Smith's base and maximum rates, and the suggested one: `low <= suggested <= high`."""
-
+class _Rates(NamedTuple):
     low: float
     suggested: float
     high: float
+
+
+class Suggestion(_Rates):
+    """Smith's base and maximum rates, and the suggested one: `low <= suggested <= high`.
+
+    It is a tuple of these three.
+
+    Attributes:
+        low: the rate at which training begins, the lowest of a cyclic schedule.
+        suggested: the rate to use.
+        high: the highest rate of a cyclic schedule.
+        band: where the best rate lies with a chance of 80 %, as (from, to).
+        warning: what makes the suggestion uncertain, and what to change; empty if nothing does.
+        still_falls: whether the loss still falls at the last rates of the test.
+    """
+
+    band: tuple[float, float]
+    warning: str
+    still_falls: bool
+
+    def __new__(
+        cls,
+        low: float,
+        suggested: float,
+        high: float,
+        band: tuple[float, float] | None = None,
+        warning: str = "",
+    ) -> Self:
+        self = super().__new__(cls, min(low, suggested), suggested, max(suggested, high))
+        self.band = (self.low, self.high) if band is None else band
+        self.warning = warning
+        self.still_falls = False
+        return self
+
+    def times(self, factor: float) -> Suggestion:
+        """The suggestion with all rates multiplied by a factor."""
+        low, high = self.band
+        first, middle, last = (factor * rate for rate in self)
+        found = Suggestion(first, middle, last, (factor * low, factor * high), self.warning)
+        found.still_falls = self.still_falls
+        return found
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the best rate may be more than three times off."""
+        low, high = self.band
+        return max(high / self.suggested, self.suggested / low) > WIDE
+
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{name}={rate!r}" for name, rate in self._asdict().items())
+        return f"Suggestion({rates})"
+
+
+def said(found: Suggestion) -> str:
+    """The suggestion in words: the rate, its band, and the warning."""
+    low, high = found.band
+    words = f"suggested {found.suggested:.3g} (80 % band {low:.2g} to {high:.2g})"
+    return f"{words}; {found.warning}" if found.warning else words
+
+
+def around(
+    low: float, suggested: float, high: float, decades: float, warning: str = ""
+) -> Suggestion:
+    """The suggestion whose band reaches so many decades to either side."""
+    factor = 10.0**decades
+    return Suggestion(low, suggested, high, (suggested / factor, suggested * factor), warning)
 
 
 def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default") -> Suggestion:
@@ -94,18 +161,54 @@ def suggest(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default"
     if method not in known:
         raise ValueError(f"suggest: method must be one of {', '.join(known)}, got {method!r}")
     rates, losses = monotone(rates, losses)
-    found = valley(rates, losses)
+    number = int(np.isfinite(losses).sum())
+    pick = FINDERS[method](rates[:number], losses[:number]) if method in FINDERS else None
+    try:
+        found = valley(rates, losses)
+    except NoSuggestion as refused:
+        if pick is not None:
+            return Suggestion(pick, pick, pick)
+        if refused.cause != "noise" or number == len(losses) or method != "default":
+            raise
+        return below_divergence(float(rates[number - 1]), str(refused))
     end = float(10.0 ** found.log_rates[found.lowest])
-    low, pick, high = (
+    low, suggested, high = (
         min(end, rate * (found.density(rate) / REFERENCE_DENSITY) ** 0.5)
         for rate in (found.rate(START), found.rate(SUGGESTED_FALL), end)
     )
-    if method == "steepest":
-        pick = steepest(found)
-    elif method != "default":
-        finite = np.isfinite(losses)
-        pick = FINDERS[method](rates[finite], losses[finite])
-    return Suggestion(min(low, pick), pick, max(pick, high))
+    if method != "default":
+        return Suggestion(low, steepest(found) if pick is None else pick, high)
+    suggestion = around(low, suggested, high, uncertainty(found))
+    suggestion.still_falls = found.still_falls
+    if found.still_falls:
+        suggestion.band = (suggestion.band[0], STILL_FALLS * float(rates[-1]))
+        suggestion.warning = (
+            f"the loss still falls at the last rates, to {rates[-1]:.3g}: raise high"
+        )
+    elif suggestion.is_wide:
+        suggestion.warning = (
+            f"the rate may be off by {10.0 ** uncertainty(found):.2g} times either way, as "
+            f"{_cause(found)}: use more updates, more repeats or refine=True"
+        )
+    return suggestion
+
+
+def uncertainty(found: Valley) -> float:
+    """How many decades to either side of the suggestion the band reaches."""
+    noise = 1.6 / found.standard_errors**0.5
+    return float(np.clip(0.25 + 0.5 * max(0.0, found.bottom - 0.7) + noise, 0.3, 1.2))
+
+
+def _cause(found: Valley) -> str:
+    wide = 0.5 * max(0.0, found.bottom - 0.7)
+    noisy = 1.6 / found.standard_errors**0.5 > wide
+    return "losses vary between updates" if noisy else "the valley is wide"
+
+
+def below_divergence(end: float, reason: str) -> Suggestion:
+    """The suggestion where noise hides the fall, but not the rates at which training diverges."""
+    pick = end / 10.0**BELOW_DIVERGENCE
+    return around(pick / 10.0, pick, end, 1.2, f"the rate is a guess: {reason}")
 
 
 def spread(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default") -> float:
@@ -175,12 +278,16 @@ def monotone(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]
 def extend_past_stop(
     rates: Array, losses: Array, stopped: str | Sequence[str]
 ) -> tuple[Array, Array]:
-    """A test that a NaN or an infinity ended, continued by half a decade of missing losses.
+    """A test that diverged, continued by half a decade of missing losses.
 
-    Where the loss was not finite, the rates above are as bad.
+    Where the loss diverged, the rates above are as bad.
     """
     reasons = (stopped,) if isinstance(stopped, str) else stopped
-    if "nonfinite" not in reasons or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
+    if (
+        {"diverged", "nonfinite"}.isdisjoint(reasons)
+        or len(rates) < 2
+        or not 0 < rates[-2] < rates[-1]
+    ):
         return rates, losses
     growth = rates[-1] / rates[-2]
     number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ MIN_WINDOW = 4.0  # but at least so many updates
 SOFTENING = 0.1  # of the fall, added before the logarithm
 DIVERGENCE_QUANTILE = 0.8  # of the losses around: when it is too high, they have diverged
 START = 0.1  # of the fall: training has begun
-MIN_STANDARD_ERRORS = 4.0  # between the levels before and after the fall
+BOTTOM = 0.9  # of the fall: the bottom of the valley
+MIN_STANDARD_ERRORS = 3.0  # between the levels before and after the fall
+CALM = 3.0  # decades before the divergence, after which the first rates are not too high
 GRID = 0.02  # decades between the points at which the smooth curve is computed
 
 # Of a normal distribution: its standard deviation over the median absolute deviation, and the
@@ -27,8 +29,20 @@ MAD_TO_DEVIATION = 1.4826
 MEDIAN_TO_MEAN_ERROR = 1.2533
 
 
+Cause = Literal["few", "flat", "rising", "noise"]
+
+
 class NoSuggestion(ValueError):  # noqa: N818  # an answer rather than a failure
-    """The curve shows no learning rate; the message says why, and what to change."""
+    """The losses show no learning rate; the message says why, and what to change.
+
+    Attributes:
+        cause: "few" losses; a "flat" curve; one that only is "rising"; a fall that "noise" hides;
+            or "" for another.
+    """
+
+    def __init__(self, message: str, cause: Cause | Literal[""] = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class SmoothCurve(NamedTuple):
@@ -41,12 +55,30 @@ class SmoothCurve(NamedTuple):
 
 
 class Valley(NamedTuple):
-    """The fall of a smooth curve, from 0 to 1 at its lowest point."""
+    """The fall of a smooth curve, from 0 to 1 at its lowest point.
+
+    Attributes:
+        log_rates: the places, evenly spaced logarithms (to base 10) of rates.
+        fall: the part of the fall that is made there.
+        lowest: the index at which the fall is 1.
+        updates: the logarithm of each update's rate.
+        standard_errors: the depth of the fall in standard errors.
+        still_falls: whether the loss still falls at the last rates.
+    """
 
     log_rates: Array
     fall: Array
-    lowest: int  # the index at which the fall is 1
-    updates: Array  # the logarithm of each update's rate
+    lowest: int
+    updates: Array
+    standard_errors: float = np.inf
+    still_falls: bool = False
+
+    @property
+    def bottom(self) -> float:
+        """The decades over which nine tenths of the fall are made."""
+        after = np.flatnonzero(self.fall[self.lowest :] < BOTTOM)
+        end = self.log_rates[self.lowest + after[0]] if len(after) else self.log_rates[-1]
+        return float(end) - float(np.log10(self.rate(BOTTOM)))
 
     def density(self, rate: float) -> float:
         """The number of updates in the decade below a rate, or in the first decade of the test."""
@@ -72,6 +104,7 @@ def curve(rates: Array, losses: Array) -> SmoothCurve:
     width = max(WIDTH, MIN_WINDOW * (x[-1] - x[0]) / (len(x) - 1))
     around = windows(x, width)
     baseline = max(MIN_LOSSES // 2, int((x < x[0] + BASELINE_DECADES).sum()))
+    baseline = min(baseline, int(np.isfinite(losses).sum()))
     level = float(np.median(losses[:baseline]))
     diverged = divergence(losses, baseline, level, around)
     middle = quantiles(losses[:diverged], around, 0.5)
@@ -92,41 +125,68 @@ def valley(rates: Array, losses: Array) -> Valley:
     x, (at, height, baseline, diverged) = np.log10(rates), curve(rates, losses)
     start = float(np.median(height[at <= x[baseline - 1]]))
     lowest = int(height.argmin())
-    if at[lowest] - x[0] < WIDTH:
-        raise no_fall(rates)
-    found = Valley(at, (start - height) / (start - height[lowest]), lowest, x)
-    before = max(baseline, int((rates < found.rate(START)).sum()))
+    falls = at[lowest] - x[0] >= WIDTH and start > height[lowest]
+    found = Valley(at, (start - height) / ((start - height[lowest]) or 1.0), lowest, x)
+    before = max(baseline, int((rates < found.rate(START)).sum())) if falls else baseline
     drop, noise, errors = significance(x[:diverged], losses[:diverged], before, at[lowest])
-    if drop <= 0.0:
-        raise no_fall(rates)
-    if errors < MIN_STANDARD_ERRORS:
+    rises = diverged < len(x) or rises_at_end(losses, baseline)
+    hidden = falls and drop > 0.0 and errors < MIN_STANDARD_ERRORS
+    if not hidden and (not falls or drop <= 0.0):
+        calm = x[max(int(np.isfinite(losses).sum()) - 1, 0)] - x[0]
+        raise no_fall(rates, float(calm), rises)
+    if hidden:
         raise NoSuggestion(
             f"the loss falls by {drop:.3g}, which its noise of {noise:.3g} in each update could "
-            "do alone: use larger batches, more updates or more repeats, or raise high"
+            "do alone: use larger batches, more updates or more repeats, or raise high",
+            "noise",
         )
-    if x[-1] - at[lowest] < WIDTH / 2.0:
-        raise NoSuggestion(
-            f"the loss still falls at the last rates, to {rates[-1]:.3g}: raise high"
-        )
-    return found
+    still_falls = x[-1] - at[lowest] < WIDTH / 2.0
+    return found._replace(standard_errors=errors, still_falls=bool(still_falls))
 
 
-def no_fall(rates: Array) -> NoSuggestion:
-    """The refusal of a curve that only rises."""
+def rises_at_end(losses: Array, baseline: int) -> bool:
+    """Whether the last losses are above the first ones by more than their noise."""
+    first, last = losses[:baseline], losses[-baseline:]
+    error = MEDIAN_TO_MEAN_ERROR * noise_of(losses) * (2.0 / baseline) ** 0.5
+    return bool(np.median(last) - np.median(first) > MIN_STANDARD_ERRORS * error)
+
+
+def no_fall(rates: Array, calm: float, rises: bool) -> NoSuggestion:
+    """The refusal of a curve that never falls, and is calm for so many decades."""
+    if not rises:
+        return NoSuggestion(
+            f"the loss is flat from {rates[0]:.3g} to {rates[-1]:.3g}: raise high, and see that "
+            "the optimizer has the parameters of the loss",
+            "flat",
+        )
+    if calm > CALM:
+        return NoSuggestion(
+            "the loss falls nowhere before it rises: use larger batches, more updates or more "
+            "repeats",
+            "noise",
+        )
     return NoSuggestion(
-        f"the loss is nowhere lower than at the first rates, from {rates[0]:.3g}: start lower, or "
-        "raise high where it is flat"
+        f"the loss is nowhere lower than at the first rates, from {rates[0]:.3g}: start lower",
+        "rising",
     )
 
 
 def divergence(losses: Array, baseline: int, level: float, around: Windows) -> int:
-    """The update from which on losses are too high, or infinite, and stay so."""
+    """The update from which on losses are too high, or infinite, and stay so.
+
+    They stay so where they are too high throughout the window around an update and the one after
+    that window, or until the end.
+    """
     finite = int(np.isfinite(losses).sum())
     losses = losses[:finite]
     depth = level - float(quantiles(losses, around, 0.5).min())
     bound = float(np.quantile(losses[:baseline], DIVERGENCE_QUANTILE)) + depth
-    above = quantiles(losses, around, DIVERGENCE_QUANTILE)[baseline:] > bound
-    return baseline + int(above.argmax()) if above.any() else finite
+    above = quantiles(losses, around, DIVERGENCE_QUANTILE) > bound
+    calm = np.concatenate([[0], np.cumsum(~above)])  # how many before each update are not
+    places = np.arange(finite)
+    ends = np.minimum(2 * around.last[:finite] - places - 1, finite)
+    lasting = (calm[ends] == calm[:-1]) & (places >= baseline)
+    return int(lasting.argmax()) if lasting.any() else finite
 
 
 def scaled(losses: Array, level: float, depth: float) -> Array:
@@ -153,10 +213,15 @@ def significance(x: Array, losses: Array, before: int, lowest: float) -> tuple[f
     if not len(bottom):
         return 0.0, 0.0, 0.0
     drop = float(np.median(losses[:before]) - np.median(bottom))
-    steps = np.diff(losses[: max(before, int((x <= lowest).sum()))])
-    noise = MAD_TO_DEVIATION * float(np.median(abs(steps - np.median(steps)))) / 2.0**0.5
+    noise = noise_of(losses[: max(before, int((x <= lowest).sum()))])
     error = MEDIAN_TO_MEAN_ERROR * noise * (1.0 / before + 1.0 / len(bottom)) ** 0.5
     return drop, noise, drop / error if error > 0.0 else np.inf
+
+
+def noise_of(losses: Array) -> float:
+    """The standard deviation of each loss, from the differences between successive ones."""
+    steps = np.diff(losses)
+    return float(MAD_TO_DEVIATION * np.median(abs(steps - np.median(steps))) / 2.0**0.5)
 
 
 class Windows(NamedTuple):

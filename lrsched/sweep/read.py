@@ -63,7 +63,7 @@ def suggest(
     around = slice(best - 1, best + 2)
     pick = parabola_vertex(x[around], height[around])
     low, high = (_end(x, falls, kept * falls[best], best, side) for side in (-1, 1))
-    return Suggestion(*(float(10.0**at) for at in (min(low, pick), pick, max(pick, high))))
+    return Suggestion(float(10.0**low), float(10.0**pick), float(10.0**high))
 
 
 def _best_at_each(x: Array, height: Array) -> tuple[Array, Array]:

@@ -165,6 +165,10 @@ class Sweep(ScheduleBuilder):
         refuse = Refusal("Sweep.suggest")
         return suggest(refuse, self.highest, self._rows, self.missing, within)
 
+    def _rates_for(self, shape: str, total_steps: int | None) -> Suggestion:
+        """Those of the sweep, which has trained with schedules of its own."""
+        return self.suggest()
+
     @property
     def _rows(self) -> Array:
         """The losses, of (schedules, repeats, steps)."""

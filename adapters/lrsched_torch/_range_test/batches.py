@@ -26,12 +26,10 @@ class Batches:
     Args:
         batches: any iterable.
         per_update: the number of batches of an update.
-        keep: the number of updates, from the first on, whose batches stay in `kept`.
         ends_update: says whether an update ends with the batch that was drawn last, for loaders
             that know; then each batch is drawn only when it is used.
 
     Attributes:
-        kept: the batches of the first updates.
         is_late: whether batches are drawn only when they are used.
     """
 
@@ -39,15 +37,28 @@ class Batches:
         self,
         batches: Iterable[Batch],
         per_update: int,
-        keep: int,
         ends_update: Callable[[], bool] | None = None,
     ) -> None:
-        self.kept: list[list[Batch]] = []
         self._batches = batches
         self._per_update = per_update
-        self._keep = keep
         self._ends_update = ends_update
+        self._may_be_empty = False
+        self._skipped = 0
         self.is_late = ends_update is not None
+
+    def again(self, skipped: int = 0) -> Batches:
+        """The same batches from the beginning, less those of the first updates.
+
+        Of an iterator these are the batches that are left, if any.
+        """
+        others = Batches(self._batches, self._per_update, self._ends_update)
+        others._may_be_empty = True
+        others._skipped = 0 if self._is_iterator else skipped * self._per_update
+        return others
+
+    @property
+    def _is_iterator(self) -> bool:
+        return isinstance(self._batches, Iterator)
 
     def updates(self) -> Generator[Iterable[Batch]]:
         """Yield the batches of each update.
@@ -61,8 +72,6 @@ class Batches:
                 yield self._late(first, stream, self._ends_update)
             return
         while len(drawn := list(itertools.islice(stream, self._per_update))) == self._per_update:
-            if len(self.kept) < self._keep:
-                self.kept.append(drawn)
             yield drawn
 
     def _late(
@@ -83,12 +92,14 @@ class Batches:
             yield batch
 
     def _stream(self) -> Iterator[Batch]:
-        epochs = 0
+        epochs, drawn = 0, 0
         while True:
             batch = _NONE
             for batch in self._batches:
-                yield batch
-            if batch is _NONE and not epochs:
+                drawn += 1
+                if drawn > self._skipped:
+                    yield batch
+            if batch is _NONE and not epochs and not self._may_be_empty:
                 _refuse("batches", "an iterable of at least one batch", self._batches)
             if batch is _NONE:  # an exhausted iterator
                 return

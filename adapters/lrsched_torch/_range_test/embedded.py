@@ -98,7 +98,7 @@ class EmbeddedTest:
             options.progress and processes.is_main, options.log if processes.is_main else None
         )
         look_every = 1 if weight.is_cpu else LOOK_EVERY
-        recorder = Recorder(options.divergence)
+        recorder = Recorder(options.divergence, options.steps)
         reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
         self._reader = reader
         hooks = [

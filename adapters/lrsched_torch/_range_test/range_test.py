@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,8 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, PROBE_STEPS, RangeTest
+from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
+from lrsched.range_test.continuation import continued, limits_of
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, ramp_between
 from lrsched_torch._range_test import checks
@@ -19,7 +21,7 @@ from lrsched_torch._range_test.guarded_step import GuardedStep, Step
 from lrsched_torch._range_test.measurements import Measurements, Metrics
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates
-from lrsched_torch._range_test.runner import Runner
+from lrsched_torch._range_test.runner import Restarts, Runner
 from lrsched_torch._range_test.updates import GradScaler, Updates
 from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._schedulers.tested_ratios import remember_tested
@@ -48,6 +50,7 @@ def range_test(
     *,
     low: float | None = None,
     high: float | None = None,
+    max_steps: int | None = None,
     modules: nn.Module | Iterable[nn.Module] | None = None,
     restore: Iterable[Restorable] = (),
     scaler: GradScaler | None = None,
@@ -61,7 +64,7 @@ def range_test(
     metrics: Metrics | None = None,
     every: int = 10,
     refine: bool = False,
-    probe_steps: int = PROBE_STEPS,
+    probe_steps: int | None = None,
     probe_repeats: int = PROBE_REPEATS,
     distributed: bool | ProcessGroup | None = None,
     log: Log | None = None,
@@ -70,9 +73,13 @@ def range_test(
 ) -> RangeTest:
     """Train with rising learning rates, record the loss of each update, and undo everything.
 
-    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
-    times the first one, at a loss that is not finite, and when the batches run out. The recorded
-    rates are those that the updates used, and the losses those before each update.
+    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
+    see `divergence`, at one that is not finite, and when the batches run out. Where they leave the
+    best rate uncertain the test goes on, up to `max_steps` updates in all, each time from the state
+    in which it began: with rates beyond the last one, or below the first, if the best may lie
+    there; and with short trainings at constant rates around the suggestion. `RangeTest.summary`
+    says what was done. The recorded rates are those that the updates used, and the losses those
+    before each update.
 
     Afterwards everything is restored, also if `step` raises or is interrupted, so that training
     continues as if there had been no test: parameters, buffers, modes and other attributes of the
@@ -94,9 +101,11 @@ def range_test(
             with `stopped="exhausted"`.
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
             group; by default `exponential_ramp(low, high, steps - 1)`.
-        steps: the number of updates.
+        steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
+        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
+            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`.
         modules: the modules to restore; by default every module, scheduler, scaler, generator and
             further optimizer to which `step` and `metrics` refer.
         restore: other objects to restore: modules (averaged weights), optimizers, schedulers,
@@ -111,8 +120,10 @@ def range_test(
             to clip gradients: `lambda: clip_grad_norm_(model.parameters(), 1.0)`. The gradients are
             unscaled then.
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
-        divergence: a multiple of the first loss, above 1; None or infinity never
-            stops for a finite loss.
+        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
+            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
+            for a finite loss.
         keep_ratios: whether param groups with different learning rates keep their ratios under one
             schedule, as in `lambda_lr`; False gives all groups the schedule's value.
         reference_group: the index of the group whose lr is the schedule's value; by default that of
@@ -123,12 +134,11 @@ def range_test(
             (update, value). It is called before update 0, `every`, ..., without gradients, and
             generators and modes are restored after it.
         every: the number of updates between two calls of `metrics`.
-        refine: whether to add a probe, `RangeTest.probe`: trainings at about 7 rates around the
-            suggestion of the test, each from the same state for `probe_steps` updates, and
-            `probe_repeats` times on different batches of the test. There is no probe if the test
-            suggests nothing.
-        probe_steps: the updates of each training of the probe.
-        probe_repeats: the trainings at each rate.
+        refine: whether there are trainings in any case, also at rates that need none, on several
+            orders of the batches.
+        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
+            the updates that are left, at least 50.
+        probe_repeats: the trainings at the best rates with `refine`, on different batches.
         distributed: whether all processes, or those of the given group, use their mean loss and so
             stop together; by default if torch.distributed is initialised.
         log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
@@ -173,9 +183,6 @@ def range_test(
     steps, accumulate, every = checked_options(
         REFUSE, steps=steps, accumulate=accumulate, every=every
     )
-    probe_steps, probe_repeats = checked_options(
-        REFUSE, probe_steps=probe_steps, probe_repeats=probe_repeats
-    )
     divergence, refine, memory = checked_options(
         REFUSE, divergence=divergence, refine=refine, memory=memory
     )
@@ -184,6 +191,20 @@ def range_test(
     check_log(REFUSE, log)
     closure = checks.closure_of(wrapper.inner, closure, scaler)
     checks.check_wrapped(wrapper, scaler, accumulate, refine)
+    limits = limits_of(
+        *(
+            REFUSE,
+            steps,
+            max_steps,
+            refine,
+            probe_steps,
+            probe_repeats,
+            divergence,
+            schedule is None,
+        )
+    )
+    if wrapper.gradient_state is not None and accumulate > 1:
+        limits = limits.none  # its loader knows only one order of the batches
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
     schedules = checks.schedules_of(schedule, optimizer, refine)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
@@ -196,22 +217,19 @@ def range_test(
     others = trained_elsewhere(all_modules, weights)
     guarded = GuardedStep(step, optimizer, rates, extra)
     updates = Updates(guarded, optimizer, rates, others, scaler, closure, before_update, wrapper)
-    kept = probe_steps * probe_repeats if refine else 0
     ends_update = None if wrapper.gradient_state is None else wrapper.ends_update
-    source = Batches(batches, accumulate, kept, ends_update)
-    measurements = Measurements(metrics, every, all_modules)
+    source = Batches(batches, accumulate, ends_update)
     monitor = Monitor(progress and processes.is_main, log if processes.is_main else None)
-    runner = Runner(updates, source, processes, measurements, monitor)
+    measure = partial(Measurements, metrics, every, all_modules)
+    runner = Runner(updates, source, processes, measure, monitor)
 
     saved = snapshot([optimizer, *objects], extra, memory, wrapper.packages)
     try:
         with saved.restored(), guarded.watching(), torch.enable_grad():
-            test = runner.sweep(
-                rates.rows, rates.values, divergence, schedules[0], label, rates.ratios
-            )
+            monitor.begin("range test", steps)
+            test = runner.sweep(rates, divergence, schedules[0], label)
             remember_tested(optimizer, rates.ratios)
-            if not refine:
-                return test
-            return runner.refine(test, probe_steps, probe_repeats, saved.rewind, rates.at)
+            runs = Restarts(runner, rates, divergence, label, saved.rewind, monitor)
+            return continued(test, runs, limits)
     finally:
         runner.close()

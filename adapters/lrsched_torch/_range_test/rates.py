@@ -47,6 +47,10 @@ class Rates:
         self.rows = list(zip(*columns, strict=True))
         self.values = columns[ratios.index(1.0)] if 1.0 in ratios else curves[0]
 
+    def of(self, schedule: Schedule, steps: int) -> Rates:
+        """The rates of another schedule, with the same ratios."""
+        return Rates(self._optimizer, [schedule], self._ratios, steps)
+
     @property
     def ratios(self) -> tuple[float, ...] | None:
         """The ratio of each group's rate to the value, None if it changes between updates."""

@@ -1,4 +1,4 @@
-"""Run a range test: the updates at rising rates, the metrics, and the probe."""
+"""Make the updates of range tests and trainings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from lrsched import Schedule
 from lrsched.range_test import RangeTest, Recorder
 from lrsched.range_test.monitor import Monitor
-from lrsched.range_test.probe import MAX_RATES
 from lrsched_torch._range_test.batches import Batch, Batches, Exhausted
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements
 from lrsched_torch._range_test.processes import Processes
+from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._range_test.updates import Updates
 
 Row = Sequence[float]
@@ -20,11 +20,13 @@ Row = Sequence[float]
 class Runner:
     """Makes the updates of a test, reads the losses, and stops.
 
+    It may run several tests and trainings; only the losses of the first one are logged.
+
     Args:
         updates: makes one update.
         source: draws the batches.
         processes: the processes of the test.
-        measurements: the numbers that are measured between updates.
+        measure: makes what measures numbers between the updates of a test.
         monitor: shows the losses.
     """
 
@@ -33,54 +35,45 @@ class Runner:
         updates: Updates,
         source: Batches,
         processes: Processes,
-        measurements: Measurements,
+        measure: Callable[[], Measurements],
         monitor: Monitor,
     ) -> None:
         self._updates = updates
         self._source = source
         self._processes = processes
-        self._measurements = measurements
+        self._measure = measure
+        self._ran = False
         self._monitor = monitor
         self._look_every = LOOK_EVERY if self._waits() else 1
         self._batches: Generator[Iterable[Batch]] | None = None
 
     def sweep(
-        self,
-        rows: Sequence[Row],
-        rates: Sequence[float],
-        divergence: float | None,
-        schedule: Schedule,
-        label: str,
-        ratios: tuple[float, ...] | None,
+        self, rates: Rates, divergence: float | None, schedule: Schedule, label: str
     ) -> RangeTest:
-        """Run the test with one row of rates for each update; `rates` are those to record."""
-        self._monitor.begin("range test", len(rows))
-        reader = self._reader(Recorder(divergence), rates, self._monitor)
-        self._run(rows, reader, self._measurements)
-        return reader.result(schedule, self._measurements.rows, label, ratios)
+        """Run a test with these rates."""
+        rows, values = rates.rows, rates.values
+        monitor = self._monitor.unlogged() if self._ran else self._monitor
+        reader = self._reader(Recorder(divergence, len(rows)), values, monitor)
+        measurements = self._measure()
+        source = self._source.again() if self._ran else self._source
+        self._ran = True
+        self._run(rows, reader, measurements, source)
+        if reader.recorder.stopped != "finished":
+            self._monitor.fill()
+        return reader.result(schedule, measurements.rows, label, rates.ratios)
 
-    def refine(
-        self,
-        test: RangeTest,
-        steps: int,
-        repeats: int,
-        rewind: Callable[[], None],
-        rates_at: Callable[[float], Row],
-    ) -> RangeTest:
-        """Add a probe of the rates around the test's suggestion, if it has one."""
-        kept = self._source.kept
+    def train(
+        self, row: Row, rate: float, steps: int, skipped: int, above: float
+    ) -> Sequence[float]:
+        """The losses of a training with the same row of rates in each update.
 
-        def train(rate: float, updates: list[int]) -> list[float]:
-            rewind()
-            batches = [batch for update in updates for batch in kept[update]]
-            self._source = Batches(batches, len(kept[0]), keep=0)
-            rows = [rates_at(rate)] * len(updates)
-            reader = self._reader(Recorder(None), [rate] * len(updates), self._monitor.unlogged())
-            self._run(rows, reader, None)
-            return reader.recorder.losses
-
-        self._monitor.begin("probe", MAX_RATES * steps * repeats)
-        return test.with_probe(train, steps, repeats)
+        It begins with the batch after those of the first `skipped` updates, and ends when its
+        losses are above a number. There are none where the batches ran out.
+        """
+        reader = self._reader(Recorder(None, above=above), [rate] * steps, self._monitor.unlogged())
+        self._run([row] * steps, reader, None, self._source.again(skipped))
+        recorder = reader.recorder
+        return [] if recorder.stopped == "exhausted" else recorder.losses
 
     def close(self) -> None:
         """Close the batches and what is shown."""
@@ -98,11 +91,15 @@ class Runner:
         return not (host or updates.closure or updates.may_skip)
 
     def _run(
-        self, rows: Sequence[Row], reader: LossReader, measurements: Measurements | None
+        self,
+        rows: Sequence[Row],
+        reader: LossReader,
+        measurements: Measurements | None,
+        source: Batches,
     ) -> None:
         make, may_skip = self._updates.make, self._updates.may_skip
-        ahead = 1 if self._source.is_late else self._look_every
-        self._batches = self._processes.batches(self._source, ahead)
+        ahead = 1 if source.is_late else self._look_every
+        self._batches = self._processes.batches(source, ahead)
         for batches in self._batches:
             if measurements is not None:
                 measurements.before(reader.count)
@@ -123,5 +120,45 @@ class Runner:
         else:
             reader.read()
         self._batches.close()
-        if reader.recorder.stopped != "finished":
-            self._monitor.fill()
+
+
+class Restarts:
+    """Makes further tests and trainings, each from the state in which the first one began.
+
+    Args:
+        runner: makes the updates.
+        rates: the learning rates of the first test.
+        divergence: the multiple of the first losses at which a test ends.
+        label: the name of the test in figures.
+        rewind: restores the state.
+        monitor: shows the losses.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        rates: Rates,
+        divergence: float | None,
+        label: str,
+        rewind: Callable[[], None],
+        monitor: Monitor,
+    ) -> None:
+        self._runner = runner
+        self._rates = rates
+        self._divergence = divergence
+        self._label = label
+        self._rewind = rewind
+        self._monitor = monitor
+
+    def ramp(self, schedule: Schedule, steps: int) -> RangeTest:
+        """A test with other rates."""
+        self._rewind()
+        self._monitor.begin("further rates", steps)
+        rates = self._rates.of(schedule, steps)
+        return self._runner.sweep(rates, self._divergence, schedule, self._label)
+
+    def train(self, rate: float, steps: int, repeat: int, above: float) -> Sequence[float]:
+        """The losses of a training at a constant rate."""
+        self._rewind()
+        self._monitor.begin(f"training at {rate:.2g}", steps)
+        return self._runner.train(self._rates.at(rate), rate, steps, repeat * steps, above)
