@@ -175,7 +175,7 @@ def _probed(
         return runs.train(rate, steps, repeat, above)
 
     repeats = limits.probe_repeats if limits.refine else 1
-    search = Search(centre, train, steps, repeats, left, test.level)
+    search = Search(centre, train, steps, repeats, left, first)
     return replace(test, probe=search.probe(dtype))
 
 

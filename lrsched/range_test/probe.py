@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched.range_test.suggest import Suggestion, around
-from lrsched.range_test.valley import NoSuggestion, scaled
+from lrsched.range_test.valley import MEDIAN_TO_MEAN_ERROR, NoSuggestion, noise_of, scaled
 
 Array = npt.NDArray[np.float64]
 Train = Callable[[float, int], Sequence[float]]
@@ -24,6 +24,7 @@ COARSE, FINE = 0.5, 0.25  # decades between the first rates, and between the las
 LOWER = 1.0  # decades to the next rate, where no loss has fallen
 MAX_RATES = 11  # after which the search ends
 SCORED = 1 / 3  # of the losses of a training, from the last on, whose mean is its score
+SIGNIFICANT = 3.0  # standard errors from the first losses to those of the best rate
 WORSE = 2.0  # standard errors above the losses of the best rate
 MARGIN = 0.18  # decades from the best rate down to the suggestion: rates above may be unstable
 BELOW_UNSTABLE = 0.5  # decades from the lowest rate that diverged down to the suggestion, at least
@@ -80,14 +81,20 @@ class Search:
         steps: the number of updates of each training.
         repeats: the number of trainings at the best rates.
         updates: the most updates that all of them may make.
-        level: the loss before training.
+        first: losses before training.
     """
 
     def __init__(
-        self, centre: float, train: Train, steps: int, repeats: int, updates: int, level: float
+        self,
+        centre: float,
+        train: Train,
+        steps: int,
+        repeats: int,
+        updates: int,
+        first: Sequence[float],
     ) -> None:
         self._train = train
-        self._level = level
+        self._first = first
         self._shape = (repeats, steps)
         self._left = updates
         self._rows: dict[float, Array] = {}  # by the logarithm of the rate
@@ -173,14 +180,14 @@ class Search:
     def _scores(self, places: Sequence[float]) -> tuple[Array, Array]:
         rows = np.array([self._rows[place] for place in places])
         missing = np.isnan(rows).all(axis=-1)
-        return scores(10.0 ** np.array(places), rows, missing=missing, level=self._level)
+        return scores(10.0 ** np.array(places), rows, missing=missing, first=self._first)
 
 
 def read_probe(
     rates: npt.ArrayLike,
     losses: npt.ArrayLike,
     ramp: Suggestion | None = None,
-    level: float | None = None,
+    first: Sequence[float] | None = None,
 ) -> Suggestion:
     """The suggestion of a probe: two thirds of the rate of the lowest final loss.
 
@@ -197,10 +204,11 @@ def read_probe(
             and, for each repeat, on the same batches; NaN throughout for a repeat that a rate does
             not have.
         ramp: what the ramp of the range test suggested.
-        level: the loss before training, by default the median of the first losses.
+        first: losses before training, such as the first ones of the ramp; by default the first loss
+            of each training.
 
     Raises:
-        NoSuggestion: no rate got below the first losses.
+        NoSuggestion: no rate got below the first losses by more than their noise.
         ValueError: rates and losses differ in length.
 
     >>> rates = [0.1, 0.3, 1.0, 3.0, 10.0]
@@ -212,7 +220,7 @@ def read_probe(
     shaped = np.asarray(losses, float)
     repeated = shaped if shaped.ndim == 3 else shaped[:, None]
     missing = np.isnan(repeated).all(axis=-1) if repeated.ndim == 3 else None
-    x, height = scores(rates, losses, missing=missing, level=level)
+    x, height = scores(rates, losses, missing=missing, first=first)
     best = int(height.argmin())
     inside = 0 < best < len(x) - 1
     place = x[best]
@@ -238,7 +246,7 @@ def scores(
     losses: npt.ArrayLike,
     part: float = SCORED,
     missing: npt.ArrayLike | None = None,
-    level: float | None = None,
+    first: Sequence[float] | None = None,
 ) -> tuple[Array, Array]:
     """The logarithms of the rates in ascending order, and the score of each; lower is better.
 
@@ -247,10 +255,11 @@ def scores(
         losses: the losses, of (rates, steps) or (rates, repeats, steps).
         part: the part of the losses, from the last on, of which the mean counts.
         missing: which trainings were not made, of (rates, repeats); at most some of each rate.
-        level: the loss before training, by default the median of the first losses.
+        first: losses before training; by default the first loss of each training.
 
     Raises:
-        NoSuggestion: no rate got below the first losses.
+        NoSuggestion: no rate got below the first losses; by more than their noise, where these are
+            given.
     """
     rates, losses = np.asarray(rates, float), np.asarray(losses, float)
     losses = losses[:, None] if losses.ndim == 2 else losses
@@ -261,16 +270,29 @@ def scores(
         )
     made = np.ones(losses.shape[:2], bool) if missing is None else ~np.asarray(missing, bool)
     ends = final_means(losses, part)
-    if level is None:
-        first = losses[:, :, :1][made]
-        first = first[np.isfinite(first)]
-        level = float(np.median(first)) if len(first) else np.nan
-    depth = level - float(ends[made].min(initial=np.inf))
-    if not depth > 0.0:  # nor where it is NaN
-        raise NoSuggestion("no rate that was tried got the loss below its first: try lower ones")
+    before = np.asarray(losses[:, :, 0][made] if first is None else first, float)
+    before = before[np.isfinite(before)]
+    level = float(np.median(before)) if len(before) else np.nan
+    best = np.unravel_index(np.where(made, ends, np.inf).argmin(), ends.shape)
+    depth = level - float(ends[best]) if made.any() else np.nan
+    least = 0.0 if first is None else _noise_of_fall(before, losses[best], part)
+    if not depth > least:  # nor where it is NaN
+        raise NoSuggestion(
+            "no rate that was tried got the loss below its first: try lower ones", "flat"
+        )
     heights = np.where(made, scaled(ends, level, depth), 0.0).sum(axis=1) / made.sum(axis=1)
     order = np.argsort(rates, kind="stable")
     return np.log10(rates[order]), heights[order]
+
+
+def _noise_of_fall(first: Array, losses: Array, part: float) -> float:
+    """The fall from the first losses to the end of a training that noise may make alone."""
+    kept = losses[-scored(len(losses), part) :]
+    if min(len(first), len(kept)) < 3 or not np.isfinite(kept).all():
+        return 0.0
+    errors = (MEDIAN_TO_MEAN_ERROR**2 / len(first), 1.0 / len(kept))
+    both = (noise_of(each) ** 2 * error for each, error in zip((first, kept), errors, strict=True))
+    return float(SIGNIFICANT * sum(both) ** 0.5)
 
 
 def final_means(losses: Array, part: float) -> Array:

@@ -162,7 +162,7 @@ class RangeTest(ScheduleBuilder):
         with contextlib.suppress(NoSuggestion):
             ramp = suggest(*self._curve(), method)
         try:
-            return read_probe(self.probe.learning_rates, self.probe.losses, ramp, self.level)
+            return read_probe(self.probe.learning_rates, self.probe.losses, ramp, self.first_losses)
         except NoSuggestion:
             if ramp is None:
                 raise
@@ -179,11 +179,6 @@ class RangeTest(ScheduleBuilder):
         losses = self.median
         finite = losses[np.isfinite(losses)]
         return list(finite[: first_losses(len(losses))])
-
-    @property
-    def level(self) -> float:
-        """The loss before training: the median of the first losses; NaN where there are none."""
-        return float(np.median(self.first_losses)) if len(self.first_losses) else np.nan
 
     def _curve(self) -> tuple[Array, Array]:
         """The rates and losses that suggestions are read from."""

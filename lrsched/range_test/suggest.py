@@ -71,6 +71,7 @@ class Suggestion(_Rates):
         band: tuple[float, float] | None = None,
         warning: str = "",
     ) -> Self:
+        """Make a suggestion; `band` is by default from `low` to `high`."""
         self = super().__new__(cls, min(low, suggested), suggested, max(suggested, high))
         self.band = (self.low, self.high) if band is None else band
         self.warning = warning

@@ -19,7 +19,7 @@ SOFTENING = 0.1  # of the fall, added before the logarithm
 DIVERGENCE_QUANTILE = 0.8  # of the losses around: when it is too high, they have diverged
 START = 0.1  # of the fall: training has begun
 BOTTOM = 0.9  # of the fall: the bottom of the valley
-MIN_STANDARD_ERRORS = 3.0  # between the levels before and after the fall
+MIN_STANDARD_ERRORS = 4.0  # between the levels before and after the fall
 CALM = 3.0  # decades before the divergence, after which the first rates are not too high
 GRID = 0.02  # decades between the points at which the smooth curve is computed
 
