@@ -29,10 +29,8 @@ WORSE = 2.0  # standard errors above the losses of the best rate
 MARGIN = 0.18  # decades from the best rate down to the suggestion: rates above may be unstable
 BELOW_UNSTABLE = 0.5  # decades from the lowest rate that diverged down to the suggestion, at least
 UNSTABLE = float(scaled(np.array([np.inf]), 1.0, 1.0)[0])  # the height of a training that diverged
-BRACKETED, OPEN = (
-    0.3,
-    0.6,
-)  # decades to the ends of the band, with the best rate inside or at an end
+BRACKETED = 0.35  # decades to the ends of the band, where the best rate has neighbours,
+OPEN = 0.6  # and where it is the lowest or the highest
 
 
 @dataclass(frozen=True, eq=False)
