@@ -124,6 +124,8 @@ def continued(
         dtype: the dtype in which rates are used.
     """
     left = limits.further
+    if not left:
+        return test
     if limits.is_ramp and "exhausted" not in _stops(test):
         for decades in (UPWARD, DOWNWARD):
             schedule, steps = _further_ramp(test, decades)

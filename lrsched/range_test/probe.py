@@ -29,6 +29,8 @@ WORSE = 2.0  # standard errors above the losses of the best rate
 MARGIN = 0.18  # decades from the best rate down to the suggestion: rates above may be unstable
 BELOW_UNSTABLE = 0.5  # decades from the lowest rate that diverged down to the suggestion, at least
 UNSTABLE = float(scaled(np.array([np.inf]), 1.0, 1.0)[0])  # the height of a training that diverged
+DEVIATION = 0.25  # decades: the standard deviation of what trainings suggest,
+PRIOR = 1.3  # and that of a ramp in multiples of the half of its band
 BRACKETED = 0.35  # decades to the ends of the band, where the best rate has neighbours,
 OPEN = 0.6  # and where it is the lowest or the highest
 
@@ -187,14 +189,16 @@ def read_probe(
     ramp: Suggestion | None = None,
     first: Sequence[float] | None = None,
 ) -> Suggestion:
-    """The suggestion of a probe: two thirds of the rate of the lowest final loss.
+    """The suggestion of a probe: a rate below that of the lowest final loss.
 
     The score of a training is the mean of the last third of its losses, and infinite where one is
     missing. Scores are mapped to the scale of `suggest` and averaged over the repeats. The best
     rate is the lowest point of the parabola through the lowest score and its neighbours, or the
-    lowest score itself where it is the first or the last. It becomes `high`; `suggested` is
-    10**-0.18 times it, as the rates above may be unstable; and `low` is that of the ramp, or else
-    the lowest rate.
+    lowest score itself where it is the first or the last, or has a neighbour above that diverged.
+    It becomes `high`. 10**-0.18 times it, and at most 10**-0.5 times the lowest rate that diverged,
+    is the estimate of the trainings. `suggested` is the geometric mean of it and of the suggestion
+    of the ramp, weighted by 1 / s**2, where s is 0.25 decades for the trainings, and for the ramp
+    1.3 times the half of its band. `low` is that of the ramp, or else the lowest rate.
 
     Args:
         rates: the rates that were tried, in any order.
@@ -228,7 +232,8 @@ def read_probe(
     high = float(10.0**place)
     low = float(10.0 ** x[0]) if ramp is None else ramp.low
     unstable = x[height >= UNSTABLE].min(initial=np.inf)
-    pick = float(10.0 ** min(place - MARGIN, unstable - BELOW_UNSTABLE))
+    tried = min(place - MARGIN, unstable - BELOW_UNSTABLE)
+    pick = float(10.0 ** (tried if ramp is None else _with_prior(tried, ramp)))
     found = around(low, pick, high, BRACKETED if inside else OPEN)
     if not inside:
         end, more = ("lowest", "lower") if best == 0 else ("highest", "higher")
@@ -237,6 +242,14 @@ def read_probe(
             f"{more} ones may be better: raise max_steps"
         )
     return found
+
+
+def _with_prior(place: float, ramp: Suggestion) -> float:
+    """The mean of what the trainings and the ramp suggest, weighted by their certainty."""
+    suggested = float(np.log10(ramp.suggested))
+    wide = max(abs(float(np.log10(end)) - suggested) for end in ramp.band)
+    weight = (DEVIATION / (PRIOR * wide)) ** 2
+    return (place + weight * suggested) / (1.0 + weight)
 
 
 def scores(
