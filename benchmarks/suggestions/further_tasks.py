@@ -41,7 +41,8 @@ def signs_of_momentum(rate: Any) -> optax.GradientTransformation:
 
 
 def logistic(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    return optax.sigmoid_binary_cross_entropy(outputs, labels).mean()
+    found: jax.Array = optax.sigmoid_binary_cross_entropy(outputs, labels).mean()
+    return found
 
 
 def huber(outputs: jax.Array, targets: jax.Array) -> jax.Array:

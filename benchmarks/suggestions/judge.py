@@ -8,15 +8,15 @@ nothing has the loss before training.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.suggestions.all_tasks import all_tasks
 from benchmarks.suggestions.runs import METHODS, STEPS
-from benchmarks.suggestions.truth import CONSTANT, GRID, LENGTHS
+from benchmarks.suggestions.truth import CONSTANT, FILE, GRID, LENGTHS
 from lrsched.range_test.lengths import change
 from lrsched.range_test.probe import parabola_vertex
 
@@ -86,13 +86,13 @@ class Truth(NamedTuple):
     floors: dict[str, float]
 
 
-def truths(file: str) -> dict[str, Truth]:
-    """The truth of each task in a file."""
-    with np.load(file) as known:
+def truths() -> dict[str, Truth]:
+    """The truth of each task on record."""
+    with np.load(FILE) as known:
         return {name: _truth(name, known) for name in all_tasks()}
 
 
-def _truth(name: str, known: npt.NDArray[np.float64]) -> Truth:
+def _truth(name: str, known: Mapping[str, Any]) -> Truth:
     signed = all_tasks()[name].signed
     both: list[dict[str, Curve]] = [{}, {}]
     floors: dict[str, float] = {}
