@@ -71,11 +71,7 @@ def _of_seed(task: Task, seed: int, steps: int) -> Iterator[tuple[float, ...]]:
 
 
 def _figures(test: RangeTest, method: str = "default") -> tuple[float, ...]:
-    updates, each = 0.0, [test]
-    while each[-1].earlier is not None:
-        each.append(each[-1].earlier)
-    updates = float(sum(np.isfinite(one.losses).sum() for one in each))
-    updates += 0 if test.probe is None else test.probe.updates
+    updates = float(test.updates)
     try:
         found = test.suggest(method)
     except NoSuggestion:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -126,50 +126,75 @@ def continued(
     left = limits.further
     if not left:
         return test
-    if limits.is_ramp and "exhausted" not in _stops(test):
-        for decades in (UPWARD, DOWNWARD):
-            schedule, steps = _further_ramp(test, decades)
-            if steps and steps <= left:
-                further = runs.ramp(schedule, steps)
-                left -= _updates(further)
-                test = _better(test, further)
-    return _probed(test, runs, limits, left, dtype)
+    read = _read(test)
+    if limits.is_ramp and "exhausted" not in test.stops:
+        for upward in (True, False):
+            further = _further_ramp(test, read, upward)
+            if further is not None and further[1] <= left:
+                beyond = runs.ramp(*further)
+                left -= beyond.updates
+                if (read_beyond := _read(beyond)).found is not None:
+                    test = replace(beyond, earlier=test, label=test.label)
+                    read = read_beyond
+    return _probed(test, read, runs, limits, left, dtype)
 
 
-def _further_ramp(test: RangeTest, decades: tuple[float, float]) -> tuple[Schedule, int]:
-    """A ramp at the pace of this one over the rates where its best may be; of 0 steps if none."""
-    rates, (beyond, inside) = test.learning_rates, decades
+class _Read(NamedTuple):
+    """What a test suggests, or why it suggests nothing."""
+
+    found: Suggestion | None
+    cause: str = ""
+
+
+def _read(test: RangeTest) -> _Read:
+    try:
+        return _Read(test.suggest())
+    except NoSuggestion as refused:
+        return _Read(None, refused.cause)
+
+
+def _further_ramp(test: RangeTest, read: _Read, upward: bool) -> tuple[Schedule, int] | None:
+    """A ramp, at the pace of this one, over the rates where its best may be; None if not there."""
+    if upward:
+        beyond, inside = UPWARD
+        is_there = read.found is not None and read.found.still_falls and "finished" in test.stops
+    else:
+        beyond, inside = DOWNWARD
+        is_there = read.cause == "rising"
+    rates = test.learning_rates
+    if not is_there or len(rates) < 2:
+        return None
     first, last = float(rates[0]), float(rates[-1])
-    upward = decades == UPWARD
-    if len(rates) < 2 or not (_still_falls(test) if upward else _cause(test) == "rising"):
-        return default_ramp(1), 0
     pace = (len(rates) - 1) / math.log10(last / first)
     steps = max(round(pace * (beyond + inside)) + 1, FEWEST_UPDATES)
-    end, side = (last, 1.0) if upward else (first, -1.0)
-    ends = sorted((end * 10.0 ** (side * beyond), end / 10.0 ** (side * inside)))
+    ends = (
+        (last / 10.0**inside, last * 10.0**beyond)
+        if upward
+        else (first / 10.0**beyond, first * 10.0**inside)
+    )
     return default_ramp(steps, *ends), steps
 
 
-def _better(test: RangeTest, further: RangeTest) -> RangeTest:
-    """The further ramp if a rate can be read from it, with the first one as the earlier one."""
-    if len(further.losses.T) and _found(further) is not None:
-        return replace(further, earlier=test, label=test.label)
-    return test
-
-
 def _probed(
-    test: RangeTest, runs: Runs, limits: Limits, left: int, dtype: npt.DTypeLike
+    test: RangeTest,
+    read: _Read,
+    runs: Runs,
+    limits: Limits,
+    left: int,
+    dtype: npt.DTypeLike,
 ) -> RangeTest:
     """The test with trainings around its suggestion, where this is uncertain."""
-    found, steps = _found(test), limits.training(left)
+    found, cause = read
+    steps = limits.training(left)
     is_certain = found is not None and not found.warning and not found.is_wide
-    if steps < 1 or (is_certain and not limits.refine) or _cause(test) in ("flat", "few"):
+    if steps < 1 or (is_certain and not limits.refine) or cause in ("flat", "few"):
         return test
-    if found is None:
-        side = test.learning_rates[0] / 10.0 if _cause(test) == "rising" else None
-        centre = float(side or test.learning_rates[-1] / 10.0**UNKNOWN)
-    else:
+    if found is not None:
         centre = found.suggested
+    elif cause == "rising":
+        centre = float(test.learning_rates[0]) / 10.0
+    else:
+        centre = float(test.learning_rates[-1]) / 10.0**UNKNOWN
     first = test.first_losses
     above = math.inf if limits.divergence is None else threshold(first, limits.divergence)
 
@@ -179,33 +204,3 @@ def _probed(
     repeats = limits.probe_repeats if limits.refine else 1
     search = Search(centre, train, steps, repeats, left, first)
     return replace(test, probe=search.probe(dtype))
-
-
-def _found(test: RangeTest) -> Suggestion | None:
-    try:
-        return test.suggest()
-    except NoSuggestion:
-        return None
-
-
-def _cause(test: RangeTest) -> str:
-    """Why the test suggests nothing; empty where it does."""
-    try:
-        test.suggest()
-    except NoSuggestion as refused:
-        return refused.cause
-    return ""
-
-
-def _still_falls(test: RangeTest) -> bool:
-    """Whether the loss still falls at the last rates, where the test did not stop early."""
-    found = _found(test)
-    return found is not None and found.still_falls and "finished" in _stops(test)
-
-
-def _stops(test: RangeTest) -> tuple[str, ...]:
-    return test.stopped if isinstance(test.stopped, tuple) else (test.stopped,)
-
-
-def _updates(test: RangeTest) -> int:
-    return int(np.isfinite(test.losses).sum())

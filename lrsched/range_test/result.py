@@ -85,7 +85,7 @@ class RangeTest(ScheduleBuilder):
             refuse("learning_rates", "a sequence of finite numbers", self.learning_rates)
         if losses.ndim not in (1, 2) or losses.shape[-1] != len(rates):
             refuse("losses", f"{len(rates)} numbers, or rows of as many", self.losses)
-        for reason in self.stopped if isinstance(self.stopped, tuple) else [self.stopped]:
+        for reason in self.stops:
             refuse.check("stopped", _REASON, reason)
         if self.probe is not None and not self.probe.is_whole:
             refuse("probe", "rates above 0, and losses for each", self.probe)
@@ -96,6 +96,18 @@ class RangeTest(ScheduleBuilder):
     def repeats(self) -> int:
         """How many times the test was run."""
         return 1 if self.losses.ndim == 1 else len(self.losses)
+
+    @property
+    def stops(self) -> tuple[Stopped, ...]:
+        """Why each repeat ended."""
+        return self.stopped if isinstance(self.stopped, tuple) else (self.stopped,)
+
+    @property
+    def updates(self) -> int:
+        """The number of updates with a loss, those of earlier ramps and of the probe included."""
+        found = int(np.isfinite(self.losses).sum())
+        found += 0 if self.probe is None else self.probe.updates
+        return found if self.earlier is None else found + self.earlier.updates
 
     @property
     def median(self) -> Array:

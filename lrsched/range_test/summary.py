@@ -37,8 +37,7 @@ def _ramp(test: RangeTest, before: RangeTest | None) -> str:
     if not len(rates):
         return "no updates"
     repeats = f", {test.repeats} times" if test.losses.ndim == 2 else ""
-    stops = test.stopped if isinstance(test.stopped, tuple) else (test.stopped,)
-    ended = ENDED[stops[0]] if len(set(stops)) == 1 else ""
+    ended = ENDED[test.stops[0]] if len(set(test.stops)) == 1 else ""
     said = f"{len(rates)} updates from {rates[0]:.3g} to {rates[-1]:.3g}{repeats}{ended}"
     if before is None:
         return said

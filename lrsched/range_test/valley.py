@@ -255,11 +255,12 @@ def quantiles(values: Array, around: Windows, part: float) -> Array:
 
 def local_lines(x: Array, y: Array, at: Array, width: float) -> Array:
     """The value at each of `at` of the straight line fitted around it: local linear regression."""
-    away = x[None, :] - at[:, None]
-    weights = np.exp(-0.5 * (away / width) ** 2)
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean_x, mean_y = (weights * away).sum(axis=1), weights @ y
-    spread = (weights * (away - mean_x[:, None]) ** 2).sum(axis=1)
-    covariance = (weights * away * (y - mean_y[:, None])).sum(axis=1)
-    fitted: Array = mean_y - covariance / np.maximum(spread, 1e-12) * mean_x
+    places, ends = x - x.mean(), at - x.mean()
+    weights = np.exp(-0.5 * ((places - ends[:, None]) / width) ** 2)
+    moments = np.stack([np.ones(len(x)), places, y, places * places, places * y], axis=1)
+    total, mean_x, mean_y, square, product = (weights @ moments).T
+    mean_x, mean_y = mean_x / total, mean_y / total
+    spread = square / total - mean_x**2
+    covariance = product / total - mean_x * mean_y
+    fitted: Array = mean_y + covariance / np.maximum(spread, 1e-12) * (ends - mean_x)
     return fitted
