@@ -22,7 +22,6 @@ from benchmarks.suggestions.report import (
     REFINED_GOAL,
     figure,
     name_of,
-    names_of,
     page,
 )
 
@@ -31,10 +30,15 @@ GOALS = {"default": CONSTANT_GOAL, "refine": REFINED_GOAL}
 STEPS = 200  # of the ramps beside which the other rules are shown
 
 
-def publish() -> Suggestions:
-    """Write the page and its figure from the runs and the truth on record."""
+def on_record() -> Suggestions:
+    """The runs and the truth on record."""
     with np.load(runs.FILE) as known:
-        found = Suggestions({name: np.asarray(known[name]) for name in known.files}, truths())
+        return Suggestions({name: np.asarray(known[name]) for name in known.files}, truths())
+
+
+def publish() -> Suggestions:
+    """Write the page and its figure from what is on record."""
+    found = on_record()
     (ROOT / "docs" / "range-tests-quality.md").write_text(page(found), encoding="utf-8")
     figure(found, ROOT / "benchmarks" / "results" / "range_test_quality.svg")
     return found
@@ -48,7 +52,7 @@ def fill(section: Section) -> None:
 def add(section: Section, known: Suggestions) -> None:
     """The rows of the section."""
     for part, title in PARTS.items():
-        names = names_of(part)
+        names = known.names_of(part)
         for method, goal in GOALS.items():
             for steps in runs.STEPS:
                 score = known.figures(names, method, steps).mean

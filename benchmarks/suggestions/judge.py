@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.suggestions.all_tasks import all_tasks
 from benchmarks.suggestions.runs import METHODS, STEPS
 from benchmarks.suggestions.truth import CONSTANT, FILE, GRID, LENGTHS
 from lrsched.range_test.lengths import change
@@ -79,8 +78,9 @@ def floor(losses: Array, signed: bool, ends: Sequence[int]) -> float:
 
 
 class Truth(NamedTuple):
-    """The curves of a task, by the run: its shape and length, or "constant"."""
+    """The part of a task, and its curves by the run: its shape and length, or "constant"."""
 
+    part: str
     curves: dict[str, Curve]
     in_training: dict[str, Curve]
     floors: dict[str, float]
@@ -89,11 +89,14 @@ class Truth(NamedTuple):
 def truths() -> dict[str, Truth]:
     """The truth of each task on record."""
     with np.load(FILE) as known:
-        return {name: _truth(name, known) for name in all_tasks()}
+        described = (known[key].tolist() for key in ("names", "parts", "signed"))
+        return {
+            name: _truth(name, part, signed, known)
+            for name, part, signed in zip(*described, strict=True)
+        }
 
 
-def _truth(name: str, known: Mapping[str, Any]) -> Truth:
-    signed = all_tasks()[name].signed
+def _truth(name: str, part: str, signed: bool, known: Mapping[str, Any]) -> Truth:
     both: list[dict[str, Curve]] = [{}, {}]
     floors: dict[str, float] = {}
     for key, stored, ends in _runs():
@@ -101,7 +104,7 @@ def _truth(name: str, known: Mapping[str, Any]) -> Truth:
         for kind in (HELD_OUT, TRAINING):
             both[kind][key] = curve(losses[kind], signed, ends)
         floors[key] = floor(losses[HELD_OUT], signed, ends)
-    return Truth(both[0], both[1], floors)
+    return Truth(part, both[0], both[1], floors)
 
 
 def _runs() -> Iterable[tuple[str, str, list[int]]]:
@@ -141,6 +144,10 @@ class Suggestions:
     def __init__(self, runs: dict[str, Array], truth: dict[str, Truth]) -> None:
         self.runs = runs
         self.truth = truth
+
+    def names_of(self, part: str) -> list[str]:
+        """The tasks of a part."""
+        return [name for name, truth in self.truth.items() if truth.part == part]
 
     def rates(self, name: str, method: str, steps: int, run: str = "constant") -> Array:
         """The rates for a run; those of other libraries' rules are the same for all runs."""

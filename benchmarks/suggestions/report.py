@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.suggestions.all_tasks import PARTS, all_tasks, part_of
+from benchmarks.suggestions.all_tasks import PARTS
 from benchmarks.suggestions.judge import OVERFITS, Figures, Suggestions, is_ours
 from benchmarks.suggestions.runs import METHODS, SEEDS, STEPS
 from benchmarks.suggestions.truth import LENGTHS
@@ -53,11 +53,6 @@ on two orders of the batches.
 """
 
 
-def names_of(part: str) -> list[str]:
-    """The tasks of a part."""
-    return [name for name in all_tasks() if part_of(name) == part]
-
-
 def cell(found: Figures) -> str:
     shown = [number(value) for value in found[1:3]]
     return f"**{found.mean:.2f}** / {' / '.join(shown)}"
@@ -98,7 +93,7 @@ def aims(known: Suggestions) -> Iterator[Sequence[str]]:
     """A row for each aim, with the figure of each part, and whether it is met."""
 
     def row(what: str, aim: str, found: Callable[[list[str]], tuple[str, bool]]) -> Sequence[str]:
-        cells = [found(names_of(part)) for part in PARTS]
+        cells = [found(known.names_of(part)) for part in PARTS]
         return [what, aim, *(text if met else f"{text} (missed)" for text, met in cells)]
 
     def means(method: str, goal: float) -> Callable[[list[str]], tuple[str, bool]]:
@@ -162,14 +157,14 @@ def ahead_of_us(known: Suggestions, names: list[str]) -> Iterator[str]:
 
 
 def behind(known: Suggestions) -> str:
-    found = {part: list(ahead_of_us(known, names_of(part))) for part in PARTS}
+    found = {part: list(ahead_of_us(known, known.names_of(part))) for part in PARTS}
     lines = [f"{PARTS[part]}: {'; '.join(each)}." for part, each in found.items() if each]
     return f"Ahead of ours: {' '.join(lines)}\n" if lines else ""
 
 
 def of_part(known: Suggestions, part: str) -> str:
     """The scores at a constant rate of all methods, over the tasks of a part."""
-    names = names_of(part)
+    names = known.names_of(part)
     floor = float(np.exp(np.mean([known.truth[name].floors["constant"] for name in names])))
 
     def rows() -> Iterator[Sequence[str]]:
@@ -201,7 +196,7 @@ def ahead(known: Suggestions) -> str:
                 run = f"{shape} {length}"
                 cells = []
                 for part in PARTS:
-                    names = names_of(part)
+                    names = known.names_of(part)
                     ours = known.figures(names, "default", 200, run).mean
                     refined = known.figures(names, "refine", 200, run).mean
                     peer = min(known.figures(names, each, 200, run).mean for each in PEERS)
@@ -211,10 +206,7 @@ def ahead(known: Suggestions) -> str:
                     )
                 yield [shape, str(length), *cells]
 
-    over = {
-        length: known.overfitting(list(all_tasks()), f"warmup_cosine {length}")
-        for length in LENGTHS
-    }
+    over = {length: known.overfitting(known.truth, f"warmup_cosine {length}") for length in LENGTHS}
     lines = [f"- {length} updates: {', '.join(each) or 'none'}." for length, each in over.items()]
     return (
         "## For the run ahead\n\nFrom ramps of 200 updates: the score of the suggestion for this "
@@ -234,7 +226,7 @@ def bands(known: Suggestions) -> str:
     def rows() -> Iterator[Sequence[str]]:
         for method in ("default", "refine", "ramp"):
             for part, title in PARTS.items():
-                inside = [known.in_band(names_of(part), method, steps) for steps in STEPS]
+                inside = [known.in_band(known.names_of(part), method, steps) for steps in STEPS]
                 yield [name_of(method), title, *(f"{each:.0%}" for each in inside)]
 
     head = ["", "", *(f"ramp of {steps}" for steps in STEPS)]
@@ -245,7 +237,7 @@ def bands(known: Suggestions) -> str:
 
 
 def each(known: Suggestions) -> Iterator[Sequence[str]]:
-    for name in all_tasks():
+    for name in known.truth:
         curve = known.truth[name].curves["constant"]
         scores = [
             float(np.exp(np.median(curve.at(known.rates(name, method, 200))))) for method in SHOWN
@@ -264,7 +256,7 @@ def figure(known: Suggestions, path: Path) -> None:
     picture, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
     for part, plot in zip(PARTS, axes, strict=True):
         for method in METHODS:
-            means = [known.figures(names_of(part), method, steps).mean for steps in STEPS]
+            means = [known.figures(known.names_of(part), method, steps).mean for steps in STEPS]
             ours = method in ("default", "refine")
             style: dict[str, Any] = {"lw": 2} if ours else {"lw": 1}
             plot.plot(

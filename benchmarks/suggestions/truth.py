@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.suggestions.all_tasks import all_tasks
+from benchmarks.suggestions.all_tasks import all_tasks, part_of
 from benchmarks.suggestions.lanes import Array, Lanes, Trainer
 from benchmarks.suggestions.tasks import Task
 from lrsched import Schedule, one_cycle, warmup_cosine
@@ -58,6 +58,16 @@ def record(task: Task) -> dict[str, Array]:
     return found
 
 
+def described() -> dict[str, Array]:
+    """The names of the tasks, their parts, and whether their losses are logarithms."""
+    tasks = all_tasks()
+    return {
+        "names": np.array(list(tasks)),
+        "parts": np.array([part_of(name) for name in tasks]),
+        "signed": np.array([task.signed for task in tasks.values()]),
+    }
+
+
 def rounded(losses: Array) -> Array:
     """The losses in float32 with a few bits of mantissa, which can be compressed."""
     bits = losses.astype(np.float32).view(np.uint32)
@@ -73,7 +83,7 @@ def main() -> None:
         start = time.perf_counter()
         found |= {f"{name}/{key}": losses for key, losses in record(task).items()}
         print(f"{name:36}{time.perf_counter() - start:8.1f} s", file=sys.stderr, flush=True)
-    np.savez_compressed(FILE, allow_pickle=False, **found)
+    np.savez_compressed(FILE, allow_pickle=False, **found, **described())
 
 
 if __name__ == "__main__":
