@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lrsched.range_test.suggest import Suggestion, around
+from lrsched.range_test.suggestion import Suggestion, around
 from lrsched.range_test.valley import MEDIAN_TO_MEAN_ERROR, NoSuggestion, noise_of, scaled
 
 Array = npt.NDArray[np.float64]
@@ -62,6 +62,19 @@ class Probe:
     def trainings(self) -> int:
         """The number of trainings."""
         return int(np.isfinite(self.losses).any(axis=-1).sum())
+
+    @property
+    def ends(self) -> Array:
+        """The mean of the last third of each training, of (rates, repeats).
+
+        It is infinite where the training diverged, and NaN where there was none.
+        """
+        return np.where(np.isnan(self.rows).all(axis=-1), np.nan, final_means(self.rows, SCORED))
+
+    @property
+    def rows(self) -> Array:
+        """The losses, of (rates, repeats, updates)."""
+        return self.losses if self.losses.ndim == 3 else self.losses[:, None]
 
 
 class Search:
@@ -119,7 +132,7 @@ class Search:
         if steps > self._left:
             return False
         found = self._train(10.0**place, repeat)
-        self._left -= max(len(found), 1)
+        self._left -= len(found) + (len(found) < steps)  # an update without a finite loss
         if len(found):
             row = self._rows.setdefault(place, np.full(self._shape, np.nan))
             row[repeat, : len(found)] = found
@@ -213,7 +226,7 @@ def read_probe(
     >>> losses = [[abs(1 - rate) ** (2 * k) for k in range(40)] for rate in rates]
     >>> low, suggested, high = read_probe(rates, losses)
     >>> print(f"{low:.2f} {suggested:.2f} {high:.2f}")
-    0.10 0.37 0.55
+    0.10 0.66 1.00
     """
     shaped = np.asarray(losses, float)
     repeated = shaped if shaped.ndim == 3 else shaped[:, None]
