@@ -229,7 +229,8 @@ def extend_past_stop(
     """
     reasons = (stopped,) if isinstance(stopped, str) else stopped
     diverged = sum(reason in ("diverged", "nonfinite") for reason in reasons)
-    if 2 * diverged < len(reasons) or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
+    most = 2 * diverged >= len(reasons) > 0
+    if not most or len(rates) < 2 or not 0 < rates[-2] < rates[-1]:
         return rates, losses
     growth = rates[-1] / rates[-2]
     number = min(math.ceil(math.log(10.0) / 2 / math.log(growth)), len(rates))
