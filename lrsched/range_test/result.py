@@ -214,12 +214,13 @@ class RangeTest(ScheduleBuilder):
         if start + end >= count:
             Refusal("RangeTest")("skip_start + skip_end", f"less than {count} updates", start + end)
         kept = slice(start, count - end)
-        whole: Stopped | tuple[Stopped, ...] = "finished"
-        if isinstance(self.stopped, tuple):
-            whole = ("finished",) * len(self.stopped)
+        stopped: Stopped | tuple[Stopped, ...] = self.stopped
+        if end:
+            whole: Stopped = "finished"
+            stopped = (whole,) * len(stopped) if isinstance(stopped, tuple) else whole
         return replace(
             self,
-            stopped=whole if end else self.stopped,
+            stopped=stopped,
             learning_rates=self.learning_rates[kept],
             losses=self.losses[..., kept],
             metrics={name: shifted(rows, kept) for name, rows in self.metrics.items()},

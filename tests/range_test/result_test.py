@@ -137,7 +137,7 @@ def test_a_file_that_was_written_before_is_read(suffix: str, tmp_path: Path) -> 
         path.write_text(WRITTEN_BEFORE, encoding="utf-8")
     else:
         names = [name for name in written if "losses" in name or "rates" in name or "c_" in name]
-        arrays = {name: np.asarray(written.pop(name), np.float64) for name in names}
+        arrays: dict[str, Any] = {name: np.asarray(written.pop(name), np.float64) for name in names}
         facts: Any = np.frombuffer(json.dumps(written).encode(), np.uint8)
         np.savez_compressed(path, facts=facts, **arrays)
     expected = RangeTest(
