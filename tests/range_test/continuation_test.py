@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrsched import Schedule
 from lrsched._core.checks import Refusal
 from lrsched.range_test import NoSuggestion, RangeTest
 from lrsched.range_test.continuation import Limits, continued, limits_of
@@ -173,6 +174,34 @@ def test_batches_that_ran_out_end_a_test() -> None:
     assert set(kinds(task)) == {"train"}
     assert found.probe is None
     assert np.array_equal(found.losses, first.losses)
+
+
+def test_batches_that_ran_out_allow_no_lower_ramp() -> None:
+    rates = np.geomspace(1e-7, 1e-5, 50)
+    losses = 2.0 + np.linspace(0.0, 3.0, 50) ** 2
+    for stopped, expected in (("finished", "ramp"), ("exhausted", "train")):
+        first, task = RangeTest(rates, losses, stopped), Descent(1e8)  # type: ignore[arg-type]
+        with pytest.raises(NoSuggestion) as refused:
+            first.suggest()
+        assert refused.value.cause == "rising"
+        continued(first, task, Limits(50, max_steps=1000))
+        assert kinds(task)[0] == expected
+
+
+def test_an_update_without_a_finite_loss_counts() -> None:
+    """A third of the updates that are left is for each training."""
+
+    class Short(Descent):
+        def test(self, schedule: Schedule, steps: int) -> RangeTest:
+            rates = np.array([schedule(count) for count in range(12)])
+            return RangeTest(rates, np.ones(12), "nonfinite")
+
+    task = Short()
+    losses = 2.0 + np.linspace(0.0, 3.0, 50) ** 2
+    first = RangeTest(np.geomspace(1e-7, 1e-5, 50), losses)
+    continued(first, task, Limits(50, max_steps=50 + 125 + 13))
+    assert kinds(task)[:2] == ["ramp", "train"]
+    assert task.calls[1][2] == (125 + 13 - 12 - 1) // 3
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

@@ -131,6 +131,19 @@ def test_it_makes_no_more_updates_than_given(
     assert len({call[1:4] for call in task.calls}) == len(task.calls)  # none of them twice
 
 
+def test_an_update_without_a_finite_loss_counts() -> None:
+    """Ten trainings of ten updates, each of which ends at the last one."""
+    made = 0
+
+    def train(rate: float, repeat: int) -> list[float]:
+        nonlocal made
+        made += 10
+        return [2.0] * 9
+
+    searched(train, 1.0, updates=100, steps=10)
+    assert made == 100
+
+
 def test_the_best_rates_are_repeated_on_other_batches() -> None:
     """The best one, its neighbours, and each repeat of all before the next one."""
     task = Descent(1.0, 0.01)
