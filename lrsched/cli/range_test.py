@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from lrsched._core.checks import shown
+from lrsched._core.checks import Refusal, shown
 from lrsched._optional import import_optional
 from lrsched.cli import arguments
 from lrsched.cli.errors import attempt
@@ -33,32 +33,41 @@ PACKAGES = {
 }
 
 
-def run(
-    place: str, steps: int, low: float | None, high: float | None, refine: bool, progress: bool
-) -> tuple[Any, str]:
-    """The range test of `module:function`, and the name of its framework."""
+def run(place: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """The range test of `module:function`, and the name of its framework.
+
+    Options that are None are left to what the function returns.
+    """
     given = _set_up(place)
     framework, runner = _runner(given)
-    options: dict[str, Any] = {"steps": steps, "progress": progress}
-    options |= {"refine": True} if refine else {}
-    options |= {name: x for name, x in (("low", low), ("high", high)) if x is not None}
-    return runner(given, **options), framework
+    kept = {name: value for name, value in options.items() if value is not None}
+    return runner(given, **kept), framework
 
 
-def report(test: Any, method: str) -> str:
-    """The result of a test in a few lines."""
-    from lrsched.range_test.result import NoSuggestion
+def report(test: Any, run: Mapping[str, Any]) -> str:
+    """The result of a test in a few lines; `run` are arguments of `suggest`."""
+    from lrsched.range_test.suggestion import plain
+    from lrsched.range_test.valley import NoSuggestion
 
-    lines = [f"updates: {len(test.learning_rates)}, {test.stopped}"]
+    lines = [test.summary]
     try:
-        low, suggested, high = test.suggest(method)
+        found = test.suggest(**run)
     except NoSuggestion as refused:
         return "\n".join([*lines, f"no suggestion: {refused}"])
-    return "\n".join([*lines, f"suggested: {suggested:.3g}", f"range: {low:.3g} to {high:.3g}"])
+    lines.append(f"suggested: {plain(found.suggested)}")
+    lines.append(found.shown_band)
+    lines.append(f"range: {plain(found.low)} to {plain(found.high)}")
+    lines.append(found.warning and f"warning: {found.warning}")
+    return "\n".join(filter(None, lines))
 
 
-def _prepare(output: Path | None, save: Path | None) -> None:
-    """Refuse before the test what could not be written after it."""
+def _prepare(output: Path | None, save: Path | None, run: Mapping[str, Any]) -> None:
+    """Refuse before the test what could not be written or suggested after it."""
+    from lrsched.range_test.lengths import checked_run
+    from lrsched.range_test.suggest import check_method
+
+    check_method(run["method"])
+    checked_run(Refusal("range-test"), run["shape"], run["total_steps"])
     for name, path in (("--output", output), ("--save", save)):
         if path is not None and not path.absolute().parent.is_dir():
             raise ValueError(f"{name} must be in a folder that exists, got {str(path)!r}")
@@ -127,8 +136,11 @@ def _print_example(ctx: Any, param: Any, name: str | None) -> None:
 @click.option("--steps", "-n", default=200, show_default=True, help="Updates.")
 @click.option("--low", type=float, help="The first learning rate.  [default: 1e-07]")
 @click.option("--high", type=float, help="The last one.  [default: 10]")
-@click.option("--refine", is_flag=True, help="Probe a few rates around the suggestion.")
+@click.option("--max-steps", type=int, metavar="N", help="Updates in all.  [default: 3 x steps]")
+@click.option("--refine", is_flag=True, help="Train at a few rates around the suggestion.")
 @click.option("--method", default="default", show_default=True, help="How to read the curve.")
+@click.option("--total-steps", type=int, metavar="N", help="Updates of the run to suggest for.")
+@click.option("--shape", default="constant", show_default=True, help="The shape of that run.")
 @arguments.picture
 @arguments.to_file("save", "Keep the test (.json, .npz).", (".json", ".npz"))
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
@@ -142,14 +154,14 @@ def _print_example(ctx: Any, param: Any, name: str | None) -> None:
 )
 def range_test(
     setup: str,
-    steps: int,
-    low: float | None,
-    high: float | None,
-    refine: bool,
-    method: str,
     output: Path | None,
     save: Path | None,
     quiet: bool,
+    refine: bool,
+    method: str,
+    total_steps: int | None,
+    shape: str,
+    **options: Any,
 ) -> None:
     """Run a learning-rate range test, in JAX, torch or Keras.
 
@@ -158,18 +170,24 @@ def range_test(
     {"model": ..., "loss_fn": ..., "optimizer": ..., "loader": ...}. The command finds out which;
     else the key "framework" says it: "jax", "torch" or "keras".
 
+    Where the rates leave the best one uncertain, a test in JAX or torch goes on, up to --max-steps.
+    The suggestion is a constant rate for about 200 updates, or the highest rate of the run that
+    --total-steps and --shape (constant, warmup_cosine, one_cycle or cyclic) describe.
+
     \b
       lrsched range-test --example torch > train.py
       lrsched range-test train:setup -o range_test.png --save range_test.json
     """
-    attempt(lambda: _prepare(output, save))
-    test, framework = attempt(lambda: run(setup, steps, low, high, refine, not quiet))
-    found = attempt(lambda: report(test, method))
-    click.echo(f"{framework}, {found}")
+    suggested = {"method": method, "total_steps": total_steps, "shape": shape}
+    options |= {"progress": not quiet, "refine": refine or None}
+    attempt(lambda: _prepare(output, save, suggested))
+    test, framework = attempt(lambda: run(setup, options))
+    found = attempt(lambda: report(test, suggested))
+    click.echo(f"{framework}: {found}")
     if save is not None:
         attempt(lambda: test.save(save))
         click.echo(f"wrote {save}", err=True)
     if output is not None:
-        figure = attempt(lambda: test.plot(method=method).figure)
+        figure = attempt(lambda: test.plot(**suggested).figure)
         attempt(lambda: save_figure(figure, output, found, "Range test"))
         click.echo(f"wrote {output}", err=True)

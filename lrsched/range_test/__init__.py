@@ -9,7 +9,7 @@ from lrsched._set_module import set_module
 from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Probe
 from lrsched.range_test.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
 from lrsched.range_test.result import RangeTest
-from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.suggestion import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 
 __all__ = [

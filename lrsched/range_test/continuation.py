@@ -20,7 +20,7 @@ from lrsched.range_test.options import checked_options
 from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Search
 from lrsched.range_test.recorder import DIVERGENCE, default_ramp, threshold
 from lrsched.range_test.result import RangeTest
-from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.suggestion import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 
 TIMES = 3  # the most updates by default, in multiples of the ramp's
@@ -86,7 +86,7 @@ class Limits:
 
     def training(self, left: int) -> int:
         """The updates of each training, of so many that are left; 0 where there are too few."""
-        steps = self.probe_steps if self.refine else None
+        steps = self.probe_steps
         if steps is None:
             steps = PROBE_STEPS if self.refine else max(MIN_STEPS, left // TRAININGS)
         return min(steps, left // FEWEST)
@@ -186,7 +186,7 @@ def _probed(
     """The test with trainings around its suggestion, where this is uncertain."""
     found, cause = read
     steps = limits.training(left)
-    is_certain = found is not None and not found.warning and not found.is_wide
+    is_certain = found is not None and found.is_certain
     if steps < 1 or (is_certain and not limits.refine) or cause in ("flat", "few"):
         return test
     if found is not None:

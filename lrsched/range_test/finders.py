@@ -41,7 +41,8 @@ def require_losses(losses: Array, least: int) -> None:
     if len(losses) < least:
         raise NoSuggestion(
             f"the rule needs {least} losses after its library's cuts, got {len(losses)}: raise the "
-            "rate in more steps"
+            "rate in more steps",
+            "few",
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from lrsched._core.checks import choice, optional
+from lrsched._core.checks import Refusal, choice, optional, static
 from lrsched._core.number_kinds import integer
 
 REFERENCE = 200.0  # updates at a constant rate: the run for which a suggestion is unchanged
@@ -31,13 +31,20 @@ SHAPE = choice(*SHAPES)
 TOTAL_STEPS = optional(integer(1, "steps"))
 
 
+def checked_run(refuse: Refusal, shape: Any, total_steps: Any) -> tuple[str, int | None]:
+    """The shape and the number of updates of a run, as `change` takes them."""
+    (shape,) = refuse.checked(shape=(SHAPE, shape))
+    kind = static(TOTAL_STEPS) if SHAPES[shape].exponent else TOTAL_STEPS
+    return shape, refuse.check("total_steps", kind, total_steps)
+
+
 def change(shape: str, total_steps: int | None) -> float:
     """The factor from a suggestion to the best rate, or highest rate, of a run.
 
     Runs outside the lengths that were measured are treated as the nearest of these.
     """
     factor, exponent = SHAPES[shape]
-    if total_steps is None:
+    if total_steps is None or not exponent:
         return factor
     steps = min(max(total_steps, SHORTEST), LONGEST)
     return float(factor * (REFERENCE / steps) ** exponent)

@@ -6,13 +6,15 @@ These functions choose rates and read results; the adapters train.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from lrsched.range_test.suggest import Suggestion, around
+from lrsched.range_test.suggest import NARROWEST
+from lrsched.range_test.suggestion import Suggestion, around
 from lrsched.range_test.valley import MEDIAN_TO_MEAN_ERROR, NoSuggestion, noise_of, scaled
 
 Array = npt.NDArray[np.float64]
@@ -65,6 +67,19 @@ class Probe:
         """The number of trainings."""
         return int(np.isfinite(self.losses).any(axis=-1).sum())
 
+    @property
+    def ends(self) -> Array:
+        """The mean of the last third of each training, of (rates, repeats).
+
+        It is infinite where the training diverged, and NaN where there was none.
+        """
+        return np.where(np.isnan(self.rows).all(axis=-1), np.nan, final_means(self.rows, SCORED))
+
+    @property
+    def rows(self) -> Array:
+        """The losses, of (rates, repeats, updates)."""
+        return self.losses if self.losses.ndim == 3 else self.losses[:, None]
+
 
 class Search:
     """Trains at one rate after the other, each chosen by the losses of those before.
@@ -72,7 +87,7 @@ class Search:
     The first three rates are half a decade apart. While the best rate is the lowest or the highest,
     the next one lies beyond it; then the gaps around it are halved to a quarter of a decade. At
     last the best rate and its neighbours are trained again, on other batches. The search ends when
-    another training might make more updates than are left.
+    another training might make more updates than are left, and at one that returns no losses.
 
     Args:
         centre: the rate to begin with.
@@ -116,16 +131,18 @@ class Search:
         return Probe(rates, np.array([self._rows[place] for place in places]))
 
     def _try(self, place: float, repeat: int = 0) -> bool:
-        """Train at a rate if there are enough updates left, and say whether there were."""
+        """Train at a rate if there are enough updates left, and say whether there were losses."""
         steps = self._shape[1]
         if steps > self._left:
             return False
         found = self._train(10.0**place, repeat)
-        self._left -= max(len(found), 1)
-        if len(found):
-            row = self._rows.setdefault(place, np.full(self._shape, np.nan))
-            row[repeat, : len(found)] = found
-        return bool(len(found))
+        self._left -= len(found) + (len(found) < steps)  # an update without a finite loss
+        if not len(found):
+            self._left = 0
+            return False
+        row = self._rows.setdefault(place, np.full(self._shape, np.nan))
+        row[repeat, : len(found)] = found
+        return True
 
     def _next(self) -> float | None:
         """The next rate to try; None where the best one is known well enough."""
@@ -154,9 +171,11 @@ class Search:
         Both are on the same batches, so that their differences count.
         """
         kept = scored(self._shape[1], SCORED)
-        more = (self._rows[place] - self._rows[best])[0, -kept:]
+        with np.errstate(over="ignore"):
+            more = (self._rows[place] - self._rows[best])[0, -kept:]
         if not np.isfinite(more).all():
             return True
+        more = more / (abs(more).max() or 1.0)  # whose squares are finite
         error = float(np.std(more, ddof=1)) / kept**0.5 if kept > 1 else 0.0
         return float(np.mean(more)) > WORSE * error
 
@@ -217,7 +236,7 @@ def read_probe(
     >>> losses = [[abs(1 - rate) ** (2 * k) for k in range(40)] for rate in rates]
     >>> low, suggested, high = read_probe(rates, losses)
     >>> print(f"{low:.2f} {suggested:.2f} {high:.2f}")
-    0.10 0.37 0.55
+    0.10 0.66 1.00
     """
     shaped = np.asarray(losses, float)
     repeated = shaped if shaped.ndim == 3 else shaped[:, None]
@@ -247,7 +266,7 @@ def read_probe(
 def _with_prior(place: float, ramp: Suggestion) -> float:
     """The mean of what the trainings and the ramp suggest, weighted by their certainty."""
     suggested = float(np.log10(ramp.suggested))
-    wide = max(abs(float(np.log10(end)) - suggested) for end in ramp.band)
+    wide = max(NARROWEST, *(abs(float(np.log10(end)) - suggested) for end in ramp.band))
     weight = (DEVIATION / (PRIOR * wide)) ** 2
     return (place + weight * suggested) / (1.0 + weight)
 
@@ -301,9 +320,8 @@ def _noise_of_fall(first: Array, losses: Array, part: float) -> float:
     kept = losses[-scored(len(losses), part) :]
     if min(len(first), len(kept)) < 3 or not np.isfinite(kept).all():
         return 0.0
-    errors = (MEDIAN_TO_MEAN_ERROR**2 / len(first), 1.0 / len(kept))
-    both = (noise_of(each) ** 2 * error for each, error in zip((first, kept), errors, strict=True))
-    return float(SIGNIFICANT * sum(both) ** 0.5)
+    before = MEDIAN_TO_MEAN_ERROR * noise_of(first) / len(first) ** 0.5
+    return SIGNIFICANT * math.hypot(before, noise_of(kept) / len(kept) ** 0.5)
 
 
 def final_means(losses: Array, part: float) -> Array:
@@ -315,7 +333,8 @@ def final_means(losses: Array, part: float) -> Array:
     kept = scored(steps, part)
     finite = np.isfinite(losses).all(axis=-1) & (steps > 0)
     last = np.where(finite[..., None], losses[..., max(0, steps - kept) :], 0.0)
-    return np.where(finite, last.sum(axis=-1) / kept, np.inf)
+    with np.errstate(over="ignore"):
+        return np.where(finite, last.sum(axis=-1) / kept, np.inf)
 
 
 def scored(steps: int, part: float) -> int:

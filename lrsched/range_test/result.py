@@ -18,22 +18,21 @@ from lrsched.range_test import files as _range_files
 from lrsched.range_test import plot as _range_plot
 from lrsched.range_test.compare import Side, compare
 from lrsched.range_test.contents import arrays, facts, fields
-from lrsched.range_test.lengths import SHAPE, TOTAL_STEPS, change
+from lrsched.range_test.lengths import change, checked_run
 from lrsched.range_test.metrics import metric_curve, shifted
 from lrsched.range_test.probe import Probe, read_probe
 from lrsched.range_test.recorder import Stopped, first_losses
 from lrsched.range_test.schedules import ScheduleBuilder
 from lrsched.range_test.suggest import (
-    NoSuggestion,
-    Suggestion,
     extend_past_stop,
     median,
-    said,
     smoothed,
     spread,
     suggest,
 )
+from lrsched.range_test.suggestion import Suggestion, plain, said
 from lrsched.range_test.summary import summary
+from lrsched.range_test.valley import NoSuggestion
 
 __all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
 
@@ -51,9 +50,9 @@ class RangeTest(ScheduleBuilder):
             longest repeat.
         losses: the raw loss of each update, before it was applied; in a repeated test a row for
             each repeat, NaN after it stopped.
-        stopped: why the test ended: "finished"; "diverged", at two losses in a row above a multiple
-            of the first (both are recorded); "nonfinite", at a NaN or an infinity (which is not
-            recorded); "exhausted", when the batches ran out. In a repeated test one for each
+        stopped: why the test ended: "finished"; "diverged", where most of the last losses were far
+            above the first ones (they are recorded); "nonfinite", at a NaN or an infinity (which is
+            not recorded); "exhausted", when the batches ran out. In a repeated test one for each
             repeat.
         schedule: the schedule of the learning rates, or None.
         metrics: other recorded numbers by name ("a_0", "a_1", ... in a repeated test), as rows of
@@ -89,6 +88,8 @@ class RangeTest(ScheduleBuilder):
             refuse.check("stopped", _REASON, reason)
         if self.probe is not None and not self.probe.is_whole:
             refuse("probe", "rates above 0, and losses for each", self.probe)
+        if not isinstance(self.earlier, (RangeTest, type(None))):
+            refuse("earlier", "a RangeTest, or None", self.earlier, TypeError)
         object.__setattr__(self, "learning_rates", rates)
         object.__setattr__(self, "losses", losses)
 
@@ -104,8 +105,11 @@ class RangeTest(ScheduleBuilder):
 
     @property
     def updates(self) -> int:
-        """The number of updates with a loss, those of earlier ramps and of the probe included."""
-        found = int(np.isfinite(self.losses).sum())
+        """The number of updates, those of earlier ramps and of the probe included.
+
+        An update whose loss was not finite counts.
+        """
+        found = int(np.isfinite(self.losses).sum()) + self.stops.count("nonfinite")
         found += 0 if self.probe is None else self.probe.updates
         return found if self.earlier is None else found + self.earlier.updates
 
@@ -155,11 +159,9 @@ class RangeTest(ScheduleBuilder):
             TypeError, ValueError: there is no such method or shape, total_steps is no such number,
                 or all updates are left out.
         """
-        shape, total_steps = Refusal("RangeTest.suggest").checked(
-            shape=(SHAPE, shape), total_steps=(TOTAL_STEPS, total_steps)
-        )
+        run = checked_run(Refusal("RangeTest.suggest"), shape, total_steps)
         test = self.trimmed(skip_start, skip_end) if skip_start or skip_end else self
-        factor = change(str(shape), total_steps)  # type: ignore[arg-type]
+        factor = change(*run)
         found = test._suggest(method)
         return found if factor == 1.0 else found.times(factor)
 
@@ -215,6 +217,8 @@ class RangeTest(ScheduleBuilder):
     def trimmed(self, skip_start: Whole = 0, skip_end: Whole = 0) -> RangeTest:
         """The test without its first and last updates.
 
+        Without its last ones it is "finished": it did not diverge at the rates that are left.
+
         Raises:
             TypeError, ValueError: a number is not an integer >= 0, or no update is left.
         """
@@ -225,8 +229,13 @@ class RangeTest(ScheduleBuilder):
         if start + end >= count:
             Refusal("RangeTest")("skip_start + skip_end", f"less than {count} updates", start + end)
         kept = slice(start, count - end)
+        stopped: Stopped | tuple[Stopped, ...] = self.stopped
+        if end:
+            whole: Stopped = "finished"
+            stopped = (whole,) * len(stopped) if isinstance(stopped, tuple) else whole
         return replace(
             self,
+            stopped=stopped,
             learning_rates=self.learning_rates[kept],
             losses=self.losses[..., kept],
             metrics={name: shifted(rows, kept) for name, rows in self.metrics.items()},
@@ -266,39 +275,61 @@ class RangeTest(ScheduleBuilder):
         *others: RangeTest,
         ax: Any = None,
         method: str | None = "default",
+        total_steps: Whole | None = None,
+        shape: str = "constant",
         skip_start: Whole = 0,
         skip_end: Whole = 0,
     ) -> Any:
         """Draw loss over learning rate with matplotlib, and return the axes.
 
-        Shows the raw losses, the smoothed curve, the band over repeats, and the rates that `method`
-        suggests (None: no rates), of this test and of others.
+        Shows the raw losses, the smoothed curve, the range of repeats, and the rates that `method`
+        suggests (None: no rates), of this test and of others. The darker part around the suggested
+        rate is its band. Pale dots are the losses of an earlier ramp. A marker is the mean of the
+        last third of a training at a constant rate; those that diverged, or ended above the figure,
+        are crosses at the top.
 
         Args:
             others: further tests to draw.
             ax: the axes to draw on; by default new ones.
             method: as for `suggest`, or None.
+            total_steps: as for `suggest`.
+            shape: as for `suggest`.
             skip_start: the number of updates at the beginning of each test that are left out.
             skip_end: the number of updates at the end of each test that are left out.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed.
+            TypeError, ValueError: as for `suggest`.
         """
         tests = [test.trimmed(skip_start, skip_end) for test in (self, *others)]
-        return _range_plot.draw([test._picture(method) for test in tests], ax)
+        pictures = [test._picture(method, total_steps, shape) for test in tests]
+        return _range_plot.draw(pictures, ax)
 
     def _repr_svg_(self) -> str | None:
         return _range_plot.svg(self._picture("default"))
 
-    def _picture(self, method: str | None) -> _range_plot.Picture:
+    def _picture(
+        self, method: str | None, total_steps: Whole | None = None, shape: str = "constant"
+    ) -> _range_plot.Picture:
         """The test as it is drawn."""
         smooth, found = None, None
         with contextlib.suppress(NoSuggestion):
             smooth = self.smoothed()
         if method is not None:
             with contextlib.suppress(NoSuggestion):
-                found = self.suggest(method)
-        losses = np.atleast_2d(self.losses)
-        return _range_plot.Picture(
-            self.learning_rates, losses, self.median, smooth, found, self.label, self.quantity
+                found = self.suggest(method, total_steps=total_steps, shape=shape)
+        rates, losses = self.learning_rates, np.atleast_2d(self.losses)
+        picture = _range_plot.Picture(
+            rates, losses, self.median, smooth, found, self.label, self.quantity
         )
+        if self.earlier is not None:
+            picture = picture._replace(earlier=(self.earlier.learning_rates, self.earlier.median))
+        if self.probe is not None:
+            picture = picture._replace(trainings=(self.probe.learning_rates, self.probe.ends))
+        return picture
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the test to a .json or .npz file. If that fails, an older file stays."""
@@ -331,13 +362,11 @@ class RangeTest(ScheduleBuilder):
         return Side(self.learning_rates, self.median, str(self.stopped), suggested)
 
     def __repr__(self) -> str:
-        first, last = (f"{self.learning_rates[i]:.3g}" if len(self.losses) else "" for i in (0, -1))
+        rates = self.learning_rates
+        between = f" from {plain(rates[0])} to {plain(rates[-1])}" if len(rates) else ""
         times = f", {self.repeats} repeats" if self.losses.ndim == 2 else ""
         try:
             found = said(self.suggest())
         except NoSuggestion as refused:
             found = f"no suggestion: {refused}"
-        count = len(self.learning_rates)
-        return (
-            f"<RangeTest of {count} updates from {first} to {last}{times}, {self.stopped}; {found}>"
-        )
+        return f"<RangeTest of {len(rates)} updates{between}{times}, {self.stopped}; {found}>"

@@ -8,7 +8,7 @@ from typing import Any
 from lrsched._core.checks import Refusal, Whole
 from lrsched._core.number_kinds import integer, number
 from lrsched._core.schedule import Schedule
-from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.suggestion import Suggestion
 from lrsched.schedules.cycles import cyclic, one_cycle
 from lrsched.schedules.recipes import warmup_cosine
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from lrsched.range_test.probe import Probe
+from lrsched.range_test.suggestion import plain
+from lrsched.range_test.valley import NoSuggestion
 
 RangeTest: TypeAlias = Any  # of the module that imports this one
 
@@ -20,46 +26,62 @@ ENDED = {
 def summary(test: RangeTest) -> str:
     """What was done, and why: the ramps in their order, and the trainings."""
     parts: list[str] = []
-    each: RangeTest | None = test
-    ramps: list[RangeTest] = []
-    while each is not None:
-        ramps.insert(0, each)
-        each = each.earlier
-    for before, ramp in zip([None, *ramps], ramps, strict=False):
-        parts.append(_ramp(ramp, before))
+    before: RangeTest | None = None
+    for ramp in _ramps(test):
+        because = "" if before is None else f"as {_beyond(before, ramp)}, "
+        parts.append(because + _said_of_ramp(ramp))
+        before = ramp
     if test.probe is not None:
-        parts.append(_probe(test.probe))
-    return "; then ".join(parts)
+        parts.append(f"{_reason(test)}, {_said_of_probe(test.probe)}")
+    return "; then, ".join(parts)
 
 
-def _ramp(test: RangeTest, before: RangeTest | None) -> str:
+def _ramps(test: RangeTest) -> Iterator[RangeTest]:
+    """The tests that were made, the first one first."""
+    if test.earlier is not None:
+        yield from _ramps(test.earlier)
+    yield test
+
+
+def _said_of_ramp(test: RangeTest) -> str:
     rates = test.learning_rates
     if not len(rates):
         return "no updates"
-    repeats = f", {test.repeats} times" if test.losses.ndim == 2 else ""
     ended = ENDED[test.stops[0]] if len(set(test.stops)) == 1 else ""
-    said = f"{len(rates)} updates from {rates[0]:.3g} to {rates[-1]:.3g}{repeats}{ended}"
-    if before is None:
-        return said
-    higher = rates[-1] > before.learning_rates[-1]
-    reason = "the loss still fell at the last of them" if higher else "it only rose from there"
-    return f"{said}, as {reason}"
-
-
-def _probe(probe: Any) -> str:
-    low, high = probe.learning_rates[[0, -1]]
-    ends = _trained(probe.losses)
-    count, longest = probe.trainings, max(ends, default=0)
-    plural = "s" if count > 1 else ""
-    stopped = sum(end < probe.losses.shape[-1] for end in ends)
-    early = f", {stopped} of which diverged" if stopped else ""
+    times = f"{test.repeats} times " if test.repeats > 1 else ""
     return (
-        f"{count} training{plural} of {longest} updates at constant rates from {low:.3g} to "
-        f"{high:.3g}{early}"
+        f"{times}{_number(len(rates), 'update')} at learning rates from {plain(rates[0])} to "
+        f"{plain(rates[-1])}{ended}"
     )
 
 
-def _trained(losses: Any) -> Sequence[int]:
-    """The number of losses of each training that was made."""
-    rows = np.isfinite(losses).sum(axis=-1).ravel()
-    return [int(row) for row in rows if row]
+def _beyond(before: RangeTest, test: RangeTest) -> str:
+    """Why a further ramp was made."""
+    first, last = before.learning_rates[[0, -1]]
+    if test.learning_rates[-1] > last:
+        return f"the loss still fell at {plain(last)}"
+    return f"the loss only rose from {plain(first)} on"
+
+
+def _reason(test: RangeTest) -> str:
+    """Why trainings were made."""
+    with contextlib.suppress(NoSuggestion):
+        if replace(test, probe=None).suggest().is_certain:
+            return "to check the rate"
+    return "as this left the best rate uncertain"
+
+
+def _said_of_probe(probe: Probe) -> str:
+    low, high = min(probe.learning_rates), max(probe.learning_rates)
+    made = probe.ends[~np.isnan(probe.ends)]
+    updates = int(np.isfinite(probe.losses).sum(axis=-1).max(initial=0))
+    diverged = int(np.isinf(made).sum())
+    early = f", of which {diverged} diverged" if diverged else ""
+    return (
+        f"{_number(len(made), 'training')} of {_number(updates, 'update')} at constant rates from "
+        f"{plain(low)} to {plain(high)}{early}"
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from lrsched._core.schedule import Schedule
 from lrsched._optional import import_optional
-from lrsched.range_test.plot import draw_suggestion, limit_losses
-from lrsched.range_test.suggest import Suggestion
+from lrsched.range_test.plot import draw_suggestion, limit_losses, mark
+from lrsched.range_test.suggestion import Suggestion
 
 Array = npt.NDArray[np.float64]
 
@@ -103,8 +103,8 @@ def draw_final(ax: Any, sweep: Picture, suggestion: Suggestion | str) -> None:
             there = np.isfinite(repeat)
             ax.plot(rates[there], repeat[there], ".", markersize=3, alpha=0.35, color="C0")
     _limit(ax, sweep.losses, final)
-    _mark(ax, rates[final > ax.get_ylim()[1]], 1.0, "C3", "diverged")
-    _mark(ax, rates[np.isnan(final)], 0.0, "0.6", "missing")
+    mark(ax, rates[final > ax.get_ylim()[1]], 1.0, "C3", "diverged")
+    mark(ax, rates[np.isnan(final)], 0.0, "0.6", "missing")
     if isinstance(suggestion, str):
         ax.plot([], [], " ", label=textwrap.fill(f"no suggestion: {suggestion}", 60))
     elif ax.get_xlabel() != NAMES:
@@ -129,14 +129,6 @@ def _set_rate_axis(ax: Any, sweep: Picture, order: npt.NDArray[np.intp]) -> Arra
         ax.set_xscale("symlog", linthresh=positive.min() / 2)
     ax.set_xlabel("learning rate" if sweep.are_constant else "highest learning rate")
     return rates
-
-
-def _mark(ax: Any, rates: Array, height: float, color: str, label: str) -> None:
-    """Crosses at these rates, at a height from 0 to 1 of the figure."""
-    if len(rates):
-        style = {"color": color, "label": label, "clip_on": False, "zorder": 3}
-        heights = np.full_like(rates, height)
-        ax.plot(rates, heights, "x", transform=ax.get_xaxis_transform(), **style)
 
 
 def _limit(ax: Any, losses: Array, drawn: Array) -> None:

@@ -135,14 +135,12 @@ def test_it_runs_prints_draws_and_saves(name: str, framework: str, folder: Path)
     files = ("-o", "figure.png", "--save", "test.json")
     result = run(place, "--low", "1e-4", "--steps", "150", *files)
     assert result.exit_code == 0, result.output
-    found, line, suggested, between = result.stdout.replace(", updates", "\nupdates").split("\n")[
-        :4
-    ]
+    said, suggested, band, between, *_ = result.stdout.splitlines()
     test = RangeTest.load(folder / "test.json")
-    assert found == framework
-    assert line == f"updates: {len(test.learning_rates)}, {test.stopped}"
+    assert said == f"{framework}: {test.summary}"
     low, pick, high = test.suggest()
     assert suggested == f"suggested: {pick:.3g}"
+    assert band == "80 % band {:.2g} to {:.2g}".format(*test.suggest().band)
     assert between == f"range: {low:.3g} to {high:.3g}"
     assert test.learning_rates[0] == pytest.approx(1e-4)
     assert 0.01 < pick < 1.0
@@ -155,7 +153,58 @@ def test_a_probe_and_another_rule(folder: Path) -> None:
     refined = run(place, "--low", "1e-4", "--refine", "--save", "test.npz")
     assert refined.exit_code == 0, refined.output
     assert RangeTest.load(folder / "test.npz").probe is not None
-    assert run(place, "--low", "1e-4", "--method", "minimum").exit_code == 0
+    other = run(place, "--low", "1e-4", "--method", "minimum", "--max-steps", "200")
+    assert other.exit_code == 0
+    assert "band" not in other.stdout
+
+
+@pytest.mark.parametrize("most", ["60", "90"])
+def test_a_test_goes_on_as_far_as_it_may(most: str, folder: Path) -> None:
+    """The loss still falls at 0.03; 30 updates suffice for trainings, not for a further ramp."""
+    needs("jax")
+    options = ("--low", "1e-5", "--high", "0.03", "--steps", "60", "--max-steps", most)
+    result = run("setups_of_a_user:jax_loss", *options)
+    assert result.exit_code == 0, result.output
+    first, *_, last = result.stdout.splitlines()
+    assert first.startswith("jax: 60 updates at learning rates from 1e-05 to 0.03")
+    assert ("trainings" in first) == (most == "90")
+    if most == "60":
+        assert last == "warning: the loss still falls at the last rates, to 0.03: raise high"
+
+
+def test_the_suggestion_for_a_run(folder: Path) -> None:
+    needs("jax")
+    place, options = "setups_of_a_user:jax_loss", ("--low", "1e-4", "--max-steps", "200")
+    for given, run_of in (
+        (("--total-steps", "2000"), {"total_steps": 2000}),
+        (("--shape", "one_cycle"), {"shape": "one_cycle"}),
+    ):
+        result = run(place, *options, *given, "--save", "test.json", "-o", "test.html")
+        assert result.exit_code == 0, result.output
+        test = RangeTest.load(folder / "test.json")
+        expected = test.suggest(**run_of)
+        assert expected != test.suggest()
+        assert f"suggested: {expected.suggested:.3g}\n" in result.stdout
+        page = (folder / "test.html").read_text()
+        assert f"suggested {expected.suggested:.2g} (80 % band" in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("--method", "best"), "suggest: method must be one of default, steepest, torch-lr-find"),
+        (("--total-steps", "0"), "range-test: total_steps must be an integer >= 1 (steps), or No"),
+        (("--shape", "round"), "range-test: shape must be 'constant' or 'warmup_cosine' or 'one"),
+    ],
+)
+def test_a_wrong_run_is_refused_before_the_test_runs(
+    wrong: tuple[str, ...], message: str, folder: Path
+) -> None:
+    result = run("setups_of_a_user:counted", *wrong)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"lrsched: {message}")
+    assert len(result.stderr.splitlines()) == 1
+    assert not (folder / "ran").exists()
 
 
 def test_what_suggests_nothing_says_why(folder: Path) -> None:
@@ -196,7 +245,11 @@ def test_what_suggests_nothing_says_why(folder: Path) -> None:
         needing(
             "jax", ["setups_of_a_user:jax_loss", "--steps", "0"], "steps must be an integer >= 1"
         ),
-        needing("jax", ["setups_of_a_user:jax_loss", "--method", "best"], "method must be"),
+        needing(
+            "jax",
+            ["setups_of_a_user:jax_loss", "--max-steps", "199"],
+            "max_steps must be at least steps (200), or None, got 199",
+        ),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, folder: Path) -> None:
@@ -219,7 +272,8 @@ def test_a_mapping_without_a_framework_is_asked_for_one(
 def test_a_page_has_the_figure_and_the_result(folder: Path) -> None:
     needs("jax")
     needs("matplotlib")
-    result = run("setups_of_a_user:jax_loss", "--low", "1e-4", "-o", "test.html")
+    options = ("--low", "1e-4", "--max-steps", "200")
+    result = run("setups_of_a_user:jax_loss", *options, "-o", "test.html")
     assert (result.exit_code, result.stderr) == (0, "wrote test.html\n")
     page = (folder / "test.html").read_text()
     assert page.count("<svg") == 1
@@ -259,7 +313,7 @@ def test_the_examples_run_as_they_are(name: str, folder: Path) -> None:
     assert result.exit_code == 0, result.output
     first, *_ = result.stdout.splitlines()
     framework = FRAMEWORKS.get(name, "torch")
-    assert re.fullmatch(rf"{framework}, updates: \d+, (finished|diverged)", first)
+    assert re.match(rf"{framework}: \d+ updates at learning rates from 1e-07 to ", first)
 
 
 FRAMEWORKS = {"jax": "jax", "keras": "keras"}

@@ -100,6 +100,9 @@ def test_a_range_test_is_unpickled_with_its_suggestion() -> None:
     assert test.schedule == lrsched.exponential_ramp(0.001, 0.1, 2)
     assert suggestion == Suggestion(0.001, 0.005, 0.02)
     assert isinstance(suggestion, Suggestion)
+    assert (test.earlier, test.quantity, test.ratios) == (None, "loss", None)
+    assert (suggestion.band, suggestion.warning) == ((0.001, 0.02), "")
+    assert test.summary == "3 updates at learning rates from 0.001 to 0.1"
 
 
 # A name that pickles have from each of the modules.

@@ -26,6 +26,7 @@ TEST = RangeTest(
     {"accuracy": np.ones((3, 2))},
     Probe(RATES[20:23], np.ones((3, 2, 4))),
     "a label",
+    earlier=RangeTest(RATES / 1e3, LOSSES[0], "finished", probe=Probe(RATES[:2], np.ones((2, 5)))),
 )
 SWEEP = lrsched.Sweep(
     (lrsched.constant(0.1), lrsched.cosine_decay(0.1, 40)),
@@ -73,6 +74,7 @@ def assert_refused_or_whole(path: Path, kept: Any = TEST) -> None:
     else:
         repr(found)
         if kind is RangeTest:
+            assert found.summary
             found.to_csv()
             found.compare(TEST)
         else:
@@ -160,7 +162,13 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("content", MEMBERS.values(), ids=MEMBERS)
-@pytest.mark.parametrize("name", ["learning_rates", "losses", "probe_losses", "metric_0", "facts"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("learning_rates", "losses", "probe_losses", "metric_0", "facts"),
+        *("earlier_learning_rates", "earlier_losses", "earlier_probe_losses"),
+    ],
+)
 def test_a_damaged_array_is_refused_or_read(name: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "test.npz"
     archive(path, {name: content})
@@ -226,6 +234,13 @@ def test_other_compressions_are_read_and_their_damage_is_refused(
         {"metric_0": [[1.0, 2.0, 3.0]]},
         {"probe_losses": [1.0]},
         {"probe_learning_rates": [None]},
+        {"earlier": 5},
+        {"earlier": []},
+        {"earlier": {}},
+        {"earlier": {"lrsched_range_test": 2}},
+        {"earlier_losses": [1.0]},
+        {"earlier_learning_rates": None},
+        {"earlier_probe_losses": []},
         {"lrsched_range_test": "1"},
         {"lrsched_range_test": 1.5},
     ],
@@ -285,6 +300,29 @@ def test_what_is_no_file_of_ours_is_refused(content: bytes, tmp_path: Path) -> N
     path = tmp_path / "test.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"RangeTest\.load: .* is no range test: ."):
+        RangeTest.load(path)
+
+
+def test_an_earlier_test_without_its_arrays_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "test.json"
+    TEST.save(path)
+    data = json.loads(path.read_text())
+    for name in [name for name in data if name.startswith("earlier_")]:
+        cut = {other: each for other, each in data.items() if other != name}
+        path.write_text(json.dumps(cut))
+        if name == "earlier_probe_losses":  # then there is no probe
+            assert RangeTest.load(path).earlier.probe is None  # type: ignore[union-attr]
+        else:
+            with pytest.raises(ValueError, match=f"is no range test: '{name[8:]}'"):
+                RangeTest.load(path)
+
+
+@pytest.mark.parametrize("depth", [3, 300, 5000])
+def test_earlier_tests_within_each_other_that_have_no_arrays(depth: int, tmp_path: Path) -> None:
+    path = tmp_path / "test.json"
+    facts = '{"lrsched_range_test": 1, "stopped": "finished", "schedule": null, "earlier": '
+    path.write_text(facts * depth + "null" + "}" * depth)
+    with pytest.raises(ValueError, match=r"RangeTest\.load: .* is no range test: .*"):
         RangeTest.load(path)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched.range_test import NoSuggestion, RangeTest
-from lrsched.range_test.suggest import suggest
+from lrsched.range_test.suggest import extend_past_stop, suggest
 from tests.range_test.result_test import RATES, VALLEY, losses
 
 EVERY = np.arange(0, 160, 5)
@@ -31,8 +31,9 @@ def test_a_suggestion_without_the_first_and_last_updates(start: int, end: int) -
         except NoSuggestion as refused:
             return str(refused)
 
-    kept = slice(start, 160 - end)
-    expected = outcome(lambda: suggest(RATES[kept], losses()[kept]))
+    kept, stopped = slice(start, 160 - end), "finished" if end else "diverged"
+    curve = extend_past_stop(RATES[kept], losses()[kept], stopped)
+    expected = outcome(lambda: suggest(*curve))
     found = outcome(lambda: VALLEY.suggest(skip_start=start, skip_end=end))
     assert found == expected
     assert outcome(VALLEY.trimmed(start, end).suggest) == expected
@@ -65,6 +66,15 @@ def test_trimmed_of_repeats() -> None:
     assert cut.losses.shape == (2, 185)
     assert cut.stopped == test.stopped
     assert np.array_equal(cut.losses, test.losses[:, 10:195])
+
+
+def test_a_test_without_its_last_updates_did_not_diverge() -> None:
+    assert VALLEY.trimmed(3, 0).stopped == "diverged"
+    assert VALLEY.trimmed(0, 1).stopped == "finished"
+    test = RangeTest(RATES, np.stack([losses(0), losses(1)]), ("finished", "diverged"))
+    assert test.trimmed(5).stopped == ("finished", "diverged")
+    assert test.trimmed(0, 5).stopped == ("finished", "finished")
+    assert VALLEY.trimmed(0, 60).suggest().still_falls
 
 
 @pytest.mark.parametrize(
@@ -131,7 +141,7 @@ def test_a_metric_that_was_not_recorded(name: str, mode: str, message: str) -> N
 
 
 def test_schedules_take_the_options_of_theirs() -> None:
-    peak = VALLEY.suggest().suggested
+    peak = VALLEY.suggest(shape="warmup_cosine").suggested
     assert VALLEY.warmup_cosine(1000, 100, end_value=1e-6) == lrsched.warmup_cosine(
         peak, 1000, 100, end_value=1e-6
     )

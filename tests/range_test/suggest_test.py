@@ -1,5 +1,7 @@
 """What the default rule reads off curves that are known, and what it refuses."""
 
+import pickle
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -113,10 +115,62 @@ def test_explosions_between_losses_of_zero_are_a_divergence() -> None:
 
 def test_a_fall_that_ends_in_nan_has_ended() -> None:
     losses = np.where(sweep() < 0.03, valley(sweep(), 0.02), np.nan)
-    assert suggest(sweep(), losses).high < 0.03
-    going = sweep() < 0.03
-    with pytest.raises(NoSuggestion, match="still falls at the last rates"):
-        suggest(sweep()[going], losses[going])
+    found = suggest(sweep(), losses)
+    assert found.high < 0.03
+    assert not found.still_falls
+
+
+def test_a_fall_that_still_goes_on_is_an_answer_with_a_warning() -> None:
+    rates = sweep()[sweep() < 0.005]
+    found = suggest(rates, valley(rates, 0.02))
+    assert found.still_falls
+    assert (
+        found.warning == f"the loss still falls at the last rates, to {rates[-1]:.3g}: raise high"
+    )
+    assert found.low < found.suggested <= rates[-1]
+    assert found.band[0] < found.suggested
+    assert found.band[1] == pytest.approx(10.0 * rates[-1])
+    assert not suggest(sweep(), valley(sweep())).still_falls
+
+
+def test_the_band_is_wider_where_losses_vary_more() -> None:
+    """It is where the best rate lies, and more than a factor of three is worth a warning."""
+    widths, falls = [], 2.0
+    for noise in (0.01, 0.1, 0.5):
+        found = suggest(sweep(), valley(sweep(), noise * falls))
+        low, high = found.band
+        assert low * high == pytest.approx(found.suggested**2)
+        assert bool(found.warning) == found.is_wide
+        widths.append(high / low)
+    assert widths == sorted(widths)
+    assert widths[0] < widths[1] < widths[2]
+    assert "times either way, as losses vary between updates: use more up" in found.warning
+
+
+def test_the_band_is_wider_where_the_valley_is() -> None:
+    rates = sweep()
+    flat = 0.2 + 2.0 / (1.0 + (1e6 * rates) ** 1.5) + (rates / 3.0) ** 2  # five decades of it
+    found = suggest(rates, flat + 1e-3 * np.random.default_rng(0).normal(size=len(rates)))
+    assert found.is_wide
+    assert "times either way, as the valley is wide: " in found.warning
+
+
+def test_noise_that_hides_the_fall_leaves_a_guess_where_the_test_diverged() -> None:
+    """1.8 decades below the last finite loss."""
+    losses = 5.0 + 0.05 * valley(sweep(), 20.0)
+    losses += 0.2 * np.exp(-((np.log10(sweep()) + 2.0) ** 2))
+    with pytest.raises(NoSuggestion) as refused:
+        suggest(sweep(), losses)
+    assert refused.value.cause == "noise"
+    for_others = suggest(sweep(), losses, "minimum")
+    assert len(set(for_others)) == 1  # of other libraries there is only a rate
+    losses[180:] = np.nan
+    found = suggest(sweep(), losses)
+    assert found.suggested == pytest.approx(sweep()[179] / 10**1.8)
+    assert found.warning.startswith("the rate is a guess: the loss falls by ")
+    assert found.is_wide
+    with pytest.raises(NoSuggestion):
+        suggest(sweep(), losses, "steepest")
 
 
 def test_repeats_are_read_by_their_median() -> None:
@@ -162,20 +216,39 @@ def test_steepest() -> None:
     assert ours.low < suggest(sweep(), valley(sweep()), "steepest").suggested < 0.02
 
 
+BEYOND = np.where(sweep() < 1e-5, 1.0, np.nan)  # the best rate is below all of these
+FLAT = "the loss is flat from 1e-07 to 10: raise high, and see that the optimizer has"
+
+
 @pytest.mark.parametrize(
-    ("losses", "reason"),
+    ("losses", "cause", "reason"),
     [
-        (np.ones(200), "nowhere lower than at the first rates, from 1e-07: start lower, or raise"),
-        (1.0 + sweep(), "nowhere lower than at the first rates, from 1e-07: start lower, or raise"),
-        (1.0 / (1.0 + sweep()), "still falls at the last rates, to 10: raise high"),
-        (np.full(200, np.nan), "only 0 updates have a finite loss at a rate above all before"),
-        (np.full((3, 200), np.inf), "only 0 updates"),
-        (np.where(np.arange(200) < 9, 1.0, np.nan), "only 9 updates .* less than 10: start lower"),
+        (np.ones(200), "flat", FLAT),
+        (1.0 + 0.1 * np.random.default_rng(0).normal(size=200), "noise", "which its noise of 0.06"),
+        (
+            BEYOND * (1.0 + sweep() / 1e-6),
+            "rising",
+            "than at the first rates, from 1e-07: start low",
+        ),
+        (BEYOND, "rising", "nowhere lower than at the first rates, from 1e-07: start lower"),
+        (1.0 + sweep(), "noise", "the loss falls nowhere before it rises: use larger batches"),
+        (np.full(200, np.nan), "few", "only 0 updates have a finite loss at a rate above all befo"),
+        (np.full((3, 200), np.inf), "few", "only 0 updates"),
+        (np.where(np.arange(200) < 9, 1.0, np.nan), "few", "only 9 updates .* less than 10: start"),
     ],
 )
-def test_refusals(losses: Array, reason: str) -> None:
-    with pytest.raises(NoSuggestion, match=reason):
+def test_refusals(losses: Array, cause: str, reason: str) -> None:
+    with pytest.raises(NoSuggestion, match=reason) as refused:
         suggest(sweep(), losses)
+    assert refused.value.cause == cause
+
+
+def test_a_refusal_keeps_its_cause_in_a_pickle() -> None:
+    with pytest.raises(NoSuggestion) as refused:
+        suggest(sweep(), np.ones(200))
+    found = pickle.loads(pickle.dumps(refused.value))
+    assert (str(found), found.cause) == (str(refused.value), "flat")
+    assert NoSuggestion("another").cause == ""
 
 
 def test_a_fall_within_the_noise_is_refused() -> None:
@@ -229,10 +302,11 @@ def test_smoothed_refuses_nothing(losses: Array) -> None:
     assert smoothed(sweep(), losses).shape == (200,)
 
 
-def test_a_test_that_nan_ended_is_continued_by_half_a_decade_of_missing_losses() -> None:
+@pytest.mark.parametrize("reason", ["diverged", "nonfinite"])
+def test_a_test_that_diverged_is_continued_by_half_a_decade_of_missing_losses(reason: str) -> None:
     rates, losses = 10.0 ** np.linspace(-3.0, -2.0, 11), np.arange(22.0).reshape(2, 11)
-    for rows in (losses, losses[0]):
-        longer, missing = extend_past_stop(rates, rows, ("finished", "nonfinite"))
+    for rows, stopped in ((losses, ("finished", reason)), (losses[0], reason)):
+        longer, missing = extend_past_stop(rates, rows, stopped)
         np.testing.assert_allclose(longer, 10.0 ** np.linspace(-3.0, -1.5, 16))
         np.testing.assert_array_equal(missing[..., :11], rows)
         assert missing.shape == (*rows.shape[:-1], 16)
@@ -244,8 +318,10 @@ def test_a_test_that_nan_ended_is_continued_by_half_a_decade_of_missing_losses()
 @pytest.mark.parametrize(
     ("rates", "stopped"),
     [
-        ([0.1, 0.2, 0.3], "diverged"),
+        ([0.1, 0.2, 0.3], "finished"),
         ([0.1, 0.2, 0.3], ("finished", "exhausted")),
+        ([0.1, 0.2, 0.3], ("finished", "diverged", "finished")),  # fewer than half of them did
+        ([0.1, 0.2, 0.3], ()),
         ([0.1], "nonfinite"),
         ([], "nonfinite"),
         ([0.0, 0.1], "nonfinite"),
@@ -253,6 +329,6 @@ def test_a_test_that_nan_ended_is_continued_by_half_a_decade_of_missing_losses()
         ([0.3, 0.2], "nonfinite"),
     ],
 )
-def test_other_tests_are_not_continued(rates: list[float], stopped: str) -> None:
+def test_other_tests_are_not_continued(rates: list[float], stopped: str | tuple[str, ...]) -> None:
     given = np.array(rates), np.ones(len(rates))
     assert extend_past_stop(*given, stopped) == given

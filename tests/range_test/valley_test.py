@@ -172,33 +172,100 @@ def test_a_valley_reaches_its_lowest_point_with_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lowest", "significance", "reason"),
+    ("lowest", "significance", "cause"),
     [
         (0.31, (1.0, 0.1, 4.1), None),
-        (3.84, (1.0, 0.1, 4.1), None),
-        (0.29, (1.0, 0.1, 4.1), "nowhere lower than at the first rates"),
-        (3.86, (1.0, 0.1, 4.1), "still falls at the last rates, to 1e"),
-        (2.0, (1.0, 0.1, 3.9), "by 1, which its noise of 0.1 in each update could do alone"),
-        (2.0, (0.0, 0.0, 4.1), "nowhere lower than at the first rates"),
+        (0.29, (1.0, 0.1, 4.1), "flat"),
+        (0.29, (1.0, 0.1, 3.9), "flat"),
+        (2.0, (1.0, 0.1, 3.9), "noise"),
+        (2.0, (0.0, 0.0, 4.1), "flat"),
         (2.0, (0.1, 0.0, np.inf), None),
     ],
 )
 def test_the_bounds_of_what_is_refused(
     lowest: float,
     significance: tuple[float, float, float],
-    reason: str | None,
+    cause: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Less than 0.3 decades after the first rate, than 0.15 before the last, than 4 errors."""
+    """Less than 0.3 decades after the first rate, than 4 errors."""
+    found = of_smooth(lowest, significance, monkeypatch)
+    if isinstance(found, NoSuggestion):
+        assert found.cause == cause
+    else:
+        assert cause is None
+        assert found.log_rates[found.lowest] == pytest.approx(lowest)
+        assert found.fall[9] < 0.5
+        assert found.fall[found.lowest] == 1.0
+        assert found.standard_errors == significance[2]
+
+
+@pytest.mark.parametrize(("lowest", "expected"), [(3.84, False), (3.86, True), (4.0, True)])
+def test_a_fall_goes_on_where_it_is_lowest_at_the_last_rates(
+    lowest: float, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than 0.15 decades before the last one."""
+    found = of_smooth(lowest, (1.0, 0.1, 4.1), monkeypatch)
+    assert isinstance(found, Valley)
+    assert found.still_falls is expected
+
+
+def of_smooth(
+    lowest: float, significance: tuple[float, float, float], monkeypatch: pytest.MonkeyPatch
+) -> Valley | NoSuggestion:
+    """What is made of a smooth curve that is lowest at a place from 0 to 4."""
     at = np.linspace(0.0, 4.0, 401)
     smooth = SmoothCurve(at, abs(at - lowest), baseline=10, diverged=401)
     monkeypatch.setattr(rule, "curve", lambda rates, losses: smooth)
     monkeypatch.setattr(rule, "significance", lambda *arguments: significance)
-    if reason is None:
-        found = rule.valley(10.0**at, np.zeros(401))
-        assert at[found.lowest] == pytest.approx(lowest)
-        assert found.fall[9] < 0.5
-        assert found.fall[found.lowest] == 1.0
-    else:
-        with pytest.raises(NoSuggestion, match=reason):
-            rule.valley(10.0**at, np.zeros(401))
+    try:
+        return rule.valley(10.0**at, np.zeros(401))
+    except NoSuggestion as refused:
+        return refused
+
+
+@pytest.mark.parametrize(
+    ("decades", "diverges", "rise", "cause"),
+    [
+        (4.0, False, 0.0, "flat"),
+        (4.0, False, 1.0, "noise"),  # calm for so long that the first rates are not too high
+        (2.0, False, 1.0, "rising"),
+        (2.0, True, 0.0, "rising"),
+        (2.9, True, 0.0, "rising"),
+        (3.1, True, 0.0, "noise"),
+    ],
+)
+def test_why_a_curve_never_falls(decades: float, diverges: bool, rise: float, cause: str) -> None:
+    x = np.arange(0.0, decades + 1e-9, 0.05)
+    losses = 2.0 + rise * x
+    if diverges:
+        x, losses = np.append(x, x[-1] + 0.05), np.append(losses, np.inf)
+    with pytest.raises(NoSuggestion) as refused:
+        rule.valley(10.0**x, losses)
+    assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(("last", "expected"), [(0.0, False), (0.02, False), (1.0, True)])
+def test_a_rise_at_the_end_is_more_than_noise(last: float, expected: bool) -> None:
+    losses = 2.0 + 0.1 * np.random.default_rng(0).normal(size=100)
+    losses[-10:] += last
+    assert rule.rises_at_end(losses, 10) is expected
+
+
+def test_the_bottom_is_where_nine_tenths_of_the_fall_are_made() -> None:
+    """From where 0.9 is reached until the fall is below it again, or the last rate."""
+    fall = np.array([0.0, 0.8, 1.0, 0.95, 0.92, 0.5])
+    found = Valley(np.arange(6.0), fall, 2, np.arange(6.0))
+    assert found.bottom == pytest.approx(5.0 - 1.5)
+    assert found._replace(fall=fall.clip(max=1.0, min=[0, 0, 0, 0, 0, 0.95])).bottom == (
+        pytest.approx(5.0 - 1.5)
+    )
+    early = found._replace(fall=np.array([0.0, 0.8, 1.0, 0.5, 0.92, 0.5]))
+    assert early.bottom == pytest.approx(3.0 - 1.5)
+
+
+@pytest.mark.parametrize("deviation", [0.01, 3.0])
+def test_noise_is_read_from_successive_losses(deviation: float) -> None:
+    x = np.linspace(0.0, 1.0, 5000)
+    losses = 100.0 * x + deviation * np.random.default_rng(0).normal(size=5000)
+    assert rule.noise_of(losses) == pytest.approx(deviation, rel=0.05)
