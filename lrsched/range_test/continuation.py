@@ -17,9 +17,10 @@ import numpy.typing as npt
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
 from lrsched.range_test.options import checked_options
-from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS, Search
+from lrsched.range_test.probe import PROBE_REPEATS, PROBE_STEPS
 from lrsched.range_test.recorder import DIVERGENCE, default_ramp, threshold
 from lrsched.range_test.result import RangeTest
+from lrsched.range_test.search import Search
 from lrsched.range_test.suggestion import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from lrsched._core.checks import Refusal
 from lrsched.range_test.finders import FINDERS
+from lrsched.range_test.smoothing import local_lines, quantiles, windows
 from lrsched.range_test.suggestion import Suggestion, around
 from lrsched.range_test.valley import (
     MIN_LOSSES,
@@ -24,10 +25,7 @@ from lrsched.range_test.valley import (
     WIDTH,
     NoSuggestion,
     Valley,
-    local_lines,
-    quantiles,
     valley,
-    windows,
 )
 
 __all__ = ["NoSuggestion", "Suggestion", "smoothed", "suggest"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lrsched._core.checks import Refusal
 from lrsched._core.number_kinds import number
-from lrsched.range_test.probe import final_means, parabola_vertex, scores
+from lrsched.range_test.scores import final_means, parabola_vertex, scores
 from lrsched.range_test.suggestion import Suggestion
 from lrsched.range_test.valley import NoSuggestion, fall_at
 

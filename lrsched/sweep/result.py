@@ -14,8 +14,8 @@ from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
 from lrsched.range_test import files as _files
 from lrsched.range_test.plot import axes_or_new, svg_of
-from lrsched.range_test.probe import final_means
 from lrsched.range_test.schedules import ScheduleBuilder
+from lrsched.range_test.scores import final_means
 from lrsched.range_test.suggestion import Suggestion
 from lrsched.range_test.valley import NoSuggestion
 from lrsched.sweep import plot as _sweep_plot

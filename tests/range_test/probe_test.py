@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrsched.range_test import NoSuggestion, Probe, Suggestion
-from lrsched.range_test.probe import MAX_RATES, Search, parabola_vertex, read_probe
+from lrsched.range_test.probe import read_probe
+from lrsched.range_test.scores import parabola_vertex
+from lrsched.range_test.search import MAX_RATES, Search
 from lrsched.range_test.suggestion import around
 from tests.range_test.landscapes import Descent
 

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrsched.range_test import smoothing
 from lrsched.range_test import valley as rule
-from lrsched.range_test.valley import NoSuggestion, SmoothCurve, Valley, Windows
+from lrsched.range_test.smoothing import Windows
+from lrsched.range_test.valley import NoSuggestion, SmoothCurve, Valley
 
 Array = npt.NDArray[np.float64]
 
@@ -20,7 +22,7 @@ positions = st.lists(st.floats(0.0, 3.0), min_size=1, max_size=140).map(sorted).
 def test_a_window_has_half_a_width_and_2_to_50_values_on_either_side(
     x: Array, width: float
 ) -> None:
-    found = rule.windows(x, width)
+    found = smoothing.windows(x, width)
     for place, (first, last) in enumerate(zip(*found, strict=True)):
         before = sum(x[:place] >= x[place] - width / 2.0)
         after = sum(x[place + 1 :] <= x[place] + width / 2.0)
@@ -33,21 +35,23 @@ def test_a_window_has_half_a_width_and_2_to_50_values_on_either_side(
     st.sampled_from([0.0, 0.5, 0.8, 1.0]),
 )
 def test_a_quantile_is_that_of_the_values_in_the_window(values: Array, part: float) -> None:
-    around = rule.windows(np.arange(len(values)) / 10.0, 0.7)
+    around = smoothing.windows(np.arange(len(values)) / 10.0, 0.7)
     expected = [np.quantile(values[first:last], part) for first, last in zip(*around, strict=True)]
-    np.testing.assert_allclose(rule.quantiles(values, around, part), expected, atol=1e-12)
+    np.testing.assert_allclose(smoothing.quantiles(values, around, part), expected, atol=1e-12)
 
 
 def test_a_quantile_leaves_out_what_the_windows_have_beyond_the_values() -> None:
     around = Windows(np.array([0, 0, 0, 1]), np.array([3, 4, 4, 4]))
-    np.testing.assert_array_equal(rule.quantiles(np.array([1.0, 5.0]), around, 1.0), [5.0, 5.0])
+    np.testing.assert_array_equal(
+        smoothing.quantiles(np.array([1.0, 5.0]), around, 1.0), [5.0, 5.0]
+    )
 
 
 def test_a_local_line_is_the_weighted_least_squares_fit() -> None:
     generator = np.random.default_rng(0)
     x, y = np.sort(generator.uniform(0.0, 2.0, 50)), generator.normal(size=50)
     at = np.linspace(-0.2, 2.2, 9)
-    found = rule.local_lines(x, y, at, 0.3)
+    found = smoothing.local_lines(x, y, at, 0.3)
     for place, value in zip(at, found, strict=True):
         roots = np.exp(-0.25 * ((x - place) / 0.3) ** 2)  # of the weights, as polyfit takes them
         assert value == pytest.approx(np.polyval(np.polyfit(x, y, 1, w=roots), place))
@@ -69,7 +73,7 @@ def test_losses_are_scaled_by_the_fall() -> None:
 )
 def test_losses_diverge_by_more_than_their_fall(after: float, expected: int) -> None:
     losses = np.repeat([1.0, 0.0, after], 10)
-    around = rule.windows(np.arange(30.0), 1.0)
+    around = smoothing.windows(np.arange(30.0), 1.0)
     assert rule.divergence(losses, 10, 1.0, around) == expected
 
 
@@ -149,7 +153,7 @@ def test_the_smooth_curve_is_made_of_lines_over_decades_or_few_updates(
     losses = 3.0 - np.clip(x - 1.5, 0.0, 1.0)  # medians change nothing
     found = rule.curve(10.0**x, losses)
     np.testing.assert_allclose(found.log_rates, np.linspace(0.0, 4.0, 201), atol=1e-12)
-    expected = rule.local_lines(x, rule.scaled(losses, 3.0, 1.0), found.log_rates, width)
+    expected = smoothing.local_lines(x, rule.scaled(losses, 3.0, 1.0), found.log_rates, width)
     np.testing.assert_allclose(found.height, expected, atol=2e-3)
     assert found.baseline == max(5, sum(x < 0.8))
     assert found.diverged == updates
@@ -268,4 +272,4 @@ def test_the_bottom_is_where_nine_tenths_of_the_fall_are_made() -> None:
 def test_noise_is_read_from_successive_losses(deviation: float) -> None:
     x = np.linspace(0.0, 1.0, 5000)
     losses = 100.0 * x + deviation * np.random.default_rng(0).normal(size=5000)
-    assert rule.noise_of(losses) == pytest.approx(deviation, rel=0.05)
+    assert smoothing.noise_of(losses) == pytest.approx(deviation, rel=0.05)

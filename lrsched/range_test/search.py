@@ -1,0 +1,145 @@
+"""Search for the best rate by short trainings at constant rates, all from the same state.
+
+In a range test every rate continues from what lower rates have reached; here each starts afresh.
+The adapters train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lrsched.range_test.probe import Probe
+from lrsched.range_test.scores import SCORED, scored, scores
+from lrsched.range_test.valley import NoSuggestion
+
+Array = npt.NDArray[np.float64]
+Train = Callable[[float, int], Sequence[float]]
+
+COARSE, FINE = 0.5, 0.25  # decades between the first rates, and between the last
+LOWER = 1.0  # decades to the next rate, where no loss has fallen
+MAX_RATES = 11  # after which the search ends
+WORSE = 2.0  # standard errors above the losses of the best rate
+
+
+class Search:
+    """Trains at one rate after the other, each chosen by the losses of those before.
+
+    The first three rates are half a decade apart. While the best rate is the lowest or the highest,
+    the next one lies beyond it; then the gaps around it are halved to a quarter of a decade. At
+    last the best rate and its neighbours are trained again, on other batches. The search ends when
+    another training might make more updates than are left, and at one that returns no losses.
+
+    Args:
+        centre: the rate to begin with.
+        train: `train(rate, repeat)` trains for `steps` updates, or fewer where it diverges, and
+            returns the losses.
+        steps: the number of updates of each training.
+        repeats: the number of trainings at the best rates.
+        updates: the most updates that all of them may make.
+        first: losses before training.
+    """
+
+    def __init__(
+        self,
+        centre: float,
+        train: Train,
+        steps: int,
+        repeats: int,
+        updates: int,
+        first: Sequence[float],
+    ) -> None:
+        self._train = train
+        self._first = first
+        self._shape = (repeats, steps)
+        self._left = updates
+        self._rows: dict[float, Array] = {}  # by the logarithm of the rate
+        middle = float(np.log10(centre))
+        for place in (middle, middle - COARSE, middle + COARSE):
+            self._try(place)
+        while (following := self._next()) is not None and self._try(following):
+            pass
+        for repeat in range(1, repeats):
+            while (again := self._unrepeated(repeat)) is not None and self._try(again, repeat):
+                pass
+
+    def probe(self, dtype: npt.DTypeLike = np.float64) -> Probe | None:
+        """The trainings, with the rates as they are used in this dtype; None if there are none."""
+        if not self._rows:
+            return None
+        places = sorted(self._rows)
+        rates = (10.0 ** np.array(places)).astype(dtype).astype(np.float64)
+        return Probe(rates, np.array([self._rows[place] for place in places]))
+
+    def _try(self, place: float, repeat: int = 0) -> bool:
+        """Train at a rate if there are enough updates left, and say whether there were losses."""
+        steps = self._shape[1]
+        if steps > self._left:
+            return False
+        found = self._train(10.0**place, repeat)
+        self._left -= len(found) + (len(found) < steps)  # an update without a finite loss
+        if not len(found):
+            self._left = 0
+            return False
+        row = self._rows.setdefault(place, np.full(self._shape, np.nan))
+        row[repeat, : len(found)] = found
+        return True
+
+    def _next(self) -> float | None:
+        """The next rate to try; None where the best one is known well enough."""
+        places = sorted(self._rows)
+        if not 0 < len(places) < MAX_RATES:
+            return None
+        try:
+            _, height = self._scores(places)
+        except NoSuggestion:
+            return places[0] - LOWER
+        best = int(height.argmin())
+        # Outwards while no rate on a side is worse by more than noise, upwards first.
+        for side, end in ((1, len(places) - 1), (-1, 0)):
+            others = places[best + 1 :] if side > 0 else places[:best]
+            if not any(self._is_worse(other, places[best]) for other in others):
+                return places[end] + side * COARSE
+        sides = [side for side in (-1, 1) if abs(places[best + side] - places[best]) > 1.5 * FINE]
+        if not sides:
+            return None
+        side = min(sides, key=lambda side: height[best + side])
+        return (places[best] + places[best + side]) / 2.0
+
+    def _is_worse(self, place: float, best: float) -> bool:
+        """Whether the last losses of a rate are above those of the best by more than noise.
+
+        Both are on the same batches, so that their differences count.
+        """
+        kept = scored(self._shape[1], SCORED)
+        with np.errstate(over="ignore"):
+            more = (self._rows[place] - self._rows[best])[0, -kept:]
+        if not np.isfinite(more).all():
+            return True
+        more = more / (abs(more).max() or 1.0)  # whose squares are finite
+        error = float(np.std(more, ddof=1)) / kept**0.5 if kept > 1 else 0.0
+        return float(np.mean(more)) > WORSE * error
+
+    def _unrepeated(self, repeat: int) -> float | None:
+        """The best rate or a neighbour of it without this repeat, the nearest first."""
+        places = sorted(self._rows)
+        if not places:
+            return None
+        try:
+            _, height = self._scores(places)
+        except NoSuggestion:
+            return None
+        best = int(height.argmin())
+        near = [
+            place
+            for place in places[max(best - 1, 0) : best + 2]
+            if np.isnan(self._rows[place][repeat]).all()
+        ]
+        return min(near, key=lambda place: abs(place - places[best]), default=None)
+
+    def _scores(self, places: Sequence[float]) -> tuple[Array, Array]:
+        rows = np.array([self._rows[place] for place in places])
+        missing = np.isnan(rows).all(axis=-1)
+        return scores(10.0 ** np.array(places), rows, missing=missing, first=self._first)
