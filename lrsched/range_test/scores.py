@@ -14,6 +14,8 @@ from lrsched.range_test.valley import NoSuggestion, scaled
 Array = npt.NDArray[np.float64]
 
 SCORED = 1 / 3  # of the losses of a training, from the last on, whose mean is its score
+WORSE = 2.0  # standard errors above the losses of the best rate
+APART = 4.0  # standard errors between the losses of the best rate and those of the worst
 SIGNIFICANT = 3.0  # standard errors from the first losses to those of the best rate
 
 
@@ -51,14 +53,38 @@ def scores(
     level = float(np.median(before)) if len(before) else np.nan
     best = np.unravel_index(np.where(made, ends, np.inf).argmin(), ends.shape)
     depth = level - float(ends[best]) if made.any() else np.nan
-    least = 0.0 if first is None else _noise_of_fall(before, losses[best], part)
-    if not depth > least:  # nor where it is NaN
+    if first is not None and not depth > _noise_of_fall(before, losses[best], part):
+        # The first losses are on other batches: among each other trainings may still differ.
+        worse = made & np.isfinite(ends) & (ends > ends[best])
+        differ = any(
+            is_above(losses[place, repeat], losses[best], part, APART)
+            for place, repeat in np.argwhere(worse)
+        )
+        depth = float(ends[worse].max() - ends[best]) if differ else np.nan
+        level = float(ends[best]) + depth
+    if not depth > 0.0:  # nor where it is NaN
         raise NoSuggestion(
             "no rate that was tried got the loss below its first: try lower ones", "flat"
         )
     heights = np.where(made, scaled(ends, level, depth), 0.0).sum(axis=1) / made.sum(axis=1)
     order = np.argsort(rates, kind="stable")
     return np.log10(rates[order]), heights[order]
+
+
+def is_above(losses: Array, others: Array, part: float = SCORED, errors: float = WORSE) -> bool:
+    """Whether the last losses of a training are above those of another by more than noise.
+
+    Both are on the same batches, so that their differences count, whose mean must be so many
+    standard errors above 0. What is not finite is above.
+    """
+    kept = scored(len(losses), part)
+    with np.errstate(over="ignore"):
+        more = (losses - others)[-kept:]
+    if not np.isfinite(more).all():
+        return True
+    more = more / (abs(more).max() or 1.0)  # whose squares are finite
+    error = float(np.std(more, ddof=1)) / kept**0.5 if kept > 1 else 0.0
+    return float(np.mean(more)) > errors * error
 
 
 def _noise_of_fall(first: Array, losses: Array, part: float) -> float:
@@ -68,6 +94,15 @@ def _noise_of_fall(first: Array, losses: Array, part: float) -> float:
         return 0.0
     before = MEDIAN_TO_MEAN_ERROR * noise_of(first) / len(first) ** 0.5
     return SIGNIFICANT * math.hypot(before, noise_of(kept) / len(kept) ** 0.5)
+
+
+def rises(first: Sequence[float], losses: Array, part: float = SCORED) -> bool:
+    """Whether a training ended above the first losses by more than noise, or diverged."""
+    if not np.isfinite(losses).all():
+        return True
+    before = np.asarray(first, float)
+    end = float(losses[-scored(len(losses), part) :].mean())
+    return end - float(np.median(before)) > _noise_of_fall(before, losses, part)
 
 
 def final_means(losses: Array, part: float) -> Array:

@@ -12,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched.range_test.probe import Probe
-from lrsched.range_test.scores import SCORED, scored, scores
+from lrsched.range_test.scores import is_above, rises, scores
 from lrsched.range_test.valley import NoSuggestion
 
 Array = npt.NDArray[np.float64]
 Train = Callable[[float, int], Sequence[float]]
 
 COARSE, FINE = 0.5, 0.25  # decades between the first rates, and between the last
-LOWER = 1.0  # decades to the next rate, where no loss has fallen
+LOWER = 1.0  # decades to the next rate, where all losses have risen
 MAX_RATES = 11  # after which the search ends
-WORSE = 2.0  # standard errors above the losses of the best rate
 
 
 class Search:
@@ -95,7 +94,7 @@ class Search:
         try:
             _, height = self._scores(places)
         except NoSuggestion:
-            return places[0] - LOWER
+            return self._next_unseen(places)
         best = int(height.argmin())
         # Outwards while no rate on a side is worse by more than noise, upwards first.
         for side, end in ((1, len(places) - 1), (-1, 0)):
@@ -108,19 +107,21 @@ class Search:
         side = min(sides, key=lambda side: height[best + side])
         return (places[best] + places[best + side]) / 2.0
 
-    def _is_worse(self, place: float, best: float) -> bool:
-        """Whether the last losses of a rate are above those of the best by more than noise.
+    def _next_unseen(self, places: Sequence[float]) -> float | None:
+        """The next rate where no loss has fallen: above those whose losses have not risen."""
+        lowest = places[0]
+        calm = [place for place in places if not self._is_worse(place, lowest)]
+        if not calm or rises(self._first, self._rows[lowest][0]):
+            return lowest - LOWER
+        higher = [place for place in places if place > calm[-1]]
+        if not higher:
+            return calm[-1] + COARSE
+        gap = higher[0] - calm[-1]
+        return calm[-1] + gap / 2.0 if gap > 1.5 * FINE else None
 
-        Both are on the same batches, so that their differences count.
-        """
-        kept = scored(self._shape[1], SCORED)
-        with np.errstate(over="ignore"):
-            more = (self._rows[place] - self._rows[best])[0, -kept:]
-        if not np.isfinite(more).all():
-            return True
-        more = more / (abs(more).max() or 1.0)  # whose squares are finite
-        error = float(np.std(more, ddof=1)) / kept**0.5 if kept > 1 else 0.0
-        return float(np.mean(more)) > WORSE * error
+    def _is_worse(self, place: float, best: float) -> bool:
+        """Whether the last losses of a rate are above those of the best by more than noise."""
+        return is_above(self._rows[place][0], self._rows[best][0])
 
     def _unrepeated(self, repeat: int) -> float | None:
         """The best rate or a neighbour of it without this repeat, the nearest first."""

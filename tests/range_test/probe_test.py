@@ -199,6 +199,23 @@ def test_noise_alone_is_refused() -> None:
     assert told <= 10
 
 
+def test_a_fall_that_the_first_losses_hide_is_seen_beside_other_rates() -> None:
+    """On the same batches, whose losses vary by more than the fall: the search goes up to it."""
+    generator = np.random.default_rng(0)
+    batches = 70.0 + 25.0 * generator.normal(size=60)
+
+    def train(rate: float, repeat: int) -> list[float]:
+        if rate > 0.05:
+            return [100.0, 1e4, 1e6]
+        fall = np.minimum(1e3 * rate * np.arange(60), 60.0)
+        return list(batches * (1.0 - fall / 70.0))
+
+    first = list(70.0 + 25.0 * generator.normal(size=10))
+    found = Search(1e-5, train, 60, 1, 60 * 11, first).probe()
+    assert found is not None
+    assert 0.005 < read_probe(found.learning_rates, found.losses, first=first).high < 0.05
+
+
 def test_trainings_that_return_nothing_are_none() -> None:
     """As where the batches ran out: no other rate is tried."""
     tried: list[float] = []
