@@ -213,7 +213,7 @@ def test_a_fall_that_the_first_losses_hide_is_seen_beside_other_rates() -> None:
     first = list(70.0 + 25.0 * generator.normal(size=10))
     found = Search(1e-5, train, 60, 1, 60 * 11, first).probe()
     assert found is not None
-    assert 0.005 < read_probe(found.learning_rates, found.losses, first=first).high < 0.05
+    assert 0.001 < read_probe(found.learning_rates, found.losses, first=first).high < 0.05
 
 
 def test_trainings_that_return_nothing_are_none() -> None:
