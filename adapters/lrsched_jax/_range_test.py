@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 
 from lrsched import Schedule
 from lrsched._core import Real, Refusal
-from lrsched.range_test import (
-    DIVERGENCE,
-    PROBE_REPEATS,
-    RangeTest,
-)
+from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
 from lrsched.range_test.continuation import continued, limits_of
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, ramp_between
@@ -33,6 +28,7 @@ from lrsched_jax._checks import (
     rates_array,
 )
 from lrsched_jax._model import Model, models_of
+from lrsched_jax._restarts import Restarts
 from lrsched_jax._runs import Plan, Start, run_compiled, run_stepwise, run_vmapped
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
@@ -200,7 +196,7 @@ def range_test(
         iterable = iterable(repeat) if is_function(iterable) else iterable
         repeat_key = None if key is None else jax.random.fold_in(key, repeat)
         others = {"repeat": repeat} if repeats > 1 else {}
-        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE), others)
+        return Start(model, repeat_key, Batches(iterable, REFUSE), others)
 
     options = model_state, has_aux, key is not None, REFUSE
     models = models_of(loss_fn, params, range(repeats), *options)
@@ -235,39 +231,6 @@ def _runs(
     if vmap or (vmap is None and jax.default_backend() != "cpu"):
         return run_vmapped(plan, list(starts), divergence)
     return [run_compiled(plan, start, divergence) for start in starts]
-
-
-class Restarts:
-    """Makes further tests and trainings, each from the start of the first repeat."""
-
-    def __init__(
-        self, plan: Plan, start: Start, divergence: float | None, compiled: bool, label: str
-    ) -> None:
-        self._plan = plan
-        self._start = start
-        self._divergence = divergence
-        self._compiled = compiled
-        self._label = label
-
-    def ramp(self, schedule: Schedule, steps: int) -> RangeTest:
-        """A test with other rates."""
-        self._plan.monitor.begin(f"{self._label}: further rates", steps)
-        rates = rates_array(REFUSE, "schedule", schedule, steps)
-        run = self._run(dataclasses.replace(self._plan, rates=rates), self._divergence, None, 0)
-        return range_test_of([run], rates, schedule, self._label, repeated=False)
-
-    def train(self, rate: float, steps: int, repeat: int, above: float) -> Sequence[float]:
-        """The losses of a training at a constant rate."""
-        self._plan.monitor.begin(f"{self._label}: training at {rate:.2g}", steps)
-        rates = np.full(steps, rate, self._plan.rates.dtype)
-        plan = dataclasses.replace(self._plan, rates=rates, metrics=None)
-        run = self._run(plan, None, above, repeat * steps)
-        return [] if run.stopped == "exhausted" else run.losses
-
-    def _run(self, plan: Plan, divergence: float | None, above: float | None, skipped: int) -> Run:
-        if self._compiled:
-            return run_compiled(plan, self._start, divergence, above, skipped)
-        return run_stepwise(plan, self._start.again(skipped), divergence, above)
 
 
 def run(given: Any, **options: Any) -> RangeTest:
