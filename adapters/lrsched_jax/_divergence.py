@@ -33,12 +33,13 @@ class Divergence(NamedTuple):
 def divergence_of(multiple: float | None, steps: int, above: float | None = None) -> Divergence:
     """The rule of a `Recorder` with these arguments."""
     given = np.inf if above is None and multiple is None else above
-    return Divergence(
-        np.float32(1.0 if multiple is None else multiple),
-        np.float32(np.nan if given is None else given),
-        np.int32(first_losses(steps) if given is None else 0),
-        np.int32(window(steps)),
-    )
+    with np.errstate(over="ignore"):  # no loss in float32 is above a number beyond it
+        return Divergence(
+            np.float32(1.0 if multiple is None else multiple),
+            np.float32(np.nan if given is None else given),
+            np.int32(first_losses(steps) if given is None else 0),
+            np.int32(window(steps)),
+        )
 
 
 def goes_on(losses: Any, count: Any, rule: Divergence) -> Any:

@@ -124,10 +124,10 @@ def continued(
         dtype: the dtype in which rates are used.
     """
     left = limits.further
-    if not left:  # a reading takes as long as some updates of a small network
+    if not left or "exhausted" in _stops(test):  # a reading takes as long as some small updates
         return test
     read = _read(test)
-    if limits.is_ramp and "exhausted" not in _stops(test):
+    if limits.is_ramp:
         for decades in (UPWARD, DOWNWARD):
             schedule, steps = _further_ramp(test, read, decades)
             if steps and steps <= left:

@@ -116,7 +116,8 @@ def test_the_defaults_are_those_of_every_framework() -> None:
         "divergence": 4.0,
         "repeats": 1,
         "refine": False,
-        "probe_steps": 40,
+        "max_steps": None,
+        "probe_steps": None,
         "probe_repeats": 2,
         "progress": True,
     }
