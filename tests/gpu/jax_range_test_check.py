@@ -84,7 +84,7 @@ def test_it_stops_where_the_losses_say(compiled: bool) -> None:
     options: Any = {"optimizer": optax.sgd, "schedule": ramp, "compiled": compiled}
     found = run(loss_fn, PARAMS, **options)
     whole = run(loss_fn, PARAMS, **options, divergence=None)
-    bound = threshold(whole.losses[:10], 4.0)
+    bound = threshold(list(whole.losses[:10]), 4.0)
     above = whole.losses > bound
     end = next(k for k in range(14, STEPS) if above[max(10, k - 5) : k].sum() >= 3)
     assert found.stopped == "diverged"

@@ -133,8 +133,8 @@ def test_an_iterator_that_runs_out_at_further_rates(more: int) -> None:
 class Exhausting:
     """No iterator itself, but its batches can be drawn once only."""
 
-    def __init__(self, batches: Any) -> None:
-        self.iterator = iter(batches)
+    def __init__(self, batches: list[Any]) -> None:
+        self.iterator: Iterator[Any] = iter(batches)
 
     def __iter__(self) -> Iterator[Any]:
         return self.iterator

@@ -41,7 +41,7 @@ def test_states_and_keys_begin_anew(compiled: bool) -> None:
     options: dict[str, Any] = {"loss_fn": noisy, "has_aux": True, "model_state": state}
     options["key"] = jax.random.key(3)
     test = run(compiled=compiled, **options, **REFINED)
-    alone = lambda *its, **more: run(*its, divergence=None, **options, **more)  # noqa: E731
+    alone = lambda its, **more: run(batches=its, divergence=None, **options, **more)  # noqa: E731
     check_parts(test, alone, rtol=1e-4 * compiled)
     for ramp in ramps(test):
         assert ramp.metrics["state"].tolist() == [[n, n] for n in range(len(ramp.losses))]
@@ -55,7 +55,7 @@ def test_a_module_begins_anew_with_its_statistics_and_random_state(compiled: boo
     options: dict[str, Any] = {"loss_fn": nnx_loss, "params": model, "optimizer": optax.adam}
     refined = REFINED | {"low": 1e-4, "max_steps": 100}
     test = run(nets.BATCHES, compiled=compiled, **options, **refined)
-    alone = lambda *its, **more: run(*its, divergence=None, **options, **more)  # noqa: E731
+    alone = lambda its, **more: run(batches=its, divergence=None, **options, **more)  # noqa: E731
     check_parts(test, alone, nets.BATCHES, rtol=1e-4 * compiled)
     after = [np.array(leaf) for leaf in jax.tree.leaves(nnx.state(model, nnx.BatchStat))]
     jax.tree.map(np.testing.assert_array_equal, after, before)
