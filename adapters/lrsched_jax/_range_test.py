@@ -65,13 +65,13 @@ def range_test(
 ) -> RangeTest:
     """Train with rising learning rates, and record the loss of each update.
 
-    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
-    see `divergence`, at one that is not finite, and when the batches run out. Where they leave the
-    best rate uncertain the test goes on, up to `max_steps` updates in all, each time from the
-    parameters that were given: with rates beyond the last one, or below the first, if the best may
-    lie there; and with short trainings at constant rates around the suggestion.
-    `RangeTest.summary` says what was done. The function is pure: it changes none of its arguments,
-    and prints nothing.
+    The rates of the first `steps` updates rise. These updates end earlier where most of the last
+    losses are too high (see `divergence`), where one is not finite, and where the batches run out.
+    If their losses leave the best rate uncertain, the test goes on, up to `max_steps` updates in
+    all: with rates above the last one, or below the first, if the best may lie there; and with
+    short trainings at constant rates around the suggestion. Each of these begins anew with what was
+    given: parameters, model state, key and batches. `RangeTest.summary` says what was done. The
+    function is pure: it changes none of its arguments.
 
     Args:
         loss_fn: `loss_fn(params, batch)` returns the loss, or `loss_fn(model, batch)` for an NNX
@@ -87,8 +87,10 @@ def range_test(
             given to `loss_fn` as it is: other arrays, which are traced, and functions, strings and
             other values, which are not.
         batches: the batches, one for each update: any iterable of pytrees of arrays. It is
-            restarted when it runs out; an iterator, which cannot be restarted, ends the test as
-            "exhausted". Or a function of the repeat number that returns an iterable.
+            restarted where it runs out and where the test goes on. An iterator cannot be restarted:
+            where it runs out the test ends as "exhausted", and a test that goes on draws further
+            batches from it, or with `compiled=True` uses the first `steps` batches again. Or a
+            function of the repeat number that returns an iterable.
         optimizer: a function from a schedule to a gradient transformation, such as `optax.adam` or
             `lambda schedule: optax.chain(optax.clip(1.0), optax.sgd(0.1 * schedule))`. It is called
             in each update, with a constant schedule of that update's rate; or with the rate, where
@@ -98,9 +100,10 @@ def range_test(
         steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
-            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`. Of several
-            repeats, only the first goes on with trainings.
+        max_steps: the most updates in all, at least `steps`, with which the test never goes on. By
+            default 3 times `steps`; with `refine` at least `steps` and 10 times `probe_steps`; and
+            without it, with a schedule of one's own, `steps`. Of several repeats only the first
+            goes on, and only its updates count.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
         model_state: a pytree of other values that change from update to update, such as batch
@@ -108,34 +111,40 @@ def range_test(
         key: a random key, for example for dropout: update k of repeat r gets
             `fold_in(fold_in(key, r), k)`.
         metrics: a function of the parameters (and the model state), or of the module, that returns
-            numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
+            numbers by name, such as a held-out loss. It is called before update 0, `every`, ... of
+            rising rates.
         every: the number of updates between two calls of `metrics`.
-        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
-            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
-            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
-            for a finite loss.
-        look_every: the losses are read after this many updates, or earlier if updates are slow.
-            Updates after the stop are dropped.
+        divergence: a multiple d, above 1. Rising rates end where most of the last 5 losses are
+            above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first 10. Of
+            more than 200 or 250 updates these are the first 5 %, and the last 2 %. None and
+            infinity end them only at a loss that is not finite.
+        look_every: the losses are read after this many updates, or earlier if updates are slow; in
+            compiled mode the device looks at them every 10 updates. Updates after the end are
+            dropped.
         compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
             batches that are first stacked on the device, and must have equal shapes.
         repeats: the number of runs of the test, with different initial parameters, different
             batches or both; more than one needs `params` or `batches` to be a function.
         vmap: whether repeats run together, batched by `jax.vmap`; it needs `compiled=True`. None
             does so in compiled mode on GPU and TPU.
-        refine: whether there are trainings in any case, also at rates that need none, on several
-            orders of the batches.
-        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
-            the updates that are left, at least 50.
-        probe_repeats: the trainings at the best rates with `refine`, on different batches.
-        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
-            loss is read, in compiled mode after the test; `wandb.log` and `mlflow.log_metrics` are
-            such functions. In a repeated test the mapping has the number of the "repeat".
+        refine: whether to train at constant rates also where the best rate is certain.
+        probe_steps: the number of updates of each training; by default 100 with `refine`, and else
+            a sixth of the updates that are left, but at least 50; fewer where these do not suffice
+            for three trainings.
+        probe_repeats: the number of trainings at each of the best rates with `refine`. Training r
+            begins with batch r times `probe_steps`.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each of the first
+            `steps` updates once its loss is read, in compiled mode after all of them; `wandb.log`
+            and `mlflow.log_metrics` are such functions. In a repeated test the mapping has the
+            number of the "repeat".
         progress: whether to show a progress bar, if tqdm is installed; none in compiled mode.
         label: the name of the test in figures.
 
     Returns:
         The test, with the learning rates as they were used, in JAX's precision, and the raw losses.
-        In a repeated test, metric "a" of repeat r is "a_r".
+        Its `probe` has the trainings. Where further rates show the best one, it has their losses
+        and metrics, and its `earlier` is the test before. In a repeated test, metric "a" of repeat
+        r is "a_r".
 
     Raises:
         TypeError, ValueError: an argument is wrong. Nothing has run.
@@ -160,6 +169,7 @@ def range_test(
     Elsewhere: none for JAX is packaged. `LRFinder.range_test` in torch-lr-finder and
     `Learner.lr_find` in fastai are for torch.
 
+    >>> import numpy as np
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
     ...     return jnp.mean((batch @ weight - 1) ** 2)
@@ -167,6 +177,8 @@ def range_test(
     >>> test = range_test(loss_fn, jnp.zeros(2), batches, progress=False)
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
+    >>> test.earlier is test.probe is None  # as the best rate is certain
+    True
     """
     steps, every, look_every = checked_options(
         REFUSE, steps=steps, every=every, look_every=look_every
