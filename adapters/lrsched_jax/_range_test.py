@@ -100,10 +100,10 @@ def range_test(
         steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        max_steps: the most updates in all, at least `steps`, with which the test never goes on. By
-            default 3 times `steps`; with `refine` at least `steps` and 10 times `probe_steps`; and
-            without it, with a schedule of one's own, `steps`. Of several repeats only the first
-            goes on, and only its updates count.
+        max_steps: the most updates in all; with as many as `steps` the test never goes on. By
+            default 3 times `steps`, and with `refine` at least `steps` and 10 times `probe_steps`;
+            with a schedule of one's own and without `refine`, `steps`. Of several repeats only the
+            first goes on, and only its updates count.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
         model_state: a pytree of other values that change from update to update, such as batch
