@@ -85,8 +85,10 @@ def updates(
     st.integers(-100, 100),
 )
 @example([(1.0, 30), (5.0, 3)], 1100, 1.0, 4.0, None, 0)
-@example([(1.0, 10), (5.0, 3)], 20, 1.0, 4.0, None, 100)
+@example([(1.0, 10), (5.0, 3), (1.0, 17)], 30, 1.0, 4.0, None, 100)
 @example([(-1.0, 10), (1.0, 30)], 249, 1.0, 2.0, None, 0)
+@example([(16.0, 10), (25.0, 20)], 30, 1.0, 1.125, None, 123)  # sums are infinite
+@example([(1.0, 10), *[(5.0, 1), (1.0, 3)] * 3], 30, 1.0, 4.0, None, 0)
 @settings(max_examples=150, derandomize=True)
 def test_the_device_stops_at_its_first_look_after_the_recorder(
     runs: list[tuple[float, int]],
@@ -112,9 +114,9 @@ def test_the_device_stops_at_its_first_look_after_the_recorder(
     st.floats(1.0, 1e6, exclude_min=True),
     st.none() | st.floats(allow_nan=False),
 )
-@example([(-1.0, 9), (-1.0000001, 1), (1e-7, 9)], 20, 2.0, None)
-@example([(3e38, 10), (3.2e38, 9)], 20, 1.01, None)
-@example([(1.0, 10), (1.0000001, 9)], 20, 1.00000001, None)
+@example([(-1.0, 10), (5e-8, 20)], 30, 2.0000001, None)
+@example([(3e38, 10), (3.2e38, 20)], 30, 1.1, None)
+@example([(1.0, 10), (1.0000001, 20)], 30, 1.0000002, None)
 @settings(max_examples=150, derandomize=True)
 def test_rounding_stops_no_run_before_the_recorder(
     runs: list[tuple[float, int]], width: int, multiple: float, above: float | None

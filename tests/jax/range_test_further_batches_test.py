@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import lrsched
+from lrsched_jax._batches import Batches
+from lrsched_jax._range_test import REFUSE
 from tests.jax.squares import (
     BATCHES,
     HIGHER,
@@ -38,6 +40,16 @@ class Loader:
         yield from self.batches
 
 
+def test_batches_again() -> None:
+    for kind in ([0, 1, 2], Loader([0, 1, 2])):
+        source = Batches(kind, REFUSE)
+        again, skipped = source.again(), source.again(4)
+        for batches, wanted in ((again, [0, 1, 2, 0]), (skipped, [1, 2, 0, 1])):
+            assert list(itertools.islice(batches, 4)) == wanted
+        assert list(itertools.islice(source, 4)) == [0, 1, 2, 0]
+    assert list(Batches(iter([0, 1, 2]), REFUSE).again(5)) == [1, 2]
+
+
 @STEPWISE_AND_COMPILED
 @pytest.mark.parametrize("number", [3, 20, 27, 100])
 def test_a_list_a_loader_and_a_function_give_the_same_batches(number: int, compiled: bool) -> None:
@@ -51,8 +63,8 @@ def test_a_list_a_loader_and_a_function_give_the_same_batches(number: int, compi
 
 
 def test_batches_of_another_shape_are_left_out_of_later_stacks() -> None:
-    batches = [*BATCHES, tuple(part[:5] for part in BATCHES[0])]
-    third = [*BATCHES[20:], BATCHES[0], BATCHES[20]]
+    batches = [*BATCHES, *[tuple(part[:5] for part in BATCHES[0])] * 2]
+    third = [*BATCHES[20:], *BATCHES[20:22]]
     found = [each for each in trainings(run(batches, compiled=True, **REFINED)) if each[1] == 2]
     for rate, _, losses in found:
         constant = {"schedule": lrsched.constant(rate), "steps": 10, "divergence": None}

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lrsched
-from lrsched.range_test import NoSuggestion
+from lrsched.range_test import NoSuggestion, Recorder
+from lrsched.range_test.recorder import threshold
 from lrsched_jax._cache import training_of
 from lrsched_jax._model import Loss
 from lrsched_jax._range_test import REFUSE
@@ -53,6 +54,12 @@ def test_both_ways_to_run_make_the_same_ramps_and_trainings(name: str) -> None:
         assert before[0][0] == np.float32(2.5)
     elif name == "refined":
         assert {repeat for _, repeat, _ in trainings(test)} == {0, 1, 2}
+        above = threshold(test.first_losses, 4.0)
+        for _, _, losses in trainings(test):
+            recorder = Recorder(None, 10, above)
+            goes_on = [recorder.record(loss) for loss in losses.tolist()]
+            assert all(goes_on[:-1])
+            assert len(losses) == 10 or not goes_on[-1]
         assert any(len(losses) < 10 for *_, losses in trainings(test))  # one diverged
     else:
         assert not before
@@ -99,9 +106,15 @@ def test_metrics_are_those_of_the_last_ramp(compiled: bool) -> None:
     def loss_and_size(weight: Any, batch: Any) -> Any:
         return loss_fn(weight, batch), {"size": jnp.sum(weight**2)}
 
-    measured = [] if compiled else [("metrics", lambda weight: {"all": jnp.sum(weight**2)})]
-    test = run(loss_fn=loss_and_size, has_aux=True, compiled=compiled, **HIGHER, **dict(measured))
+    def measured(weight: Any) -> dict[str, Any]:
+        calls.append(weight)
+        return {"all": jnp.sum(weight**2)}
+
+    calls: list[Any] = []
+    options: dict[str, Any] = {} if compiled else {"metrics": measured}
+    test = run(loss_fn=loss_and_size, has_aux=True, compiled=compiled, **HIGHER, **options)
     assert test.earlier is not None
+    assert test.probe is not None
     for ramp in ramps(test):
         size = ramp.metrics["size"]
         assert size[:, 0].tolist() == list(range(len(ramp.losses)))
@@ -109,6 +122,8 @@ def test_metrics_are_those_of_the_last_ramp(compiled: bool) -> None:
         if not compiled:
             np.testing.assert_allclose(ramp.metrics["all"], size[::10], rtol=1e-6)
     assert len({len(ramp.losses) for ramp in ramps(test)}) == 2
+    kept = sum(len(ramp.metrics.get("all", [])) for ramp in ramps(test))
+    assert kept <= len(calls) <= kept + 1  # which was made before the stop was known
 
 
 @given(st.sampled_from([1, 12, 40]), st.integers(0, 150), st.booleans(), st.booleans())
