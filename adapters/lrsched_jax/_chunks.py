@@ -16,7 +16,7 @@ from lrsched._core import Refusal
 from lrsched.sweep import Failure, run_tasks
 from lrsched.sweep.failure import dumps, succeeded, warn
 from lrsched.sweep.result import Index
-from lrsched_jax._batches import Batches, drawn
+from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of
 from lrsched_jax._copies import Setting, Trained, train_copies
 from lrsched_jax._model import Fixed
@@ -70,7 +70,7 @@ def train_in_chunks(
         .outline(model.params, model.state, rates[0, 0], fixed, source.first)
         .after
     )
-    sent, updates = drawn(batches, source, rates.shape[1])
+    sent, updates = source.drawn(rates.shape[1])
     rates = rates[:, :updates]
     chunk = Chunk(setting, sent, keep, rates.dtype == np.float64, refuse.schedule)
     starts = range(0, len(rates), chunksize)

@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 
 from lrsched import Schedule
 from lrsched._core import Real, Refusal
-from lrsched.range_test import (
-    DIVERGENCE,
-    PROBE_REPEATS,
-    RangeTest,
-)
+from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
 from lrsched.range_test.continuation import continued, limits_of
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, ramp_between
@@ -33,6 +28,7 @@ from lrsched_jax._checks import (
     rates_array,
 )
 from lrsched_jax._model import Model, models_of
+from lrsched_jax._restarts import Restarts
 from lrsched_jax._runs import Plan, Start, run_compiled, run_stepwise, run_vmapped
 from lrsched_jax._types import Batch, Key, Optimizer, PyTree
 
@@ -69,13 +65,13 @@ def range_test(
 ) -> RangeTest:
     """Train with rising learning rates, and record the loss of each update.
 
-    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
-    see `divergence`, at one that is not finite, and when the batches run out. Where they leave the
-    best rate uncertain the test goes on, up to `max_steps` updates in all, each time from the
-    parameters that were given: with rates beyond the last one, or below the first, if the best may
-    lie there; and with short trainings at constant rates around the suggestion.
-    `RangeTest.summary` says what was done. The function is pure: it changes none of its arguments,
-    and prints nothing.
+    The rates of the first `steps` updates rise. These updates end earlier where most of the last
+    losses are too high (see `divergence`), where one is not finite, and where the batches run out.
+    If their losses leave the best rate uncertain, the test goes on, up to `max_steps` updates in
+    all: with rates above the last one, or below the first, if the best may lie there; and with
+    short trainings at constant rates around the suggestion. Each of these begins anew with what was
+    given: parameters, model state, key and batches. `RangeTest.summary` says what was done. The
+    function is pure: it changes none of its arguments.
 
     Args:
         loss_fn: `loss_fn(params, batch)` returns the loss, or `loss_fn(model, batch)` for an NNX
@@ -91,8 +87,10 @@ def range_test(
             given to `loss_fn` as it is: other arrays, which are traced, and functions, strings and
             other values, which are not.
         batches: the batches, one for each update: any iterable of pytrees of arrays. It is
-            restarted when it runs out; an iterator, which cannot be restarted, ends the test as
-            "exhausted". Or a function of the repeat number that returns an iterable.
+            restarted where it runs out and where the test goes on. An iterator cannot be restarted:
+            where it runs out the test ends as "exhausted", and a test that goes on draws further
+            batches from it, or with `compiled=True` uses the first `steps` batches again. Or a
+            function of the repeat number that returns an iterable.
         optimizer: a function from a schedule to a gradient transformation, such as `optax.adam` or
             `lambda schedule: optax.chain(optax.clip(1.0), optax.sgd(0.1 * schedule))`. It is called
             in each update, with a constant schedule of that update's rate; or with the rate, where
@@ -102,9 +100,10 @@ def range_test(
         steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
-            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`. Of several
-            repeats, only the first goes on with trainings.
+        max_steps: the most updates in all; with as many as `steps` the test never goes on. By
+            default 3 times `steps`, and with `refine` at least `steps` and 10 times `probe_steps`;
+            with a schedule of one's own and without `refine`, `steps`. Of several repeats only the
+            first goes on, and only its updates count.
         has_aux: whether `loss_fn` returns `(loss, aux)`. If aux is a mapping, its scalars are
             recorded as metrics of each update.
         model_state: a pytree of other values that change from update to update, such as batch
@@ -112,34 +111,40 @@ def range_test(
         key: a random key, for example for dropout: update k of repeat r gets
             `fold_in(fold_in(key, r), k)`.
         metrics: a function of the parameters (and the model state), or of the module, that returns
-            numbers by name, such as a held-out loss. It is called before update 0, `every`, ...
+            numbers by name, such as a held-out loss. It is called before update 0, `every`, ... of
+            rising rates.
         every: the number of updates between two calls of `metrics`.
-        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
-            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
-            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
-            for a finite loss.
-        look_every: the losses are read after this many updates, or earlier if updates are slow.
-            Updates after the stop are dropped.
+        divergence: a multiple d, above 1. Rising rates end where most of the last 5 losses are
+            above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first 10. Of
+            more than 200 or 250 updates these are the first 5 %, and the last 2 %. None and
+            infinity end them only at a loss that is not finite.
+        look_every: the losses are read after this many updates, or earlier if updates are slow; in
+            compiled mode the device looks at them every 10 updates. Updates after the end are
+            dropped.
         compiled: False runs a loop over the compiled update. True runs one `lax.while_loop` over
             batches that are first stacked on the device, and must have equal shapes.
         repeats: the number of runs of the test, with different initial parameters, different
             batches or both; more than one needs `params` or `batches` to be a function.
         vmap: whether repeats run together, batched by `jax.vmap`; it needs `compiled=True`. None
             does so in compiled mode on GPU and TPU.
-        refine: whether there are trainings in any case, also at rates that need none, on several
-            orders of the batches.
-        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
-            the updates that are left, at least 50.
-        probe_repeats: the trainings at the best rates with `refine`, on different batches.
-        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
-            loss is read, in compiled mode after the test; `wandb.log` and `mlflow.log_metrics` are
-            such functions. In a repeated test the mapping has the number of the "repeat".
+        refine: whether to train at constant rates also where the best rate is certain.
+        probe_steps: the number of updates of each training; by default 100 with `refine`, and else
+            a sixth of the updates that are left, but at least 50; fewer where these do not suffice
+            for three trainings.
+        probe_repeats: the number of trainings at each of the best rates with `refine`. Training r
+            begins with batch r times `probe_steps`.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each of the first
+            `steps` updates once its loss is read, in compiled mode after all of them; `wandb.log`
+            and `mlflow.log_metrics` are such functions. In a repeated test the mapping has the
+            number of the "repeat".
         progress: whether to show a progress bar, if tqdm is installed; none in compiled mode.
         label: the name of the test in figures.
 
     Returns:
         The test, with the learning rates as they were used, in JAX's precision, and the raw losses.
-        In a repeated test, metric "a" of repeat r is "a_r".
+        Its `probe` has the trainings. Where further rates show the best one, it has their losses
+        and metrics, and its `earlier` is the test before. In a repeated test, metric "a" of repeat
+        r is "a_r".
 
     Raises:
         TypeError, ValueError: an argument is wrong. Nothing has run.
@@ -164,6 +169,7 @@ def range_test(
     Elsewhere: none for JAX is packaged. `LRFinder.range_test` in torch-lr-finder and
     `Learner.lr_find` in fastai are for torch.
 
+    >>> import numpy as np
     >>> from jax import numpy as jnp
     >>> def loss_fn(weight, batch):
     ...     return jnp.mean((batch @ weight - 1) ** 2)
@@ -171,6 +177,8 @@ def range_test(
     >>> test = range_test(loss_fn, jnp.zeros(2), batches, progress=False)
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
+    >>> test.earlier is test.probe is None  # as the best rate is certain
+    True
     """
     steps, every, look_every = checked_options(
         REFUSE, steps=steps, every=every, look_every=look_every
@@ -200,7 +208,7 @@ def range_test(
         iterable = iterable(repeat) if is_function(iterable) else iterable
         repeat_key = None if key is None else jax.random.fold_in(key, repeat)
         others = {"repeat": repeat} if repeats > 1 else {}
-        return Start(model, repeat_key, iterable, Batches(iterable, REFUSE), others)
+        return Start(model, repeat_key, Batches(iterable, REFUSE), others)
 
     options = model_state, has_aux, key is not None, REFUSE
     models = models_of(loss_fn, params, range(repeats), *options)
@@ -235,39 +243,6 @@ def _runs(
     if vmap or (vmap is None and jax.default_backend() != "cpu"):
         return run_vmapped(plan, list(starts), divergence)
     return [run_compiled(plan, start, divergence) for start in starts]
-
-
-class Restarts:
-    """Makes further tests and trainings, each from the start of the first repeat."""
-
-    def __init__(
-        self, plan: Plan, start: Start, divergence: float | None, compiled: bool, label: str
-    ) -> None:
-        self._plan = plan
-        self._start = start
-        self._divergence = divergence
-        self._compiled = compiled
-        self._label = label
-
-    def ramp(self, schedule: Schedule, steps: int) -> RangeTest:
-        """A test with other rates."""
-        self._plan.monitor.begin(f"{self._label}: further rates", steps)
-        rates = rates_array(REFUSE, "schedule", schedule, steps)
-        run = self._run(dataclasses.replace(self._plan, rates=rates), self._divergence, None, 0)
-        return range_test_of([run], rates, schedule, self._label, repeated=False)
-
-    def train(self, rate: float, steps: int, repeat: int, above: float) -> Sequence[float]:
-        """The losses of a training at a constant rate."""
-        self._plan.monitor.begin(f"{self._label}: training at {rate:.2g}", steps)
-        rates = np.full(steps, rate, self._plan.rates.dtype)
-        plan = dataclasses.replace(self._plan, rates=rates, metrics=None)
-        run = self._run(plan, None, above, repeat * steps)
-        return [] if run.stopped == "exhausted" else run.losses
-
-    def _run(self, plan: Plan, divergence: float | None, above: float | None, skipped: int) -> Run:
-        if self._compiled:
-            return run_compiled(plan, self._start, divergence, above, skipped)
-        return run_stepwise(plan, self._start.again(skipped), divergence, above)
 
 
 def run(given: Any, **options: Any) -> RangeTest:

@@ -17,11 +17,12 @@ from lrsched._core import Real
 from lrsched.range_test import Recorder
 from lrsched.range_test.monitor import Monitor
 from lrsched.range_test.runs import Run
-from lrsched_jax._batches import Batches, stacked
+from lrsched_jax._batches import Batches
 from lrsched_jax._divergence import divergence_of
 from lrsched_jax._model import Fixed, Model
+from lrsched_jax._stacks import Stacks
 from lrsched_jax._training import Outline, Training
-from lrsched_jax._types import Key, PyTree
+from lrsched_jax._types import Key
 
 LOOK_AFTER = 0.002  # seconds between readings of losses; a reading takes almost no time beside it
 
@@ -35,40 +36,31 @@ class Start:
     Attributes:
         model: the model.
         key: the random key of the run, or None.
-        iterable: the batches as they were given.
-        batches: the iterator over them.
+        batches: the batches.
         others: other numbers to show with each of its losses, by name.
-        stack: the stacked batches, once they are needed.
-        width: the number of updates for which the compiled loop was made.
+        stacks: the stacked batches, once they are needed.
     """
 
     model: Model
     key: Key
-    iterable: Any
     batches: Batches
     others: Mapping[str, int] = field(default_factory=dict)
-    stack: tuple[PyTree, int, int] | None = None
-    width: int = 0
+    stacks: Stacks | None = None
 
     @property
     def fixed(self) -> Fixed:
         """What the updates read and do not change."""
         return Fixed(self.key, self.model.held)
 
-    def stacked(self, steps: int) -> tuple[PyTree, int, int]:
-        """The stacked batches, their number, and the number of updates that they are for."""
-        if self.stack is None:
-            self.stack = stacked(self.iterable, self.batches, steps)
-            self.width = steps
-        return self.stack
+    def stacked(self, steps: int) -> Stacks:
+        """The stacked batches, made for so many updates when they are first needed."""
+        if self.stacks is None:
+            self.stacks = Stacks(self.batches, steps)
+        return self.stacks
 
     def again(self, skipped: int = 0) -> Start:
-        """The same start with the batches from the beginning, less the first ones.
-
-        Of an iterator these are the batches that are left. There may be none.
-        """
-        batches = self.batches.again(skipped)
-        return replace(self, batches=batches)
+        """The same start with the batches from the beginning, less the first ones."""
+        return replace(self, batches=self.batches.again(skipped))
 
 
 @dataclass(frozen=True)
@@ -179,23 +171,24 @@ def run_compiled(
     It begins with the batch after so many that are skipped, and ends where losses are too high: see
     `Recorder`. A plan of fewer updates than the first one of this start compiles nothing again.
     """
-    steps, model = len(plan.rates), start.model
-    stack, size, available = start.stacked(steps)
-    width = max(start.width, steps)
-    index = ((np.arange(width) + skipped) % size).astype(np.int32)
-    limit = min(steps, available)
+    steps, model, stacks = len(plan.rates), start.model, start.stacked(len(plan.rates))
+    stack, places = stacks.of(steps, skipped)
+    limit, width = len(places), max(stacks.width, steps)
+    if not limit:
+        return Run([], "exhausted")
     records, count = plan.training.loop(None)(
         *(model.params, model.state, start.fixed, stack),
-        *(index, np.resize(plan.rates, width), limit, divergence_of(divergence, steps, above)),
+        *(np.resize(places, width), np.resize(plan.rates, width), limit),
+        divergence_of(divergence, steps, above),
     )
-    return _run_of_loop(plan, start, records, count, available < steps, divergence, above)
+    return _run_of_loop(plan, start, records, count, limit < steps, divergence, above)
 
 
 def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -> list[Run]:
     """Run all repeats in one compiled loop, batched by `vmap`, until the last one has stopped."""
     steps = len(plan.rates)
-    stacks, sizes, availables = zip(*(start.stacked(steps) for start in starts), strict=True)
-    if len(starts) == 1 or len(set(sizes)) > 1:
+    stacks, places = zip(*(start.stacked(steps).of(steps) for start in starts), strict=True)
+    if len(starts) == 1 or not all(np.array_equal(each, places[0]) for each in places):
         return [run_compiled(plan, start, divergence) for start in starts]
     arguments = [
         [start.model.params for start in starts],
@@ -209,10 +202,10 @@ def run_vmapped(plan: Plan, starts: Sequence[Start], divergence: float | None) -
         each[0] if axis is None else jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
         for each, axis in zip(arguments, axes, strict=True)
     )
-    limit = min(steps, min(availables))
+    limit = len(places[0])
     records, counts = plan.training.loop((*axes[:2], Fixed(*axes[2:4]), axes[4]))(
         *(params, state, Fixed(key, held), stack),
-        *((np.arange(steps) % sizes[0]).astype(np.int32), plan.rates, limit),
+        *(np.resize(places[0], steps), plan.rates, limit),
         divergence_of(divergence, steps),
     )
     return [

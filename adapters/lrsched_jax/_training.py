@@ -12,12 +12,10 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from lrsched import constant
 from lrsched_jax._carry import Carry, cast_like, copied, strong
-from lrsched_jax._divergence import Divergence, goes_on
+from lrsched_jax._divergence import LOOK_EVERY, Divergence, goes_on
 from lrsched_jax._model import Fixed, Loss
 from lrsched_jax._number_only import takes_number
 from lrsched_jax._types import Batch, Optimizer, PyTree
-
-LOOK_EVERY = 10  # updates of the compiled loop between two looks at whether it goes on
 
 
 class Outline(NamedTuple):

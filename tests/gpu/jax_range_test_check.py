@@ -20,7 +20,9 @@ import pytest
 from flax import nnx
 
 import lrsched
+from lrsched.range_test.recorder import threshold
 from lrsched_jax import sweep
+from tests.jax import squares
 from tests.jax.nets import (
     BATCHES,
     PARAMS,
@@ -82,10 +84,19 @@ def test_it_stops_where_the_losses_say(compiled: bool) -> None:
     options: Any = {"optimizer": optax.sgd, "schedule": ramp, "compiled": compiled}
     found = run(loss_fn, PARAMS, **options)
     whole = run(loss_fn, PARAMS, **options, divergence=None)
-    above = whole.losses > 4 * whole.losses[0]
-    end = next(k for k in range(1, STEPS) if above[k - 1] and above[k]) + 1
+    bound = threshold(list(whole.losses[:10]), 4.0)
+    above = whole.losses > bound
+    end = next(k for k in range(14, STEPS) if above[max(10, k - 5) : k].sum() >= 3)
     assert found.stopped == "diverged"
     np.testing.assert_array_equal(found.losses, whole.losses[:end])
+
+
+@pytest.mark.parametrize("set_up", [squares.HIGHER, squares.LOWER, squares.REFINED])
+def test_it_goes_on_in_the_same_way(set_up: Any) -> None:
+    stepwise = squares.run(**set_up)
+    assert stepwise.earlier is not None
+    for options in ({"vmap": False}, {"vmap": True}):
+        squares.check_alike(squares.run(compiled=True, **options, **set_up), stepwise, RTOL, ATOL)
 
 
 def test_a_module_with_batch_statistics_and_dropout() -> None:

@@ -45,8 +45,10 @@ def test_two_processes_agree_and_stop_at_the_same_update() -> None:
     processes = [start("jax_processes.py", number, port) for number in range(2)]
     found, other = (json.loads(out.splitlines()[-1]) for out in outputs(*processes))
     assert found == other
-    for stopped in ("diverged", "finished"):
-        loop, compiled = (found[f"{stopped}, compiled={value}"] for value in (False, True))
+    for name in ("diverged", "finished", "further"):
+        loop, compiled = (found[f"{name}, compiled={value}"] for value in (False, True))
         assert loop == compiled
-        assert loop[1] == stopped
-        assert (len(loop[0]) == 60) == (stopped == "finished")
+        losses, stopped, _, trainings = loop
+        assert stopped == ("diverged" if name == "further" else name)
+        assert (len(losses) == 60) == (name == "finished")
+        assert (len(trainings) > 0) == (name == "further")

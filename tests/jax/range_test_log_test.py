@@ -17,6 +17,7 @@ import pytest
 import lrsched
 from lrsched_jax import range_test
 from lrsched_jax._range_test import run as run_set_up
+from tests.jax import squares
 from tests.jax.nets import BATCHES, PARAMS, STEPWISE_AND_COMPILED, initialise, loss_fn, run
 
 Logged = list[tuple[dict[str, float], int]]
@@ -48,7 +49,7 @@ def test_the_log_has_what_is_recorded(compiled: bool) -> None:
 @pytest.mark.parametrize("last", [9.0, np.nan])
 def test_what_follows_the_stop_is_not_logged(compiled: bool, last: float) -> None:
     logged: Logged = []
-    losses = np.array([1, 2, 9, last, 3, 3], np.float32)
+    losses = np.array([*[1] * 10, 2, 9, 9, last, 3, 3], np.float32)
     test = run(
         *(lambda level, batch: batch + 0 * level, jnp.zeros(()), losses),
         compiled=compiled,
@@ -57,6 +58,7 @@ def test_what_follows_the_stop_is_not_logged(compiled: bool, last: float) -> Non
     )
     assert test.stopped == ("diverged" if last == 9.0 else "nonfinite")
     assert logged == rows(test, test.losses)
+    assert len(logged) == (14 if last == 9.0 else 13)
 
 
 @pytest.mark.parametrize("options", [{}, {"compiled": True}, {"compiled": True, "vmap": True}])
@@ -69,13 +71,14 @@ def test_repeats_are_logged_in_order_with_their_number(options: dict[str, Any]) 
     assert {row[0]["repeat"] for row in logged} == {0, 1}
 
 
-def test_a_probe_is_not_logged() -> None:
+@STEPWISE_AND_COMPILED
+def test_only_the_first_rates_are_logged(compiled: bool) -> None:
     logged: Logged = []
-    ramp = lrsched.exponential_ramp(1e-4, 10.0, 59)
-    common: dict[str, Any] = {"schedule": ramp, "steps": 60, "refine": True, "probe_steps": 3}
-    test = run(loss_fn, PARAMS, log=lambda *row: logged.append(row), **common)
+    test = squares.run(**squares.HIGHER, compiled=compiled, log=lambda *row: logged.append(row))
     assert test.probe is not None
-    assert logged == rows(test, test.losses)
+    assert test.earlier is not None
+    assert logged == rows(test.earlier, test.earlier.losses)
+    assert len(logged) == 100
 
 
 @STEPWISE_AND_COMPILED
@@ -88,7 +91,7 @@ def test_an_error_in_the_log_comes_through(compiled: bool) -> None:
 
 
 def test_the_ends_may_be_given() -> None:
-    test = run(loss_fn, PARAMS, schedule=None, low=1e-3, high=0.1)
+    test = run(loss_fn, PARAMS, schedule=None, low=1e-3, high=0.1, max_steps=40)
     assert test.schedule == lrsched.exponential_ramp(1e-3, 0.1, 39)
     assert run(loss_fn, PARAMS, schedule=None, steps=3, high=1e-3).learning_rates[-1] == (
         np.float32(1e-3)

@@ -45,7 +45,15 @@ REFUSALS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"steps": lrsched.epochs(1)}, TypeError, "steps must be an integer >= 1"),
     ({"every": 0}, ValueError, "every must be an integer >= 1 (updates), got 0"),
     ({"look_every": 0}, ValueError, "look_every must be an integer >= 1 (updates), got 0"),
-    ({"probe_steps": True}, TypeError, "probe_steps must be an integer >= 1 (updates), got True"),
+    ({"probe_steps": True}, TypeError, "probe_steps must be an integer >= 1 (updates), or None, g"),
+    ({"probe_steps": 0}, ValueError, "probe_steps must be an integer >= 1 (updates), or None, got"),
+    ({"probe_repeats": 0}, ValueError, "probe_repeats must be an integer >= 1 (runs), got 0"),
+    ({"probe_repeats": None}, TypeError, "probe_repeats must be an integer >= 1 (runs), got None"),
+    ({"max_steps": 4}, ValueError, "max_steps must be at least steps (5), or None, got 4"),
+    ({"max_steps": 0}, ValueError, "max_steps must be an integer >= 1 (updates), or None, got 0"),
+    ({"max_steps": 9.5}, TypeError, "max_steps must be an integer >= 1 (updates), or None, got 9."),
+    ({"max_steps": "9"}, TypeError, "max_steps must be an integer >= 1 (updates), or None, got '"),
+    ({"refine": 1}, TypeError, "refine must be True or False, got 1"),
     ({"divergence": 1}, ValueError, "divergence must be a number > 1, or None, got 1"),
     ({"divergence": "4"}, TypeError, "divergence must be a number > 1, or None, got '4'"),
     ({"schedule": 0.1}, TypeError, "schedule must be a Schedule, got 0.1"),
@@ -138,15 +146,29 @@ def test_a_bad_argument_is_refused(
         range_test(**{**DEFAULTS, "steps": 5, "progress": False, **options})
 
 
-def test_nothing_runs_before_a_refusal() -> None:
-    ran = []
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "with shape"),
+        ({"max_steps": 199}, "max_steps"),
+        ({"probe_steps": 0}, "probe_steps"),
+        ({"probe_repeats": 0}, "probe_repeats"),
+    ],
+)
+def test_nothing_runs_before_a_refusal(
+    options: dict[str, Any], message: str, compiled: bool
+) -> None:
+    ran: list[Any] = []
 
     def watched(params: Any, batch: Any) -> Any:
         jax.debug.callback(lambda: ran.append(1))
-        return params * batch
+        return params * batch if message == "with shape" else jnp.mean(params * batch)
 
-    with pytest.raises(ValueError, match="with shape"):
-        range_test(watched, 1.0, BATCHES, progress=False)
+    batches = (ran.append(batch) or batch for batch in BATCHES)  # type: ignore[func-returns-value]
+    given: Any = BATCHES if message == "with shape" else batches
+    with pytest.raises(ValueError, match=message):
+        range_test(watched, 1.0, given, compiled=compiled, progress=False, **options)
     jax.effects_barrier()  # type: ignore[no-untyped-call]
     assert not ran
 

@@ -147,18 +147,29 @@ numbers = st.floats(-4.0, 20.0, width=32, allow_subnormal=False)  # XLA has none
 rare = st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
 
 
-@given(st.lists(numbers | rare, min_size=12, max_size=12), st.sampled_from([None, 4.0, 3.3]))
-@example([1.0, 5.0, 2.0, 5.0, 5.0, *[1.0] * 7], 4.0)
-@example([1.0, 4.0, 4.0, *[1.0] * 9], 4.0)
-@example([0.5, 2.5, 2.5, *[1.0] * 9], 4.0)
-@example([1.5, *[float(np.float32(1.5 * 3.3))] * 11], 3.3)
+LOSSES = 10  # that set the level
+
+
+@given(
+    st.lists(st.sampled_from([1.0, 1.5]) | rare, min_size=1, max_size=LOSSES),
+    st.lists(numbers | rare, min_size=20, max_size=20),
+    st.sampled_from([None, 4.0, 3.3]),
+)
+@example([1.0], [5.0, 2.0, 5.0, 5.0, *[1.0] * 16], 4.0)
+@example([1.0], [2.0, 5.0, 5.0, *[1.0] * 17], 4.0)
+@example([1.0], [5.0, 5.0, 1.0, 1.0, 1.0, 5.0, *[1.0] * 14], 4.0)
+@example([1.0], [4.0] * 20, 4.0)
+@example([0.5], [2.5] * 20, 4.0)
+@example([1.5], [float(np.float32(1.5 * 3.3))] * 20, 3.3)
 @settings(max_examples=40)
-def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: float | None) -> None:
-    losses = np.array(sequence, np.float32)
-    recorder = Recorder(divergence)
+def test_it_stops_where_the_recorder_says(
+    first: list[float], rest: list[float], divergence: float | None
+) -> None:
+    losses = np.concatenate([np.resize(first, LOSSES), rest]).astype(np.float32)
+    recorder = Recorder(divergence, len(losses))
     all(recorder.record(float(loss)) for loss in losses)
     stepwise: list[dict[str, Any]] = [{"compiled": False, "look_every": n} for n in (1, 5, 99)]
-    common: dict[str, Any] = {"loss_fn": follow, "steps": 12, "divergence": divergence}
+    common: dict[str, Any] = {"loss_fn": follow, "steps": len(losses), "divergence": divergence}
     for options in ({"compiled": True}, *stepwise):
         test = run(jnp.zeros(()), losses, **common, **options)
         assert (test.losses.tolist(), test.stopped) == (recorder.losses, recorder.stopped)
@@ -167,15 +178,16 @@ def test_it_stops_where_the_recorder_says(sequence: list[float], divergence: flo
 
 def test_only_the_loss_decides_when_a_test_stops() -> None:
     """Neither a recorded number that is small at first, nor one that grows."""
-    batches = [(np.float32(1.0), np.float32(number)) for number in [1e-3] + [1e9] * 11]
+    numbers = [1e-3] * 10 + [1e9] * 14
+    batches = [(np.float32(1.0), np.float32(number)) for number in numbers]
 
     def measured(level: Any, batch: Any) -> Any:
         return follow(level, batch[0]), {"number": batch[1]}
 
     for compiled in (False, True):
-        options = {"loss_fn": measured, "has_aux": True, "steps": 12, "compiled": compiled}
+        options = {"loss_fn": measured, "has_aux": True, "steps": 24, "compiled": compiled}
         test = run(jnp.zeros(()), batches, **options)
-        assert (test.losses.tolist(), test.stopped) == ([1.0] * 12, "finished")
+        assert (test.losses.tolist(), test.stopped) == ([1.0] * 24, "finished")
 
 
 def test_the_first_loss_may_be_the_last() -> None:

@@ -16,7 +16,6 @@ if __name__ == "__main__":  # and not where pytest looks for doctests
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import lrsched
@@ -42,17 +41,24 @@ def main(number: int, port: str) -> None:
     make: Any = jax.make_array_from_process_local_data
     batches = [[make(split, x[mine]) for x in batch] for batch in whole]
     ramp = lrsched.exponential_ramp(1e-4, 100.0, 59)
+    set_ups: dict[str, dict[str, Any]] = {
+        "diverged": {"schedule": ramp},
+        "finished": {"schedule": ramp, "divergence": None},
+        "further": {"low": 1e-4, "high": 0.1, "max_steps": 180, "refine": True, "probe_steps": 10},
+    }
     found = {}
-    for name, divergence in (("diverged", 4.0), ("finished", None)):
-        options: dict[str, Any] = {"divergence": divergence, "progress": False}
+    for name, options in set_ups.items():
         for compiled in (False, True):
             test = lrsched_jax.range_test(
-                *(loss_fn, params, batches, optax.sgd, ramp, 60),
+                *(loss_fn, params, batches),
                 **options,
+                steps=60,
                 compiled=compiled,
-                refine=not compiled,
+                progress=False,
             )
-            found[f"{name}, compiled={compiled}"] = [test.losses.tolist(), test.stopped]
+            parts = [test.losses.tolist(), test.stopped, test.summary]
+            parts += [[]] if test.probe is None else [np.nan_to_num(test.probe.losses).tolist()]
+            found[f"{name}, compiled={compiled}"] = parts
     print(json.dumps(found), flush=True)
     shutdown: Any = jax.distributed.shutdown
     shutdown()  # waits for the other: the first to leave would take the coordinator along
