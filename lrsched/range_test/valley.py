@@ -257,9 +257,10 @@ def local_lines(x: Array, y: Array, at: Array, width: float) -> Array:
     """The value at each of `at` of the straight line fitted around it: local linear regression."""
     away = x[None, :] - at[:, None]
     weights = np.exp(-0.5 * (away / width) ** 2)
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean_x, mean_y = (weights * away).sum(axis=1), weights @ y
-    spread = (weights * (away - mean_x[:, None]) ** 2).sum(axis=1)
-    covariance = (weights * away * (y - mean_y[:, None])).sum(axis=1)
-    fitted: Array = mean_y - covariance / np.maximum(spread, 1e-12) * mean_x
+    weighted, total = weights * away, weights.sum(axis=1)
+    level = y[0]  # without which the products keep more digits
+    mean_x, mean_y = weighted.sum(axis=1) / total, weights @ (y - level) / total
+    spread = np.einsum("ij,ij->i", weighted, away) / total - mean_x**2
+    covariance = weighted @ (y - level) / total - mean_x * mean_y
+    fitted: Array = level + mean_y - covariance / np.maximum(spread, 1e-12) * mean_x
     return fitted
