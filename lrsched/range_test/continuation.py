@@ -86,7 +86,7 @@ class Limits:
 
     def training(self, left: int) -> int:
         """The updates of each training, of so many that are left; 0 where there are too few."""
-        steps = self.probe_steps if self.refine else None
+        steps = self.probe_steps
         if steps is None:
             steps = PROBE_STEPS if self.refine else max(MIN_STEPS, left // TRAININGS)
         return min(steps, left // FEWEST)
