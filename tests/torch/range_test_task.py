@@ -1,6 +1,8 @@
 """Trainings for the tests of the range test in torch."""
 
 import itertools
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from tests.optional import needs
@@ -70,6 +72,18 @@ def plain_losses(task: Task, rates: Any, each: int = 1) -> list[float]:
         optimizer.step()
         losses.append(sum(parts) / each)
     return losses
+
+
+def end(losses: Sequence[float], divergence: float = 4.0) -> int:
+    """The number of losses after which a test of at most 200 updates has diverged."""
+    first = losses[:10]
+    middle, width = statistics.median(first), max(first) - min(first)
+    bound = middle + max((divergence - 1.0) * abs(middle), 2.0 * width)
+    return next(
+        count
+        for count in range(11, len(losses) + 1)
+        if sum(loss > bound for loss in losses[max(count - 5, 10) : count]) >= 3
+    )
 
 
 def scaled(task: Task, scaler: torch.amp.GradScaler, infinite: Any) -> Any:
