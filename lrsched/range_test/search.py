@@ -69,7 +69,8 @@ class Search:
         if not self._rows:
             return None
         places = sorted(self._rows)
-        rates = (10.0 ** np.array(places)).astype(dtype).astype(np.float64)
+        # Powers of arrays differ from those of numbers, with which was trained, in their last bit.
+        rates = np.array([10.0**place for place in places]).astype(dtype).astype(np.float64)
         return Probe(rates, np.array([self._rows[place] for place in places]))
 
     def _try(self, place: float, repeat: int = 0) -> bool:

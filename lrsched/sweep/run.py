@@ -113,9 +113,11 @@ def repeats_over(
 ) -> RangeTest:
     """Run a range test of `setup(seed)` for each of several seeds, as tasks of an executor.
 
+    No test goes on, so that all of them have the same learning rates.
+
     Args:
-        run: `run(setup(seed), steps=..., divergence=..., progress=False)` returns the `RangeTest`
-            of a framework. It is pickled, so a function of a module.
+        run: `run(setup(seed), steps=..., max_steps=..., divergence=..., progress=False)` returns
+            the `RangeTest` of a framework. It is pickled, so a function of a module.
         setup: makes fresh objects, and returns the arguments of the framework's `range_test`.
         repeats: the number of tests, with the seeds 0, 1, ...
         schedule: as for the framework's `range_test`; None leaves it to `setup`, and so for `low`
@@ -123,8 +125,7 @@ def repeats_over(
         steps: the number of updates.
         low: the first learning rate.
         high: the last learning rate.
-        divergence: a multiple of the first loss, above 1; None or infinity never stops for a finite
-            loss.
+        divergence: when a test stops, as for the framework's `range_test`.
         prepare: called with the seed before each call of `setup`, as to seed global random
             generators; pickled as `run` is.
         executor: what the tasks are submitted to, or None for this process.
@@ -149,7 +150,7 @@ def repeats_over(
     refuse.check("progress", FLAG, progress)
     rates_given = {"schedule": schedule, "low": low, "high": high}
     options = {key: value for key, value in rates_given.items() if value is not None}
-    options |= {"steps": steps, "divergence": divergence}
+    options |= {"steps": steps, "max_steps": steps, "divergence": divergence}
     task = functools.partial(_train, run, prepare, setup, name, options)
     tasks: list[tuple[Any, ...]] = [({}, seed) for seed in range(repeats)]
     outcomes = run_tasks(refuse, task, tasks, executor, progress, name, ("setup", setup))

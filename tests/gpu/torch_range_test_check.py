@@ -18,6 +18,7 @@ import lrsched
 from lrsched_torch import range_test, range_test_model
 from lrsched_torch._range_test import losses as _losses
 from tests.gpu.torch_updates import never_waiting
+from tests.torch.range_test_task import end
 from tests.torch.training_run import (
     FATES,
     OPTIMIZERS,
@@ -146,9 +147,23 @@ def test_a_divergence_is_where_a_look_at_each_loss_finds_it() -> None:
     found = range_test_model(*given)
     whole = range_test_model(*given, divergence=None)
     assert image([model, optimizer]) == before
-    above = whole.losses > 4 * whole.losses[0]
-    end = next(k for k in range(1, STEPS) if above[k - 1] and above[k]) + 1
-    assert (found.stopped, found.losses.tolist()) == ("diverged", whole.losses[:end].tolist())
+    losses = whole.losses.tolist()
+    assert (found.stopped, found.losses.tolist()) == ("diverged", losses[: end(losses)])
+
+
+def test_a_test_that_goes_on_makes_trainings_of_their_own() -> None:
+    """Each has the losses of a test at a constant rate, and nothing is left of any."""
+    model, optimizer, batches = small_model()
+    given = (model, nn.functional.cross_entropy, optimizer, batches)
+    before = image([model, optimizer])
+    found = range_test_model(*given, RAMP, STEPS, refine=True, probe_steps=25, probe_repeats=1)
+    assert image([model, optimizer]) == before
+    assert found.probe is not None
+    assert len(found.probe.losses) >= 3
+    for rate, (losses,) in zip(found.probe.learning_rates, found.probe.losses, strict=True):
+        made = losses[losses == losses]
+        alone = range_test_model(*given, lrsched.constant(rate), 25, divergence=None)
+        assert made.tolist() == alone.losses[: len(made)].tolist()
 
 
 def by_hand_in_float16(scale: float) -> tuple[list[float], int]:

@@ -1,4 +1,4 @@
-"""One process of two that test together; `tests/torch/range_test_test.py` starts both."""
+"""One process of two that test together; `range_test_processes_test.py` starts both."""
 
 import contextlib
 import os
@@ -101,15 +101,38 @@ def training(rank: int, shard: bool, test: str) -> list[bytes]:
     return image(run.net, run.optimizer)
 
 
+def gone_on(rank: int) -> dict[str, Any]:
+    """A test that has a further ramp and trainings, with its losses, and what is after it."""
+    run = Run(rank)
+    run.net[1].p = 0.0
+    run.optimizer = torch.optim.SGD(run.net.parameters(), lr=0.1)
+    before = image(run.net, run.optimizer)
+    given = (run.step, run.optimizer, run.batches[:1], None, 60)
+    found = range_test(*given, high=0.1, max_steps=240, refine=True, probe_steps=15)
+    same = image(run.net, run.optimizer) == before
+    count = len(run.own)
+    run.update(run.batches[1])
+    parts: list[Any] = [found.earlier, found, found.probe]
+    return {
+        "rates": [part.learning_rates.tolist() for part in parts],
+        "losses": [part.losses.tolist() for part in parts],
+        "updates": count,
+        "restored": same,
+        "after": image(run.net, run.optimizer),
+    }
+
+
 def main(out: Path, rank: int) -> None:
     address = f"file://{out / 'store'}"
     dist.init_process_group("gloo", address, rank=rank, world_size=2)
     results: dict[str, Any] = {}
+    results["goes on"] = gone_on(rank)
     # Whatever the rules make of these curves.
     suggested = Suggestion(0.01, 0.02, 0.04)
     setattr(RangeTest, "suggest", lambda self, *_, **__: suggested)  # noqa: B010
-    results["ddp"] = Run(rank).found(refine=True)
-    results["fsdp"] = Run(rank, shard=True).found(refine=True)
+    refined: dict[str, Any] = {"refine": True, "probe_steps": 15}
+    results["ddp"] = Run(rank).found(**refined)
+    results["fsdp"] = Run(rank, shard=True).found(**refined)
 
     for name, shard in (("ddp", False), ("fsdp", True)):
         undisturbed = training(rank, shard, "")
@@ -126,8 +149,8 @@ def main(out: Path, rank: int) -> None:
     same = image(run.net, run.optimizer) == before
     results["exhausted"] = found.stopped, len(found.losses), same
 
-    batches = iter(run.batches * (5 - rank))  # more in the first
-    found = run.test(batches, refine=True, divergence=None, probe_steps=30)
+    batches = iter(run.batches * (20 - 2 * rank))  # more in the first
+    found = run.test(batches, refine=True, divergence=None, probe_steps=12)
     results["short probe"] = found.probe.losses.tolist()
 
     def failing() -> Iterator[torch.Tensor]:

@@ -114,8 +114,15 @@ def test_the_ends_of_repeats_reach_the_test() -> None:
     repeats_over(noted, setup, 1, low=0.1, high=1.0, steps=7, divergence=None, progress=False)
     repeats_over(noted, setup, 1, progress=False)
     assert given == [
-        {"low": 0.1, "high": 1.0, "steps": 7, "divergence": None, "progress": False},
-        {"steps": 200, "divergence": 4.0, "progress": False},
+        {
+            "low": 0.1,
+            "high": 1.0,
+            "steps": 7,
+            "max_steps": 7,
+            "divergence": None,
+            "progress": False,
+        },
+        {"steps": 200, "max_steps": 200, "divergence": 4.0, "progress": False},
     ]
 
 

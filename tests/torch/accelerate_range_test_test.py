@@ -17,9 +17,11 @@ from tests.torch.training_run import Planned
 from tests.torch.wrapped_training import (
     FATES,
     PLACES,
+    RAMP,
     RATES,
     STEPS,
     Accelerated,
+    check_going_on,
     check_that_nothing_is_left,
     check_two_processes,
     in_two_processes,
@@ -114,7 +116,7 @@ def test_updates_that_a_scaler_skips_are_repeated() -> None:
 def test_a_loader_that_accelerate_has_not_prepared() -> None:
     run, wanted = Accelerated(accumulated=3), Accelerated(accumulated=3)
     batches = [torch.ones(4, 4) * number for number in range(6)]
-    run.loader, wanted.loader = batches, iter(batches * 5)
+    run.loader, wanted.loader = batches, iter(batches * 10)
     found = run.test()
     assert found.losses.tolist() == wanted.test().losses.tolist()
     wanted.loader = iter(batches[:5])
@@ -149,12 +151,18 @@ def test_options_that_are_refused(options: dict[str, Any], message: str) -> None
     assert run.image() == before
 
 
-def test_a_refinement() -> None:
-    run = Accelerated()
-    before = run.image()
-    found = run.test(refine=True, probe_steps=3)
-    assert found.learning_rates.tolist() == RATES
-    assert run.image() == before
+def test_a_test_that_goes_on() -> None:
+    check_going_on(Accelerated)
+
+
+@pytest.mark.parametrize("schedule", [RAMP, None])
+def test_a_test_with_accumulation_does_not_go_on(schedule: Any) -> None:
+    """The loader that Accelerate prepared says in its own order where an update ends."""
+    for accumulated in (1, 3):
+        run = Accelerated(accumulated=accumulated)
+        found = run.test(schedule=schedule, max_steps=200)
+        assert len(found.losses) == STEPS
+        assert (len(run.used) > STEPS) == (accumulated == 1)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +171,7 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("fate", "updates"), [("finished", STEPS), ("diverged", 4), ("nonfinite", 2)]
+    ("fate", "updates"), [("finished", STEPS), ("diverged", 19), ("nonfinite", 2)]
 )
 def test_two_processes_stop_together(
     two_processes: list[dict[str, Any]], fate: str, updates: int

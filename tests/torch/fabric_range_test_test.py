@@ -21,6 +21,7 @@ from tests.torch.wrapped_training import (
     RATES,
     STEPS,
     Fabricated,
+    check_going_on,
     check_that_nothing_is_left,
     check_two_processes,
     in_two_processes,
@@ -121,13 +122,17 @@ def test_a_step_that_makes_the_update_is_refused() -> None:
     assert run.image() == before
 
 
+def test_a_test_that_goes_on() -> None:
+    check_going_on(Fabricated)
+
+
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return in_two_processes(tmp_path_factory.mktemp("ranks"), "fabric")
 
 
 @pytest.mark.parametrize(
-    ("fate", "updates"), [("finished", STEPS), ("diverged", 4), ("nonfinite", 2)]
+    ("fate", "updates"), [("finished", STEPS), ("diverged", 15), ("nonfinite", 2)]
 )
 def test_two_processes_stop_together(
     two_processes: list[dict[str, Any]], fate: str, updates: int

@@ -155,10 +155,11 @@ def test_the_log_of_a_test_that_stops_and_is_refined() -> None:
 
 def test_low_and_high() -> None:
     task = Task()
-    found = task.run(None, low=1e-4, high=0.1, divergence=None)
+    found = task.run(None, low=1e-4, high=0.1, max_steps=STEPS, divergence=None)
     assert found.schedule == lrsched.exponential_ramp(1e-4, 0.1, STEPS - 1)
     assert found.learning_rates[[0, -1]].tolist() == pytest.approx([1e-4, 0.1], rel=1e-12)
-    assert task.run(None, high=0.1).schedule == lrsched.exponential_ramp(1e-7, 0.1, STEPS - 1)
+    found = task.run(None, high=0.1, max_steps=STEPS)
+    assert found.schedule == lrsched.exponential_ramp(1e-7, 0.1, STEPS - 1)
 
 
 @pytest.mark.parametrize(

@@ -147,3 +147,19 @@ def test_a_model_without_a_loss_of_its_own() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(TypeError, match=r"\(this model returns no loss itself\)"):
         range_test_model(model, None, optimizer, [X])
+
+
+def test_a_model_whose_test_goes_on() -> None:
+    """Each training begins with the running means of the start, and nothing is left of any."""
+    model, optimizer, loader = model_task()
+    norm: Any = list(model.children())[1]
+    counts: list[int] = []
+    model.register_forward_pre_hook(lambda *_: counts.append(int(norm.num_batches_tracked)))
+    given = (model, nn.CrossEntropyLoss(), optimizer, loader, RAMP, STEPS)
+    before = [tensor.clone() for tensor in model.state_dict().values()]
+    found = range_test_model(*given, refine=True, probe_steps=5, progress=False)
+    assert found.probe is not None
+    made = np.isfinite(found.probe.losses).sum(axis=-1)
+    parts = [STEPS, *made[made > 0]]
+    assert sorted(counts) == sorted(count for steps in parts for count in range(steps))
+    assert all(map(torch.equal, model.state_dict().values(), before))

@@ -9,23 +9,54 @@ import sys
 import termios
 from typing import Any
 
+import numpy as np
 import pytest
 
-from lrsched.range_test.probe import MAX_RATES
+from lrsched.range_test import monitor as _monitor
 from lrsched.range_test.progress_bar import ProgressBar
 from tests.optional import needs
-from tests.torch.range_test_task import Task
+from tests.torch.range_test_task import Task, Valley
 
 
-def test_the_bar_knows_how_many_updates_a_probe_may_make(monkeypatch: pytest.MonkeyPatch) -> None:
-    totals: list[tuple[str, int]] = []
+class Shown(ProgressBar):
+    """A bar that notes each part: its name, its total, and the updates that it counted."""
 
-    def begin(bar: Any, label: str, total: int) -> None:
-        totals.append((label, total))
+    def __init__(self, shown: bool, anywhere: bool = False, unit: str = "update") -> None:
+        super().__init__(False)
+        self.parts: list[list[Any]] = []
+        bars.append(self)
 
-    monkeypatch.setattr(ProgressBar, "begin", begin)
-    Task().run(refine=True, probe_steps=5, probe_repeats=3)
-    assert totals[1:] == [("probe", MAX_RATES * 5 * 3)]
+    @property
+    def is_shown(self) -> bool:
+        return True
+
+    def begin(self, name: str, total: int) -> None:
+        self.parts.append([name, total, 0])
+
+    def advance(self, updates: int) -> None:
+        self.parts[-1][2] += updates
+
+    def fill(self) -> None:
+        self.parts[-1][1] = self.parts[-1][2]
+
+
+bars: list[Shown] = []
+
+
+def test_the_bar_shows_each_part_of_a_test_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is full in the end, also where it stopped early."""
+    monkeypatch.setattr(_monitor, "ProgressBar", Shown)
+    found = Valley().run(None, 60, high=0.01, max_steps=200, refine=True, probe_steps=10)
+    assert found.earlier is not None
+    assert found.probe is not None
+    (first, further, *trainings) = bars.pop().parts
+    assert first == ["range test", 60, 60]
+    assert further == ["further rates", len(found.losses), len(found.losses)]
+    made = np.isfinite(found.probe.losses).sum(axis=-1).ravel()
+    names = [f"training at {rate:.2g}" for rate in found.probe.learning_rates]
+    assert sorted(total for _, total, _ in trainings) == sorted(made[made > 0])
+    assert {name for name, _, _ in trainings} == set(names)
+    assert all(total == count for _, total, count in trainings)
 
 
 def test_it_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,21 @@ from tests.torch.range_test_task import RAMP, STEPS, Task
         ({"steps": 0}, ValueError, r"steps must be an integer >= 1 \(updates\), got 0"),
         ({"steps": 2.0}, TypeError, r"steps must be an integer >= 1 \(updates\), got 2.0"),
         ({"accumulate": 0}, ValueError, r"accumulate must be an integer >= 1 \(batches\), got 0"),
-        ({"probe_steps": 0}, ValueError, r"probe_steps must be an integer >= 1 \(updates\), got 0"),
+        (
+            {"max_steps": STEPS - 1},
+            ValueError,
+            rf"max_steps must be at least steps \({STEPS}\), or None, got {STEPS - 1}",
+        ),
+        ({"max_steps": 0}, ValueError, r"max_steps must be an integer >= 1 \(updates\), or None"),
+        ({"max_steps": 99.5}, TypeError, r"max_steps must be an integer >= 1 \(updates\), or None"),
+        ({"max_steps": True}, TypeError, r"max_steps must be an integer >= 1 \(updates\), or None"),
+        (
+            {"probe_steps": 0},
+            ValueError,
+            r"probe_steps must be an integer >= 1 \(updates\), or Non",
+        ),
+        ({"probe_steps": 9.0}, TypeError, r"probe_steps must be an integer >= 1 \(updates\), or N"),
+        ({"probe_repeats": None}, TypeError, r"probe_repeats must be an integer >= 1 \(runs\)"),
         (
             {"probe_repeats": 0},
             ValueError,

@@ -1,12 +1,15 @@
 """Trainings for the tests of the range test in torch."""
 
 import itertools
+import statistics
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.optional import needs
 
 needs("torch")
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -72,6 +75,18 @@ def plain_losses(task: Task, rates: Any, each: int = 1) -> list[float]:
     return losses
 
 
+def end(losses: Sequence[float], divergence: float = 4.0) -> int:
+    """The number of losses after which a test of at most 200 updates has diverged."""
+    first = losses[:10]
+    middle, width = statistics.median(first), max(first) - min(first)
+    bound = middle + max((divergence - 1.0) * abs(middle), 2.0 * width)
+    return next(
+        count
+        for count in range(11, len(losses) + 1)
+        if sum(loss > bound for loss in losses[max(count - 5, 10) : count]) >= 3
+    )
+
+
 def scaled(task: Task, scaler: torch.amp.GradScaler, infinite: Any) -> Any:
     def step(batch: torch.Tensor) -> torch.Tensor:
         loss = task.loss(batch)
@@ -94,6 +109,40 @@ class Valley(Task):
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         return (self.scale * self.weights[0] ** 2).sum() + 0.01 * batch.mean()
+
+
+class Groups(Valley):
+    """With a param group for each of some learning rates."""
+
+    def __init__(self, *lrs: Any) -> None:
+        super().__init__()
+        self.weights = [nn.Parameter(torch.tensor([1.0, 1.0])) for _ in lrs]
+        self.use(
+            torch.optim.SGD([{"params": [w], "lr": lr} for w, lr in zip(self.weights, lrs)], lr=1.0)  # noqa: B905
+        )
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        return sum((self.scale * w**2).sum() for w in self.weights) + 0.01 * batch.mean()
+
+
+UP: dict[str, Any] = {"steps": 60, "high": 0.01}  # to where the loss of a `Valley` still falls
+REFINED: dict[str, Any] = {**UP, "max_steps": 400, "refine": True, "probe_steps": 15}
+
+
+def gone_on(task: Task, **options: Any) -> tuple[RangeTest, RangeTest, Any]:
+    """The last ramp, the one before, and the trainings, of a test that has all of them."""
+    found = task.run(None, **{**REFINED, **options})
+    assert found.earlier is not None
+    assert found.probe is not None
+    return found, found.earlier, found.probe
+
+
+def trainings(probe: Any) -> Iterator[tuple[float, int, list[float]]]:
+    """The rate, the repeat and the losses of each training."""
+    for rate, rows in zip(probe.learning_rates.tolist(), probe.losses, strict=True):
+        for repeat, row in enumerate(rows):
+            if np.isfinite(row).any():
+                yield rate, repeat, row[np.isfinite(row)].tolist()
 
 
 def model_task() -> tuple[nn.Module, torch.optim.Optimizer, Any]:

@@ -266,3 +266,30 @@ def test_defaults_are_those_of_the_range_test() -> None:
             if name in of_test:
                 assert parameter.default == of_test[name].default, name
     assert lrsched_torch.sweep is sweep
+
+
+def test_repeats_do_not_go_on_where_one_test_does() -> None:
+    """So all of them have the same rates."""
+    seen: list[int] = []
+
+    def counted(seed: int) -> dict[str, Any]:
+        weight = nn.Parameter(torch.full((2,), 1.0 + seed))
+
+        def step(batch: Any) -> torch.Tensor:
+            seen.append(seed)
+            loss = (weight**2).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        return {"step": step, "optimizer": torch.optim.SGD([weight]), "batches": [0]}
+
+    alone = range_test(**counted(0), steps=60, high=0.01, progress=False)
+    assert alone.earlier is not None
+    assert len(seen) > 60
+    seen.clear()
+    found = repeated_range_test(counted, 2, steps=60, high=0.01, progress=False)
+    assert seen == [0] * 60 + [1] * 60
+    assert found.learning_rates.tolist() == alone.earlier.learning_rates.tolist()
+    assert found.losses[0].tolist() == alone.earlier.losses.tolist()
+    with pytest.raises(ValueError, match="what setup returns must be without 'max_steps', which"):
+        repeated_range_test(lambda seed: counted(seed) | {"max_steps": 90}, 2, progress=False)

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler, StepLR
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 import lrsched
+from lrsched.range_test.recorder import FIRST
 from lrsched_torch import range_test
 
 FEATURES, CLASSES, UPDATES = 6, 3, 20
@@ -195,8 +196,8 @@ class Doomed:
             world.optimizer.zero_grad(set_to_none=self.at % 2 == 0)
         if self.fate == "nonfinite" and self.calls["step"] > self.at:
             return loss * float("nan")
-        if self.fate == "diverged" and self.calls["step"] > self.at + 1:
-            return loss * 1e6
+        if self.fate == "diverged" and self.calls["step"] > max(self.at, FIRST):
+            return loss * 1e6  # after the losses that set the level
         return loss
 
     def metrics(self) -> dict[str, Any]:
@@ -210,7 +211,7 @@ class Doomed:
             self.come("data")
             yield batch
 
-    def run(self, memory: Any = "device") -> Any:
+    def run(self, memory: Any = "device", **options: Any) -> Any:
         world, steps = self.world, 16
         doomed = self
 
@@ -226,6 +227,7 @@ class Doomed:
                 metrics=self.metrics,
                 every=2,
                 divergence=None if self.fate == "finished" else 50.0,
+                **options,
             )
         finally:
             handle.remove()

@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,21 @@ from tests.optional import needs
 
 needs("torch")
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import lrsched
+from lrsched.range_test.recorder import FIRST
 from lrsched_torch import range_test
 from tests.processes import outputs, start
 from tests.torch.images import image, random_image
 from tests.torch.training_run import Planned
 
-RAMP = lrsched.exponential_ramp(1e-3, 0.3, 9)
-STEPS = 10
+RAMP = lrsched.exponential_ramp(1e-3, 0.3, 19)
+STEPS = 20
 RATES = [RAMP(count) for count in range(STEPS)]
 FATES: list[Any] = ["finished", "diverged", "nonfinite", Planned, KeyboardInterrupt]
 PLACES = ["loss", "data", "optimizer", "metrics"]
@@ -84,7 +86,7 @@ class Run:
         bad = self.come("loss")
         loss = ((self.model(batch) - batch.sum(1, keepdim=True)) ** 2).mean()
         if bad and self.fate in ("diverged", "nonfinite"):
-            loss = loss * (1e3 if self.fate == "diverged" else float("nan"))
+            loss = loss + (1e4 if self.fate == "diverged" else float("nan"))
         self.own.append(loss.item())
         if self.calls["loss"] in self.overflows:
             loss.register_hook(lambda gradient: gradient * float("inf"))
@@ -108,15 +110,17 @@ class Run:
 
     def test(self, fate: Any = "finished", place: str = "", at: int = 0, **options: Any) -> Any:
         """The range test in which something goes wrong."""
-        self.fate, self.place, self.at = fate, place, at
+        # The first losses set the level above which others are high.
+        late = FIRST * self.accumulated if fate == "diverged" else 0
+        self.fate, self.place, self.at = fate, place, at + late
         self.calls = dict.fromkeys(PLACES, 0)
         self.own, self.used = [], []
         divergence = None if fate == "finished" else 50.0
+        defaults = {"divergence": divergence, "metrics": self.metrics, "every": 2, "schedule": RAMP}
         try:
             return range_test(
-                *(self.step, self.optimizer, self.loader, RAMP, STEPS),
-                **{"divergence": divergence, "metrics": self.metrics, "every": 2} | options,
-                progress=False,
+                *(self.step, self.optimizer, self.loader),
+                **{"steps": STEPS, "progress": False} | defaults | options,
             )
         finally:
             self.fate, self.place = None, ""
@@ -217,6 +221,27 @@ class Fabricated(Run):
             self.optimizer.zero_grad()
             losses.append(sum(loss.item() for loss in group) / len(group))
         return losses
+
+
+def check_going_on(make: Callable[[], Run]) -> None:
+    """Each training of a test that goes on is one on its own, and nothing is left of any."""
+    run = make()
+    torch.manual_seed(1)
+    before = run.image()
+    found = run.test(refine=True, probe_steps=6, probe_repeats=1)
+    assert len(run.used) == len(found.losses) + found.probe.updates > STEPS
+    assert run.image() == before
+    for rate, (losses,) in zip(found.probe.learning_rates, found.probe.losses, strict=True):
+        twin = make()
+        torch.manual_seed(1)
+        made = losses[~np.isnan(losses)].tolist()
+        assert twin.train([float(rate)] * len(made)) == made
+    again = make()
+    before = again.image()
+    with pytest.raises(KeyboardInterrupt, match="planned"):
+        again.test(KeyboardInterrupt, "optimizer", STEPS + 4, refine=True, probe_steps=6)
+    assert len(again.used) == STEPS + 4
+    assert again.image() == before
 
 
 def check_that_nothing_is_left(run: Run, fate: Any, place: str, at: int, **options: Any) -> None:

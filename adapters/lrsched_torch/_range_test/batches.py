@@ -47,9 +47,9 @@ class Batches:
         self.is_late = ends_update is not None
 
     def again(self, skipped: int = 0) -> Batches:
-        """The same batches from the beginning, less those of the first updates.
+        """The same batches from the beginning, less those of the first `skipped` updates.
 
-        Of an iterator these are the batches that are left, if any.
+        Of an iterator they are those that are left, if any: none are skipped.
         """
         others = Batches(self._batches, self._per_update, self._ends_update)
         others._may_be_empty = True

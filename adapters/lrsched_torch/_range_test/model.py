@@ -33,14 +33,17 @@ def range_test_model(
 ) -> RangeTest:
     """Run a range test of `loss_fn(model(inputs), targets)` over batches (inputs, targets).
 
-    A batch is a tuple or list whose last part is the targets, `model(*inputs)` of all others; or a
-    mapping, with `loss_fn(model(**batch), batch)`. Where `loss_fn` is None the model is called with
-    all parts, and returns the loss, or what holds it as `.loss` or `["loss"]`, as the models of
-    transformers do: `range_test_model(model, None, optimizer, loader)`.
+    It trains with rising rates, goes on where they leave the best one uncertain, and restores
+    everything, as `range_test` does. For batches or steps of another kind, use that.
+
+    A batch is a tuple or a list: its last part is the targets, and the others are the arguments of
+    the model. Or it is a mapping, and the loss is `loss_fn(model(**batch), batch)`. Where `loss_fn`
+    is None the model is called with all parts. It returns the loss, or what holds it as `.loss` or
+    `["loss"]`, as the models of transformers do: `range_test_model(model, None, optimizer,
+    loader)`.
 
     The tensors of a batch are moved to the device of the model's first parameter. The model is
-    trained in its current mode. Afterwards everything is restored, as by `range_test`. For any
-    other kind of batch or step, use `range_test`.
+    trained in its current mode.
 
     Args:
         model: the model; it may be compiled or wrapped in DistributedDataParallel.
@@ -48,13 +51,16 @@ def range_test_model(
         optimizer: the optimizer to use.
         loader: the batches.
         schedule: the learning rates, as for `range_test`.
-        steps: the number of updates.
+        steps: the number of updates with rising rates.
         autocast: the dtype to compute in, such as torch.bfloat16; by default the model's own.
         modules: the modules to restore; by default the model, and `loss_fn` if it is a module.
         scaler: a gradient scaler, as for `range_test`; here it also scales the loss.
         accumulate: the batches of an update, as for `range_test`; the gradients are those of the
             mean loss.
-        options: the other options of `range_test`.
+        options: the other options of `range_test`, such as `max_steps` and `refine`.
+
+    Returns:
+        The rates and the losses, as `range_test` returns them.
 
     Raises:
         TypeError: model is not a module, loss_fn is neither a function nor None, a batch is none of

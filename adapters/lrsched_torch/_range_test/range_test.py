@@ -73,13 +73,12 @@ def range_test(
 ) -> RangeTest:
     """Train with rising learning rates, record the loss of each update, and undo everything.
 
-    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
-    see `divergence`, at one that is not finite, and when the batches run out. Where they leave the
-    best rate uncertain the test goes on, up to `max_steps` updates in all, each time from the state
-    in which it began: with rates beyond the last one, or below the first, if the best may lie
-    there; and with short trainings at constant rates around the suggestion. `RangeTest.summary`
-    says what was done. The recorded rates are those that the updates used, and the losses those
-    before each update.
+    The rates rise for `steps` updates, or fewer: until the losses diverge (see `divergence`), until
+    one is not finite, or until the batches run out. Where they leave the best rate uncertain the
+    test goes on, up to `max_steps` updates in all. A further ramp has rates above the last one
+    where the loss still falls there, or below the first one where it only rises. Short trainings at
+    constant rates follow around the suggestion. Each of these parts begins with the state and the
+    batches with which the test began.
 
     Afterwards everything is restored, also if `step` raises or is interrupted, so that training
     continues as if there had been no test: parameters, buffers, modes and other attributes of the
@@ -97,15 +96,19 @@ def range_test(
             Then `step` calls `accelerator.backward(loss)`, inside `accelerator.accumulate(model)`
             if it accumulates, or `fabric.backward(loss)`; and the Accelerator or Fabric is restored
             too.
-        batches: the batches. A loader or list is restarted when it ends; an iterator ends the test
-            with `stopped="exhausted"`.
+        batches: the batches. A loader or list is restarted when it ends, and for each part of the
+            test. An iterator cannot be restarted: a ramp ends with it as "exhausted", later parts
+            get the batches that are left, and a training for which they are too few is none.
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
-            group; by default `exponential_ramp(low, high, steps - 1)`.
+            group; by default `exponential_ramp(low, high, steps - 1)`. With schedules of your own
+            there is no further ramp, and with a list no training.
         steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
-            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`.
+        max_steps: the most updates in all; as many as `steps` for a test that does not go on. By
+            default they are 3 times `steps`, and with `refine` at least `steps` plus 10 times
+            `probe_steps`; with a schedule of your own and without `refine` they are `steps`. Where
+            Accelerate accumulates batches the test never goes on.
         modules: the modules to restore; by default every module, scheduler, scaler, generator and
             further optimizer to which `step` and `metrics` refer.
         restore: other objects to restore: modules (averaged weights), optimizers, schedulers,
@@ -122,8 +125,9 @@ def range_test(
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
         divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
             are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
-            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
-            for a finite loss.
+            10 losses; in a long test, most of the last 2 % of them, and the first 5 %. A training
+            ends where most of its last 5 losses are above the same number. None or infinity never
+            stops for a finite loss.
         keep_ratios: whether param groups with different learning rates keep their ratios under one
             schedule, as in `lambda_lr`; False gives all groups the schedule's value.
         reference_group: the index of the group whose lr is the schedule's value; by default that of
@@ -131,20 +135,26 @@ def range_test(
         memory: where the copies of tensors are kept: "device" (beside the tensors), "cpu", or
             "disk" (a private temporary file, which is always removed).
         metrics: a function that returns numbers by name, recorded in `RangeTest.metrics` as rows of
-            (update, value). It is called before update 0, `every`, ..., without gradients, and
-            generators and modes are restored after it.
+            (update, value). It is called before update 0, `every`, ... of each ramp, without
+            gradients, and generators and modes are restored after it.
         every: the number of updates between two calls of `metrics`.
-        refine: whether there are trainings in any case, also at rates that need none, on several
-            orders of the batches.
-        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
+        refine: whether there are trainings in any case, also where the suggestion is certain.
+        probe_steps: the updates of each training; by default 100 with `refine`, and else a sixth of
             the updates that are left, at least 50.
-        probe_repeats: the trainings at the best rates with `refine`, on different batches.
+        probe_repeats: the trainings at the best rate and its neighbours with `refine`, on different
+            batches: those of training r begin after `r * probe_steps` updates.
         distributed: whether all processes, or those of the given group, use their mean loss and so
             stop together; by default if torch.distributed is initialised.
-        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
-            loss is read; `wandb.log` and `mlflow.log_metrics` are such functions.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update of the
+            first ramp once its loss is read; `wandb.log` and `mlflow.log_metrics` are such
+            functions.
         progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.
         label: the name of the test in figures.
+
+    Returns:
+        The rates that the updates used, and the loss before each update: of the last ramp from
+        which a rate can be read, with the ramp before it as `earlier` and the trainings as `probe`.
+        `RangeTest.summary` says what was done.
 
     Raises:
         TypeError, ValueError: an argument is wrong, or `step` does not return one number, leaves no
@@ -176,6 +186,12 @@ def range_test(
     ('diverged', np.float64(0.01), np.float64(1.0))
     >>> weights.tolist(), optimizer.param_groups[0]["lr"]
     ([1.0, 1.0, 1.0], 0.1)
+
+    Here the loss still falls at the last rate, 0.01, so that a further ramp follows:
+
+    >>> found = range_test(step, optimizer, [torch.zeros(3)], high=0.01, progress=False)
+    >>> print(f"{found.earlier.learning_rates[-1]:.2f} {found.learning_rates[-1]:.2f}")
+    0.01 10.00
     """
     weights = checks.weights_of(step, optimizer, batches)
     wrapper = Wrapper(optimizer)
@@ -191,22 +207,13 @@ def range_test(
     check_log(REFUSE, log)
     closure = checks.closure_of(wrapper.inner, closure, scaler)
     checks.check_wrapped(wrapper, scaler, accumulate, refine)
-    limits = limits_of(
-        *(
-            REFUSE,
-            steps,
-            max_steps,
-            refine,
-            probe_steps,
-            probe_repeats,
-            divergence,
-            schedule is None,
-        )
-    )
-    if wrapper.gradient_state is not None and accumulate > 1:
-        limits = limits.none  # its loader knows only one order of the batches
+    trainings = (refine, probe_steps, probe_repeats)
+    limits = limits_of(REFUSE, steps, max_steps, *trainings, divergence, schedule is None)
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
     schedules = checks.schedules_of(schedule, optimizer, refine)
+    # Trainings have one rate, and Accelerate's loader says in its own order where an update ends.
+    if schedules != [schedule] or (wrapper.gradient_state is not None and accumulate > 1):
+        limits = limits.none
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
     rates = Rates(wrapper.inner, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)
@@ -230,6 +237,6 @@ def range_test(
             test = runner.sweep(rates, divergence, schedules[0], label)
             remember_tested(optimizer, rates.ratios)
             runs = Restarts(runner, rates, divergence, label, saved.rewind, monitor)
-            return continued(test, runs, limits)
+            return rates.as_used(continued(test, runs, limits))
     finally:
         runner.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched.range_test import RangeTest
 from lrsched.range_test.options import curve_of
 
 _refuse = Refusal("range_test")
@@ -71,6 +73,14 @@ class Rates:
         return [
             _in_dtype([rate], *each)[0] for each in zip(self._ratios, self._groups, strict=True)
         ]
+
+    def as_used(self, test: RangeTest) -> RangeTest:
+        """The test with the rates of its trainings as the reference group had them."""
+        if test.probe is None or 1.0 not in self._ratios:
+            return test
+        group = self._groups[self._ratios.index(1.0)]
+        used = np.array(_in_dtype(test.probe.learning_rates.tolist(), 1.0, group))
+        return replace(test, probe=replace(test.probe, learning_rates=used))
 
     def set(self, row: Sequence[float]) -> None:
         """Set the rates of the groups; a tensor is filled in place."""

@@ -20,7 +20,7 @@ Row = Sequence[float]
 class Runner:
     """Makes the updates of a test, reads the losses, and stops.
 
-    It may run several tests and trainings; only the losses of the first one are logged.
+    It may run several tests and trainings; only the losses of the first test are logged.
 
     Args:
         updates: makes one update.
@@ -58,8 +58,6 @@ class Runner:
         source = self._source.again() if self._ran else self._source
         self._ran = True
         self._run(rows, reader, measurements, source)
-        if reader.recorder.stopped != "finished":
-            self._monitor.fill()
         return reader.result(schedule, measurements.rows, label, rates.ratios)
 
     def train(
@@ -67,8 +65,9 @@ class Runner:
     ) -> Sequence[float]:
         """The losses of a training with the same row of rates in each update.
 
-        It begins with the batch after those of the first `skipped` updates, and ends when its
-        losses are above a number. There are none where the batches ran out.
+        It begins with the batch after those of the first `skipped` updates. It ends when most of
+        its last losses are above a number, and at one that is not finite. There are no losses where
+        the batches ran out.
         """
         reader = self._reader(Recorder(None, above=above), [rate] * steps, self._monitor.unlogged())
         self._run([row] * steps, reader, None, self._source.again(skipped))
@@ -120,6 +119,8 @@ class Runner:
         else:
             reader.read()
         self._batches.close()
+        if reader.recorder.stopped != "finished":
+            self._monitor.fill()
 
 
 class Restarts:
