@@ -18,7 +18,7 @@ import lrsched
 from lrsched.range_test import RangeTest
 from lrsched_torch import lambda_lr
 from lrsched_torch._lightning.loop import Run
-from lrsched_torch._range_test.embedded import Options
+from lrsched_torch._range_test.options import Options
 from lrsched_torch.lightning import RangeTestCallback
 from tests.processes import outputs, run_python, start
 from tests.torch.lightning_net import Net, callback, data, fitted

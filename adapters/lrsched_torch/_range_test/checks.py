@@ -11,6 +11,7 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched.range_test.continuation import Limits
 from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios
@@ -68,9 +69,22 @@ def schedules_of(schedule: Any, optimizer: torch.optim.Optimizer, refine: bool) 
         count = len(optimizer.param_groups)
         if len(schedules) != count:
             _refuse("schedule", f"a list of {count}, one for each param group", schedule)
-        if refine:
-            _refuse("refine", "False with a list of schedules", refine)
+        _check_refine(refine)
     return schedules
+
+
+def _check_refine(refine: bool) -> None:
+    if refine:
+        _refuse("refine", "False with a list of schedules", refine)
+
+
+def check_limits(schedule: Any, limits: Limits) -> None:
+    """Refuse to go on with a list of schedules: a training has one rate for all param groups."""
+    if isinstance(schedule, (list, tuple)):
+        _check_refine(limits.refine)
+        if limits.further:
+            expected = f"steps ({limits.steps}) with a list of schedules, or None"
+            _refuse("max_steps", expected, limits.max_steps)
 
 
 def ratios_of(

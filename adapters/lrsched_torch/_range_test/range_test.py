@@ -203,6 +203,7 @@ def range_test(
             schedule is None,
         )
     )
+    checks.check_limits(schedule, limits)
     if wrapper.gradient_state is not None and accumulate > 1:
         limits = limits.none  # its loader knows only one order of the batches
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
