@@ -48,7 +48,7 @@ def _ramp(test: RangeTest, before: RangeTest | None) -> str:
 
 
 def _reason(before: RangeTest) -> str:
-    """Why there were further rates: beyond the last one there are some only where one was found."""
+    """Why there were further rates: they are higher ones only where a rate was found before."""
     try:
         before.suggest()
     except NoSuggestion:
