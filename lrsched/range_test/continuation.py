@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -124,23 +124,42 @@ def continued(
         dtype: the dtype in which rates are used.
     """
     left = limits.further
-    if limits.is_ramp and "exhausted" not in _stops(test):
+    if not left or "exhausted" in _stops(test):  # a reading takes as long as some small updates
+        return test
+    read = _read(test)
+    if limits.is_ramp:
         for decades in (UPWARD, DOWNWARD):
-            schedule, steps = _further_ramp(test, decades)
+            schedule, steps = _further_ramp(test, read, decades)
             if steps and steps <= left:
                 further = runs.ramp(schedule, steps)
                 left -= _updates(further)
-                test = _better(test, further)
-    return _probed(test, runs, limits, left, dtype)
+                test, read = _better(test, read, further)
+    return _probed(test, read, runs, limits, left, dtype)
 
 
-def _further_ramp(test: RangeTest, decades: tuple[float, float]) -> tuple[Schedule, int]:
+class _Reading(NamedTuple):
+    """What a test suggests, or why it suggests nothing."""
+
+    found: Suggestion | None
+    cause: str
+
+
+def _read(test: RangeTest) -> _Reading:
+    try:
+        return _Reading(test.suggest(), "")
+    except NoSuggestion as refused:
+        return _Reading(None, refused.cause)
+
+
+def _further_ramp(
+    test: RangeTest, read: _Reading, decades: tuple[float, float]
+) -> tuple[Schedule, int]:
     """A ramp at the pace of this one over the rates where its best may be; of 0 steps if none."""
     rates, (beyond, inside) = test.learning_rates, decades
-    first, last = float(rates[0]), float(rates[-1])
     upward = decades == UPWARD
-    if len(rates) < 2 or not (_still_falls(test) if upward else _cause(test) == "rising"):
+    if len(rates) < 2 or not (_still_falls(test, read) if upward else read.cause == "rising"):
         return default_ramp(1), 0
+    first, last = float(rates[0]), float(rates[-1])
     pace = (len(rates) - 1) / math.log10(last / first)
     steps = max(round(pace * (beyond + inside)) + 1, FEWEST_UPDATES)
     end, side = (last, 1.0) if upward else (first, -1.0)
@@ -148,23 +167,24 @@ def _further_ramp(test: RangeTest, decades: tuple[float, float]) -> tuple[Schedu
     return default_ramp(steps, *ends), steps
 
 
-def _better(test: RangeTest, further: RangeTest) -> RangeTest:
+def _better(test: RangeTest, read: _Reading, further: RangeTest) -> tuple[RangeTest, _Reading]:
     """The further ramp if a rate can be read from it, with the first one as the earlier one."""
-    if len(further.losses.T) and _found(further) is not None:
-        return replace(further, earlier=test, label=test.label)
-    return test
+    again = _read(further)
+    if again.found is None:
+        return test, read
+    return replace(further, earlier=test, label=test.label), again
 
 
 def _probed(
-    test: RangeTest, runs: Runs, limits: Limits, left: int, dtype: npt.DTypeLike
+    test: RangeTest, read: _Reading, runs: Runs, limits: Limits, left: int, dtype: npt.DTypeLike
 ) -> RangeTest:
     """The test with trainings around its suggestion, where this is uncertain."""
-    found, steps = _found(test), limits.training(left)
+    (found, cause), steps = read, limits.training(left)
     is_certain = found is not None and not found.warning and not found.is_wide
-    if steps < 1 or (is_certain and not limits.refine) or _cause(test) in ("flat", "few"):
+    if steps < 1 or (is_certain and not limits.refine) or cause in ("flat", "few"):
         return test
     if found is None:
-        side = test.learning_rates[0] / 10.0 if _cause(test) == "rising" else None
+        side = test.learning_rates[0] / 10.0 if cause == "rising" else None
         centre = float(side or test.learning_rates[-1] / 10.0**UNKNOWN)
     else:
         centre = found.suggested
@@ -179,25 +199,9 @@ def _probed(
     return replace(test, probe=search.probe(dtype))
 
 
-def _found(test: RangeTest) -> Suggestion | None:
-    try:
-        return test.suggest()
-    except NoSuggestion:
-        return None
-
-
-def _cause(test: RangeTest) -> str:
-    """Why the test suggests nothing; empty where it does."""
-    try:
-        test.suggest()
-    except NoSuggestion as refused:
-        return refused.cause
-    return ""
-
-
-def _still_falls(test: RangeTest) -> bool:
+def _still_falls(test: RangeTest, read: _Reading) -> bool:
     """Whether the loss still falls at the last rates, where the test did not stop early."""
-    found = _found(test)
+    found = read.found
     return found is not None and found.still_falls and "finished" in _stops(test)
 
 

@@ -271,7 +271,8 @@ def monotone(rates: npt.ArrayLike, losses: npt.ArrayLike) -> tuple[Array, Array]
     if number < MIN_LOSSES:
         raise NoSuggestion(
             f"only {number} updates have a finite loss at a rate above all before, which is less "
-            f"than {MIN_LOSSES}: start lower, or raise the rate in more steps"
+            f"than {MIN_LOSSES}: start lower, or raise the rate in more steps",
+            "few",
         )
     return rates[rising], np.where(finite, found, np.inf)[rising]
 

@@ -7,8 +7,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lrsched.range_test.valley import NoSuggestion
-
 RangeTest: TypeAlias = Any  # of the module that imports this one
 
 ENDED = {
@@ -44,16 +42,9 @@ def _ramp(test: RangeTest, before: RangeTest | None) -> str:
     said = f"{len(rates)} updates from {rates[0]:.3g} to {rates[-1]:.3g}{repeats}{ended}"
     if before is None:
         return said
-    return f"{said}, as {_reason(before)}"
-
-
-def _reason(before: RangeTest) -> str:
-    """Why there were further rates: they are higher ones only where a rate was found before."""
-    try:
-        before.suggest()
-    except NoSuggestion:
-        return "it only rose from there"
-    return "the loss still fell at the last of them"
+    higher = rates[-1] > before.learning_rates[-1]
+    reason = "the loss still fell at the last of them" if higher else "it only rose from there"
+    return f"{said}, as {reason}"
 
 
 def _probe(probe: Any) -> str:
