@@ -27,9 +27,16 @@ class Updates:
         rates: the rate of each update, in the dtype of the optimizer's.
         reader: reads the losses.
         may_skip: whether an update is skipped where gradients are not finite.
+        skipped: the number of updates whose batches are passed over before the first one.
+
+    Attributes:
+        batches: the number of batches that were drawn.
+        passes: whether all of them were passed over.
     """
 
-    def __init__(self, optimizer: Any, rates: Any, reader: LossReader, may_skip: bool) -> None:
+    def __init__(
+        self, optimizer: Any, rates: Any, reader: LossReader, may_skip: bool, skipped: int = 0
+    ) -> None:
         self.reader = reader
         self.may_skip = may_skip
         self.batches = 0
@@ -37,6 +44,19 @@ class Updates:
         self._accumulated = optimizer.gradient_accumulation_steps or 1
         self._iterations = int(optimizer._iterations)  # of which some may be accumulated only
         self._losses: list[Any] = []
+        self._skipped = skipped * self._accumulated  # batches
+        self.passes = skipped > 0
+
+    def passes_over(self, batch: Any) -> bool:
+        """Whether the batch is one before the first of the test; then it is drawn."""
+        self.passes = self._skipped > 0
+        if not self.passes:
+            return False
+        if hasattr(batch, "__next__"):  # on torch Keras has drawn it
+            next(batch)
+        self._skipped -= 1
+        self.batches += 1
+        return True
 
     def end_batch(self, logs: Any, iterations: Callable[[], Any]) -> bool:
         """Take the logs of a batch, and return whether the test goes on.
@@ -85,6 +105,9 @@ class Loop(keras.callbacks.CallbackList):  # type: ignore[misc]
         self.train_function = model.train_function
         backend = _BACKENDS[keras.backend.backend()]
         model.train_function = backend(model, self._variable, updates, model.train_function)
+        if updates.passes:  # metrics may have no result before the first update
+            result = model.get_metrics_result
+            model.get_metrics_result = lambda: {} if updates.passes else result()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Count the batches of the epoch."""
@@ -142,6 +165,8 @@ def _on_jax(model: Any, variable: Any, updates: Updates, function: Function) -> 
         # of JAX's: a step that JAX has compiled and kept in a file may overwrite memory of NumPy's.
         if not updates.batches:
             fresh[:] = map(jnp.copy, metrics)
+        if updates.passes_over(iterator):
+            return {}, state
         optimizer = list(optimizer)
         optimizer[rate], metrics = pick(rates, updates.reader.count, fresh)
         logs, state = function((trainable, others, optimizer, metrics), iterator)
@@ -204,6 +229,8 @@ def _writing(
         if not updates.batches:
             metrics[:] = [variable.value for variable in model.metrics_variables]
             fresh[:] = copies(metrics)
+        if updates.passes_over(batch):
+            return {}
         write_rate(updates.reader.count)
         write(metrics, fresh)
         logs = function(batch)

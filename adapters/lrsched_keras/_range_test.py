@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import types
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import DIVERGENCE, RangeTest, Recorder
-from lrsched.range_test.losses import LOOK_EVERY, LossReader
-from lrsched.range_test.measurements import Measurements, Metrics, as_number
+from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
+from lrsched.range_test.continuation import continued, limits_of
+from lrsched.range_test.measurements import Measurements, Metrics
 from lrsched.range_test.monitor import Log, Monitor, check_log
 from lrsched.range_test.options import check_metrics, checked_options, curve_of, ramp_between
 from lrsched_keras import _checks as checks
-from lrsched_keras._fit import Loop, Updates
-from lrsched_keras._hyperparameter import inner_optimizer, is_variable
+from lrsched_keras._hyperparameter import inner_optimizer
+from lrsched_keras._runs import Fits
 from lrsched_keras._schedule import checked_schedule
 from lrsched_keras._snapshot import Snapshot, training_state
 
 _refuse = Refusal("range_test")
-
-_FOREVER = 2**31  # epochs
 
 
 def range_test(
@@ -42,9 +38,13 @@ def range_test(
     steps: int = 200,
     low: float | None = None,
     high: float | None = None,
+    max_steps: int | None = None,
     divergence: float | None = DIVERGENCE,
     metrics: Metrics | None = None,
     every: int = 10,
+    refine: bool = False,
+    probe_steps: int | None = None,
+    probe_repeats: int = PROBE_REPEATS,
     log: Log | None = None,
     progress: bool = True,
     label: str = "Keras",
@@ -52,12 +52,15 @@ def range_test(
 ) -> RangeTest:
     """Call `model.fit` with rising learning rates, record each loss, and undo everything.
 
-    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
-    times the first one, at a loss that is not finite, and when the batches run out. The recorded
-    rates are those that the updates used, in the dtype of the optimizer's rate. The losses are
-    those of each batch before its update, and not the mean over the epoch that Keras logs. (Keras
-    multiplies a loss by the size of its batch and divides it again: where that is no power of 2,
-    the last bit may be rounded.)
+    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
+    see `divergence`, at one that is not finite, and when the batches run out. Where they leave the
+    best rate uncertain the test goes on, up to `max_steps` updates in all, each time by another
+    `fit` from the state in which it began: with rates beyond the last one, or below the first, if
+    the best may lie there; and with short trainings at constant rates around the suggestion.
+    `RangeTest.summary` says what was done. The recorded rates are those that the updates used, in
+    the dtype of the optimizer's rate. The losses are those of each batch before its update, and not
+    the mean over the epoch that Keras logs. (Keras multiplies a loss by the size of its batch and
+    divides it again: where that is no power of 2, the last bit may be rounded.)
 
     Afterwards everything is as it was, also after an exception or Ctrl-C, so that training
     continues as if there had been no test: the variables of the model, of its optimizer, metrics
@@ -73,8 +76,8 @@ def range_test(
             "loss". With `gradient_accumulation_steps` an update takes several batches, whose mean
             loss is recorded. `steps_per_execution` is 1 during the test.
         x: the inputs or batches: whatever `fit` takes. They are restarted when they run out; a
-            Python generator ends the test with `stopped="exhausted"`. A `PyDataset` loads its
-            batches without workers.
+            Python generator ends the test with `stopped="exhausted"`, and a test that goes on draws
+            further batches of it. A `PyDataset` loads its batches without workers.
         y: the targets, as in `fit`.
         batch_size: the size of batches, as in `fit`.
         sample_weight: the weights of samples, as in `fit`.
@@ -82,18 +85,28 @@ def range_test(
         shuffle: whether to shuffle, as in `fit`.
         schedule: the learning rate of update 0, 1, ...; by default
             `exponential_ramp(low, high, steps - 1)`.
-        steps: the number of updates.
+        steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        divergence: a multiple of the first loss, above 1; None or infinity never stops for a
-            finite loss.
+        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
+            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`.
+        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
+            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
+            for a finite loss.
         metrics: a function without arguments that returns numbers by name, such as
             `lambda: model.evaluate(..., return_dict=True, verbose=0)`. It is called before update
             0, `every`, ..., and recorded in `RangeTest.metrics` as rows of (update, value). Random
             generators and variables that are not trained are restored after it.
         every: the number of updates between two calls of `metrics`.
-        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
-            loss is read; `wandb.log` and `mlflow.log_metrics` are such functions.
+        refine: whether there are trainings in any case, also at rates that need none, on several
+            orders of the batches.
+        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
+            the updates that are left, at least 50.
+        probe_repeats: the trainings at the best rates with `refine`, on different batches.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update of the
+            first `steps` once its loss is read; `wandb.log` and `mlflow.log_metrics` are such
+            functions.
         progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.
         label: the name of the test in figures.
         others: other arguments of `fit`, which are refused.
@@ -127,75 +140,29 @@ def range_test(
     steps, every, divergence = checked_options(
         _refuse, steps=steps, every=every, divergence=divergence
     )
+    (refine,) = checked_options(_refuse, refine=refine)
+    further = max_steps, refine, probe_steps, probe_repeats
+    limits = limits_of(_refuse, steps, *further, divergence, schedule is None)
     check_metrics(_refuse, metrics, "a function that returns numbers by name")
     check_log(_refuse, log)
     schedule = checked_schedule(_refuse, ramp_between(_refuse, schedule, steps, low, high))
-    curve = curve_of(_refuse, schedule, steps)
+    curve_of(_refuse, schedule, steps)
     checks.check_model(model)
     optimizer = inner_optimizer(_refuse, model)
     checks.check_batches(x)
 
     batches = {"x": x, "y": y, "batch_size": batch_size, "shuffle": shuffle}
     batches |= {"sample_weight": sample_weight, "class_weight": class_weight}
-    measurements = Measurements(metrics, every, lambda: _undisturbed(model))
-    serves_later = _serves_later(model, optimizer)
-    with Monitor(progress, log) as monitor, training_state(model, x).restored():
-        variable = _prepared(model, optimizer, x)
-        rates = np.asarray(curve).astype(variable.dtype)
-        used = rates.astype(np.float64).tolist()
-        look_every = 1 if _is_on_cpu(variable.value) else LOOK_EVERY
-        reader = LossReader(Recorder(divergence, steps), used, _means, monitor, look_every)
-        updates = Updates(optimizer, rates, reader, optimizer is not model.optimizer)
-        loop = Loop(model, variable, updates, measurements)
-        monitor.begin("range test", steps)
-        _fit(model, batches, loop, updates)
-        reader.read()
-        if reader.recorder.stopped != "finished":
-            monitor.fill()
-    if serves_later:
-        model.train_function = loop.train_function
-    return reader.result(schedule, measurements.rows, label)
-
-
-def _serves_later(model: Any, optimizer: Any) -> bool:
-    """Whether the training function that the test compiles is right for the training after it.
-
-    On TensorFlow it holds the variables of metrics and of the optimizer: where the test has made
-    these, they are made again.
-    """
-    if not is_variable(optimizer._learning_rate) or model.steps_per_execution != 1:
-        return False
-    made = (model.optimizer, model._compile_loss, model._compile_metrics)
-    return _backend() == "jax" or all(each is None or each.built for each in made)
-
-
-def _prepared(model: Any, optimizer: Any, x: Any) -> Any:
-    """The variable of the learning rate, once the model, its optimizer and `x` are ready."""
-    vars(model).setdefault("history", None)  # `fit` returns it
-    if isinstance(x, keras.utils.PyDataset):
-        x.workers, x.use_multiprocessing = 0, False  # Keras leaves workers that a stop interrupts
-    if model.steps_per_execution != 1:
-        model.steps_per_execution, model.train_function = 1, None
-    if not is_variable(optimizer._learning_rate):  # a schedule, which is compiled into the function
-        rate = keras.Variable(0.0, trainable=False, name="learning_rate")
-        optimizer._learning_rate, model.train_function = rate, None
-    return optimizer._learning_rate
-
-
-def _fit(model: Any, batches: Mapping[str, Any], loop: Loop, updates: Updates) -> None:
-    """Call `fit` until the loop stops it, or the batches run out."""
-    once = isinstance(batches["x"], types.GeneratorType)
-    given = {name: value for name, value in batches.items() if value is not None}
-    with warnings.catch_warnings():
-        for known in ("Your input ran out of data", "`shuffle=True` was passed"):
-            warnings.filterwarnings("ignore", known)
-        try:
-            model.fit(**given, epochs=1 if once else _FOREVER, verbose=0, callbacks=loop)
-        except (StopIteration, UnboundLocalError):  # on JAX, where there is no batch
-            if updates.batches:
-                raise
-    if not updates.batches:
-        _refuse("x", checks.BATCHES, batches["x"])
+    undisturbed = partial(_undisturbed, model)
+    measure = partial(Measurements, metrics, every, undisturbed)
+    saved = training_state(model, x)
+    with Monitor(progress, log) as monitor, saved.restored():
+        shown = divergence, measure, monitor, label
+        fits = Fits(model, optimizer, batches, *shown, saved.rewind)
+        test = continued(fits.first(schedule, steps), fits, limits, fits.dtype)
+    if fits.serves_later:
+        model.train_function = fits.train_function
+    return test
 
 
 @contextmanager
@@ -204,7 +171,7 @@ def _undisturbed(model: Any) -> Iterator[None]:
 
     `evaluate` leaves metrics with what it has seen.
     """
-    if _backend() == "jax":
+    if keras.backend.backend() == "jax":
         model.jax_state_sync()
     saved = Snapshot()
     saved.keep(*model.non_trainable_variables)
@@ -220,22 +187,7 @@ def _undisturbed(model: Any) -> Iterator[None]:
 
 
 def _torch_modules(model: Any) -> list[Any]:
-    return list(model.modules()) if _backend() == "torch" else []
-
-
-def _means(updates: list[list[Any]]) -> list[float]:
-    """The mean loss of each update over its batches."""
-    return [sum(map(as_number, losses)) / len(losses) for losses in updates]
-
-
-def _is_on_cpu(value: Any) -> bool:
-    """Whether an array is in the host's memory, so that reading one does not wait."""
-    devices = value.devices() if callable(getattr(value, "devices", None)) else [value.device]
-    return all("cpu" in str(device).lower() for device in devices)
-
-
-def _backend() -> str:
-    return str(keras.backend.backend())
+    return list(model.modules()) if keras.backend.backend() == "torch" else []
 
 
 def run(given: Any, **options: Any) -> RangeTest:

@@ -8,15 +8,15 @@ from typing import Any
 
 from lrsched import Schedule
 from lrsched._core import FLAG, Refusal
-from lrsched.range_test import DIVERGENCE, NoSuggestion, RangeTest
+from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, NoSuggestion, RangeTest
 from lrsched.range_test.monitor import Log
 from lrsched.range_test.options import checked_options
 from lrsched_torch._lightning import packages
 from lrsched_torch._lightning.driver import OPTIMIZER, chosen
 from lrsched_torch._lightning.loop import Run
 from lrsched_torch._lightning.suggestion import attribute_of, set_attribute, set_rates
-from lrsched_torch._range_test.embedded import Options
 from lrsched_torch._range_test.measurements import Metrics
+from lrsched_torch._range_test.options import Options
 from lrsched_torch._snapshot.storage import Location
 
 __all__ = ["RangeTestCallback", "range_test"]
@@ -36,12 +36,16 @@ def range_test(
     steps: int = 200,
     low: float | None = None,
     high: float | None = None,
+    max_steps: int | None = None,
     divergence: float | None = DIVERGENCE,
     keep_ratios: bool = True,
     reference_group: int | None = None,
     memory: Location = "device",
     metrics: Metrics | None = None,
     every: int = 10,
+    refine: bool = False,
+    probe_steps: int | None = None,
+    probe_repeats: int = PROBE_REPEATS,
     log: Log | None = None,
     progress: bool = True,
     label: str = "lightning",
@@ -53,11 +57,15 @@ def range_test(
     manual optimization, accumulation, clipping, precision, the strategy. The module's schedulers
     make no steps, and those that `training_step` steps do nothing.
 
-    The test makes `steps` updates. It stops earlier at the second loss in a row above `divergence`
-    times the first one, at a loss that is not finite, and when the data ends: a loader is restarted
-    after each epoch, an iterator cannot be. The recorded loss is the one that `training_step`
-    returns, the mean over the accumulated batches. An update is not counted where `training_step`
-    returns None for all of its batches, or where the gradient scaler skips it.
+    The rates of the first `steps` updates rise. They stop earlier where the losses are too high,
+    see `divergence`, at one that is not finite, and when the data ends: a loader is restarted after
+    each epoch, an iterator cannot be. Where they leave the best rate uncertain the test goes on, up
+    to `max_steps` updates in all, each time by another fit from the state in which it began: with
+    rates beyond the last one, or below the first, if the best may lie there; and with short
+    trainings at constant rates around the suggestion. `RangeTest.summary` says what was done. The
+    recorded loss is the one that `training_step` returns, the mean over the accumulated batches. An
+    update is not counted where `training_step` returns None for all of its batches, or where the
+    gradient scaler skips it.
 
     Afterwards everything is restored, also if a hook or the data raises or is interrupted, so that
     training continues as if there had been no test: the trainer with all of its attributes, loops
@@ -79,11 +87,16 @@ def range_test(
             it with `self.log(name, value, on_step=True)`.
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
             group; by default `exponential_ramp(low, high, steps - 1)`.
-        steps: the number of updates.
+        steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        divergence: a multiple of the first loss, above 1; None or infinity never stops for a finite
-            loss.
+        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
+            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`. With a list of
+            schedules there are no more than `steps`.
+        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
+            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
+            for a finite loss.
         keep_ratios: whether param groups with different learning rates keep their ratios under one
             schedule; False gives all groups the schedule's value.
         reference_group: the index of the group whose lr is the schedule's value; by default that of
@@ -94,8 +107,13 @@ def range_test(
             (update, value). It is called before update 0, `every`, ..., without gradients, and
             generators and modes are restored after it.
         every: the number of updates between two calls of `metrics`.
-        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update once its
-            loss is read.
+        refine: whether there are trainings in any case, also at rates that need none, on several
+            orders of the batches.
+        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
+            the updates that are left, at least 50.
+        probe_repeats: the trainings at the best rates with `refine`, on different batches.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update of the
+            first `steps` once its loss is read.
         progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.
         label: the name of the test in figures.
 
@@ -148,16 +166,19 @@ def range_test(
         progress=progress,
         label=label,
     )
+    limits = options.limits(max_steps, refine, probe_steps, probe_repeats)
     (memory,) = checked_options(_refuse, memory=memory)
     run = Run(trainer, module, options, optimizer, monitor, memory)
-    return run.of_fit(train_dataloaders, datamodule)
+    return run.of_fit(train_dataloaders, datamodule, limits)
 
 
 class RangeTestCallback(packages.LightningCallback):
     """Runs a range test at the beginning of `trainer.fit`, which then goes on as without it.
 
     The test is that of `range_test`, with the data, the optimizers and the weights that the fit
-    begins with. Of a checkpoint that the fit resumes, only the weights are loaded by then.
+    begins with. Of a checkpoint that the fit resumes, only the weights are loaded by then. The test
+    does not go on: it has neither further rates nor trainings at constant rates, and no options for
+    them.
 
     Args:
         optimizer, monitor, memory, options: as for `range_test`.

@@ -12,14 +12,15 @@ from transformers import Trainer
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test import DIVERGENCE, RangeTest
+from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
 from lrsched.range_test.monitor import Log
 from lrsched.range_test.options import checked_options
-from lrsched_torch._range_test.embedded import Options
+from lrsched_torch._range_test.embedded import EmbeddedTest
 from lrsched_torch._range_test.measurements import Metrics
+from lrsched_torch._range_test.options import Options
 from lrsched_torch._snapshot.reachable import reachable_state
 from lrsched_torch._snapshot.storage import Location
-from lrsched_torch._snapshot.training_state import snapshot
+from lrsched_torch._snapshot.training_state import modules_in, snapshot
 from lrsched_torch._transformers.loop import TrainerLoop
 
 __all__ = ["range_test"]
@@ -36,12 +37,16 @@ def range_test(
     steps: int = 200,
     low: float | None = None,
     high: float | None = None,
+    max_steps: int | None = None,
     divergence: float | None = DIVERGENCE,
     keep_ratios: bool = True,
     reference_group: int | None = None,
     memory: Location = "device",
     metrics: Metrics | None = None,
     every: int = 10,
+    refine: bool = False,
+    probe_steps: int | None = None,
+    probe_repeats: int = PROBE_REPEATS,
     log: Log | None = None,
     progress: bool = True,
     label: str = "transformers",
@@ -49,11 +54,15 @@ def range_test(
     """Run `trainer.train()` with rising learning rates, record the losses, and undo everything.
 
     The trainer trains as it always does: with its own data, collator, accumulation, clipping,
-    precision, optimizer and loss, and with what a subclass overrides. The test makes `steps`
-    updates, over as many epochs as that takes. It stops earlier at the second loss in a row above
-    `divergence` times the first one, at a loss that is not finite, and when the data end. The
-    recorded rates are those that the updates used. The recorded loss is the one that the trainer
-    logs for the update: the mean over its batches and processes, before the update.
+    precision, optimizer and loss, and with what a subclass overrides. The rates of the first
+    `steps` updates rise, over as many epochs as that takes. They stop earlier where the losses are
+    too high, see `divergence`, at one that is not finite, and when the data end. Where they leave
+    the best rate uncertain the test goes on, up to `max_steps` updates in all, each time by another
+    `trainer.train()` from the state in which it began: with rates beyond the last one, or below the
+    first, if the best may lie there; and with short trainings at constant rates around the
+    suggestion. `RangeTest.summary` says what was done. The recorded rates are those that the
+    updates used. The recorded loss is the one that the trainer logs for the update: the mean over
+    its batches and processes, before the update.
 
     In the test no callback runs but the test's own. Nothing is evaluated, logged, saved or pushed,
     and the batch size is not searched for.
@@ -70,11 +79,16 @@ def range_test(
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
             group; by default `exponential_ramp(low, high, steps - 1)`. It takes the place of the
             trainer's scheduler.
-        steps: the number of updates.
+        steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        divergence: a multiple of the first loss, above 1; None or infinity never stops for a finite
-            loss.
+        max_steps: the most updates in all, by default 3 times `steps`; with a schedule of one's own
+            `steps`; and with `refine` at least `steps` and 10 times `probe_steps`. With a list of
+            schedules there are no more than `steps`.
+        divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
+            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
+            for a finite loss.
         keep_ratios: whether param groups with different learning rates keep their ratios under one
             schedule; False gives all groups the schedule's value.
         reference_group: the index of the group whose lr is the schedule's value; by default that of
@@ -84,7 +98,13 @@ def range_test(
         metrics: a function that returns numbers by name, recorded in `RangeTest.metrics` as rows of
             (update, value). It is called before update 0, `every`, ..., without gradients.
         every: the number of updates between two calls of `metrics`.
-        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update.
+        refine: whether there are trainings in any case, also at rates that need none, on several
+            orders of the batches.
+        probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
+            the updates that are left, at least 50.
+        probe_repeats: the trainings at the best rates with `refine`, on different batches.
+        log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update of the
+            first `steps`.
         progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.
         label: the name of the test in figures.
 
@@ -129,15 +149,23 @@ def range_test(
         progress=progress,
         label=label,
     )
+    limits = options.limits(max_steps, refine, probe_steps, probe_repeats)
     (memory,) = checked_options(_refuse, memory=memory)
     _check_trainer(trainer)
     objects = [trainer, *reachable_state(metrics, *_own_code(trainer), *vars(trainer).values())]
     data = [trainer.train_dataset, trainer.eval_dataset]
     saved = snapshot(objects, [], memory, PACKAGES, data=data)
-    with saved.restored(), torch.enable_grad(), ExitStack() as stack:
-        loop = TrainerLoop(trainer, options, stack)
-        trainer.train()
-    return loop.result()
+    test = EmbeddedTest(options, modules_in([trainer.model]))
+
+    def train() -> None:
+        with ExitStack() as stack:
+            loop = TrainerLoop(trainer, test, stack)
+            trainer.train()
+        if test.is_first and not loop.batches:
+            _refuse("trainer.train_dataset", "at least one batch", trainer.train_dataset)
+
+    with saved.restored(), torch.enable_grad():
+        return test.run(train, saved.rewind, limits)
 
 
 def _check_trainer(trainer: Any) -> None:

@@ -28,7 +28,8 @@ TIMES = 3  # the most updates by default, in multiples of the ramp's
 REFINED = 10  # the most updates of a refinement by default, in multiples of a training's
 TRAININGS = 6  # the number of trainings for which the updates that are left suffice,
 MIN_STEPS = 50  # though each makes so many where that leaves three of them
-FEWEST = 3  # trainings, or there are none
+FEWEST = 3  # trainings, or there are none,
+SHORTEST = 20  # and each of so many updates, or of as many as were asked for
 UPWARD, DOWNWARD = (3.0, 3.0), (4.0, 1.0)  # decades of a further ramp beyond the ends, and inside
 FEWEST_UPDATES = 20  # of a further ramp
 UNKNOWN = 2.0  # decades from the last rate down to the first training, where nothing was seen
@@ -90,7 +91,8 @@ class Limits:
         steps = self.probe_steps
         if steps is None:
             steps = PROBE_STEPS if self.refine else max(MIN_STEPS, left // TRAININGS)
-        return min(steps, left // FEWEST)
+        found = min(steps, left // FEWEST)
+        return found if found >= min(steps, SHORTEST) else 0
 
 
 def limits_of(
@@ -148,10 +150,8 @@ class _Read(NamedTuple):
 
 
 def _read(test: RangeTest) -> _Read:
-    try:
-        return _Read(test.suggest())
-    except NoSuggestion as refused:
-        return _Read(None, refused.cause)
+    found = test.of_ramp
+    return _Read(None, found.cause) if isinstance(found, NoSuggestion) else _Read(found)
 
 
 def _further_ramp(test: RangeTest, read: _Read, upward: bool) -> tuple[Schedule, int] | None:

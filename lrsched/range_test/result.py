@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -170,17 +171,28 @@ class RangeTest(ScheduleBuilder):
 
     def _suggest(self, method: str) -> Suggestion:
         """The suggestion for the reference run."""
-        if self.probe is None or method != "default":
+        if method != "default":
             return suggest(*self._curve(), method)
-        ramp = None
-        with contextlib.suppress(NoSuggestion):
-            ramp = suggest(*self._curve(), method)
+        ramp = self.of_ramp
+        if self.probe is not None:
+            found = None if isinstance(ramp, NoSuggestion) else ramp
+            rates, losses = self.probe.learning_rates, self.probe.losses
+            try:
+                return read_probe(rates, losses, found, self.first_losses)
+            except NoSuggestion:
+                if found is None:
+                    raise
+        if isinstance(ramp, NoSuggestion):
+            raise NoSuggestion(str(ramp), ramp.cause)
+        return ramp
+
+    @functools.cached_property
+    def of_ramp(self) -> Suggestion | NoSuggestion:
+        """What the rising rates alone suggest, without the probe, or why they suggest nothing."""
         try:
-            return read_probe(self.probe.learning_rates, self.probe.losses, ramp, self.first_losses)
-        except NoSuggestion:
-            if ramp is None:
-                raise
-            return ramp
+            return suggest(*self._curve())
+        except NoSuggestion as refused:
+            return refused.with_traceback(None)
 
     @property
     def summary(self) -> str:

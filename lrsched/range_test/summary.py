@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from lrsched.range_test.probe import Probe
-from lrsched.range_test.suggestion import plain
+from lrsched.range_test.suggestion import Suggestion, plain
 from lrsched.range_test.valley import NoSuggestion
 
 RangeTest: TypeAlias = Any  # of the module that imports this one
@@ -28,7 +26,7 @@ def summary(test: RangeTest) -> str:
     parts: list[str] = []
     before: RangeTest | None = None
     for ramp in _ramps(test):
-        because = "" if before is None else f"as {_beyond(before, ramp)}, "
+        because = "" if before is None else f"as {_beyond(before)}, "
         parts.append(because + _said_of_ramp(ramp))
         before = ramp
     if test.probe is not None:
@@ -55,19 +53,19 @@ def _said_of_ramp(test: RangeTest) -> str:
     )
 
 
-def _beyond(before: RangeTest, test: RangeTest) -> str:
+def _beyond(before: RangeTest) -> str:
     """Why a further ramp was made."""
     first, last = before.learning_rates[[0, -1]]
-    if test.learning_rates[-1] > last:
-        return f"the loss still fell at {plain(last)}"
-    return f"the loss only rose from {plain(first)} on"
+    if isinstance(before.of_ramp, NoSuggestion):
+        return f"the loss only rose from {plain(first)} on"
+    return f"the loss still fell at {plain(last)}"
 
 
 def _reason(test: RangeTest) -> str:
     """Why trainings were made."""
-    with contextlib.suppress(NoSuggestion):
-        if replace(test, probe=None).suggest().is_certain:
-            return "to check the rate"
+    found = test.of_ramp
+    if isinstance(found, Suggestion) and found.is_certain:
+        return "to check the rate"
     return "as this left the best rate uncertain"
 
 

@@ -111,6 +111,47 @@ def test_batches_in_every_form(backend: str) -> None:
         assert found[name] == found["arrays"], name
 
 
+@pytest.mark.parametrize("backend", PARAMS)
+def test_a_test_goes_on_where_its_rate_is_uncertain(backend: str) -> None:
+    found = result(backend, "going on")
+    lowest = {name: [round(low, 8) for low, _ in ends] for name, (ends, _) in found.items()}
+    assert lowest == {
+        "certain": [1e-4],
+        "higher rates": [1e-5, 1e-4],
+        "lower rates": [3.0, 3e-4],
+        "no more": [1e-5],
+        "trainings": [1e-3],
+    }
+    assert found["higher rates"][0][1][1] == found["lower rates"][0][1][1] == "diverged"
+    trains = {name: trainings > 0 for name, (_, trainings) in found.items()}
+    assert not trains["certain"] | trains["no more"]
+    assert trains["trainings"]
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_a_training_is_that_of_its_rate_on_its_batches(backend: str) -> None:
+    """From the same state, the second time at the best rates on other batches."""
+    wrong, repeats, losses, wanted = result(backend, "trainings")
+    assert wrong == ""
+    assert repeats[0] >= 3
+    assert repeats[1] >= 1
+    np.testing.assert_array_equal(losses, wanted)
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_nothing_has_changed_after_trainings(backend: str) -> None:
+    """Also after an error in the middle of one."""
+    assert result(backend, "faults") == ["", ""]
+
+
+@pytest.mark.parametrize("backend", PARAMS)
+def test_a_test_goes_on_no_further_where_a_generator_ends(backend: str) -> None:
+    (ramp, trainings), (same, none) = result(backend, "generators")
+    assert ramp == same
+    assert trainings > 0
+    assert none == 0
+
+
 def test_the_losses_of_a_training_step_in_torch() -> None:
     needs("torch")
     ours, theirs = elsewhere()["torch"]["beside torch"]

@@ -68,7 +68,7 @@ def test_what_is_compiled_serves_the_training_after_the_test() -> None:
 
     ours, theirs = (linear(keras.optimizers.Adam(0.1), loss) for _ in range(2))
     keras.utils.set_random_seed(1)
-    test = range_test(ours, X[:96], Y[:96], batch_size=24, steps=9, **QUIET)
+    test = range_test(ours, X[:96], Y[:96], batch_size=24, steps=9, max_steps=9, **QUIET)
     assert test.stopped == "finished"
     compiled, before = ours.train_function, len(traced)
     ours.fit(X[:96], Y[:96], batch_size=24, epochs=2, verbose=0)
@@ -80,11 +80,12 @@ def test_what_is_compiled_serves_the_training_after_the_test() -> None:
 
 
 def test_a_set_up_is_run() -> None:
-    wanted = range_test(linear(loss="mse"), X, Y, steps=3, shuffle=False, **QUIET)
+    options: dict[str, Any] = {"steps": 3, "max_steps": 3, **QUIET}
+    wanted = range_test(linear(loss="mse"), X, Y, shuffle=False, **options)
     given: dict[str, Any] = {"model": linear(loss="mse"), "x": X, "y": Y, "shuffle": False}
     for found in (
-        run(given, steps=3, **QUIET),
-        run((linear(loss="mse"), X, Y), steps=3, shuffle=False, **QUIET),
+        run(given, **options),
+        run((linear(loss="mse"), X, Y), shuffle=False, **options),
     ):
         np.testing.assert_array_equal(found.losses, wanted.losses)
     with pytest.raises(TypeError, match="range_test: x must be at least one batch"):
@@ -93,9 +94,8 @@ def test_a_set_up_is_run() -> None:
 
 def test_each_loss_is_logged_with_its_rate() -> None:
     logged: list[Any] = []
-    test = range_test(
-        linear(loss="mse"), X, Y, steps=5, log=lambda *each: logged.append(each), **QUIET
-    )
+    options: dict[str, Any] = {"steps": 5, "max_steps": 5, **QUIET}
+    test = range_test(linear(loss="mse"), X, Y, log=lambda *each: logged.append(each), **options)
     pairs = zip(test.learning_rates, test.losses, strict=True)
     assert logged == [
         ({"learning_rate": rate, "loss": loss}, n) for n, (rate, loss) in enumerate(pairs)
@@ -202,6 +202,15 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     ),
     "low": (linear, {"low": 2.0, "high": 1.0}, ValueError, "low must be below high (1), got 2.0"),
     "steps": (linear, {"steps": 0}, ValueError, "steps must be an integer >= 1 (updates), got 0"),
+    "most steps": (
+        linear,
+        {"max_steps": 199},
+        ValueError,
+        "max_steps must be at least steps (200), or None, got 199",
+    ),
+    "refine": (linear, {"refine": 1}, TypeError, "refine must be True or False, got 1"),
+    "trainings": (linear, {"probe_steps": 0}, ValueError, "probe_steps must be an integer >= 1"),
+    "repeats": (linear, {"probe_repeats": "2"}, TypeError, "probe_repeats must be an integer"),
     "log": (linear, {"log": 3}, TypeError, "log must be a function log(values, step), or None"),
     "metrics": (linear, {"metrics": 3}, TypeError, "metrics must be a function that returns nu"),
     "no numbers": (

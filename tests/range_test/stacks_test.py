@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from tests.optional import needs
 
@@ -20,6 +21,7 @@ import lrsched_keras
 import lrsched_torch
 import lrsched_torch.lightning
 import lrsched_torch.transformers
+from benchmarks import stacks
 from benchmarks.stacks import RAMP, STACKS, UPDATES
 from lrsched.range_test import RangeTest
 
@@ -61,6 +63,42 @@ def test_jax_agrees_within_the_rounding_of_float32(name: str) -> None:
     np.testing.assert_allclose(curve(name).losses, curve("torch").losses, rtol=2e-6)
 
 
+# Options of tests that go on.
+GOING_ON: dict[str, dict[str, Any]] = {
+    "higher rates": {"low": 1e-6, "high": 0.1, "steps": 60},
+    "lower rates": {"low": 1.0, "high": 1e3, "steps": 40},
+    "refined": {"low": 1e-4, "steps": 60, "refine": True, "probe_steps": 30},
+}
+
+
+@cache
+def gone_on(case: str, name: str) -> RangeTest:
+    with patch.object(stacks, "OPTIONS", {**GOING_ON[case], "progress": False}):
+        return STACKS[name]().test()
+
+
+@pytest.mark.parametrize("case", GOING_ON)
+@pytest.mark.parametrize("name", [each for each in STACKS if each != "torch"])
+def test_the_stacks_go_on_alike(name: str, case: str) -> None:
+    """At the same rates, on the same batches, also in trainings on other ones."""
+    found, wanted = gone_on(case, name), gone_on(case, "torch")
+    assert found.summary == wanted.summary
+    assert (found.earlier is None) == (case == "refined")
+    assert found.probe is not None
+    assert wanted.probe is not None
+    assert found.probe.losses.shape[1] == (2 if case == "refined" else 1)
+    pairs = [(found.losses, wanted.losses), (found.probe.losses, wanted.probe.losses)]
+    if name not in ("JAX", "Keras"):
+        for ours, theirs in pairs:
+            np.testing.assert_array_equal(ours, theirs)
+        return
+    np.testing.assert_allclose(found.suggest(), wanted.suggest(), rtol=0.02)
+    stable = wanted.learning_rates < wanted.suggest().suggested  # beyond, rounding errors grow
+    np.testing.assert_allclose(found.losses[stable], wanted.losses[stable], rtol=1e-4)
+    first = found.probe.losses[0], wanted.probe.losses[0]
+    np.testing.assert_allclose(*first, rtol=1e-4)
+
+
 def test_a_bare_loop_of_torch_has_the_same_losses() -> None:
     assert STACKS["torch"]().bare() == curve("torch").losses.tolist()
 
@@ -77,9 +115,13 @@ DEFAULTS: dict[str, Any] = {
     "steps": 200,
     "low": None,
     "high": None,
+    "max_steps": None,
     "divergence": 4.0,
     "metrics": None,
     "every": 10,
+    "refine": False,
+    "probe_steps": None,
+    "probe_repeats": 2,
     "log": None,
     "progress": True,
 }

@@ -146,7 +146,7 @@ def several_outputs() -> list[list[float]]:
     model.compile(keras.optimizers.SGD(0.1), loss={"a": "mse", "b": "mae"}, loss_weights=[1.0, 0.5])
     y = {"a": Y, "b": Y}
     logs = model.evaluate(X[:24], {"a": Y[:24], "b": Y[:24]}, verbose=0, return_dict=True)
-    test = range_test(model, X, y, batch_size=24, shuffle=False, steps=3, **QUIET)
+    test = range_test(model, X, y, batch_size=24, shuffle=False, steps=3, max_steps=3, **QUIET)
     return [test.losses.tolist(), [logs["loss"]]]
 
 
@@ -161,7 +161,8 @@ def in_half_precision() -> list[Any]:
     model.compile(scaled, loss="mse")
     seed(1)
     before = state(model)
-    test = range_test(model, X, Y, batch_size=24, steps=STEPS, high=1e-3, **QUIET)
+    options: dict[str, Any] = {"steps": STEPS, "max_steps": STEPS, "high": 1e-3, **QUIET}
+    test = range_test(model, X, Y, batch_size=24, **options)
     wrong = compared(before, state(model))
     return [test.stopped, test.losses.tolist(), test.learning_rates.tolist(), wrong]
 
@@ -177,7 +178,13 @@ def measured() -> list[Any]:
     for function in (None, metrics):
         keras.utils.set_random_seed(1)
         test = range_test(
-            model, X[:96], Y[:96], batch_size=16, steps=STEPS, metrics=function, every=5, **QUIET
+            *(model, X[:96], Y[:96]),
+            batch_size=16,
+            steps=STEPS,
+            max_steps=STEPS,
+            metrics=function,
+            every=5,
+            **QUIET,
         )
         losses.append(test.losses.tolist())
     logs = model.evaluate(X[:96], Y[:96], verbose=0, return_dict=True)
@@ -215,7 +222,8 @@ def sources() -> dict[str, list[float]]:
         options: dict[str, Any] = {"batch_size": 16} if y is not None else {}
         seen = []
         for _ in range(1 if name == "a generator" else 2):
-            test = range_test(model, x, y, shuffle=False, steps=8, **options, **QUIET)
+            options |= {"steps": 8, "max_steps": 8, **QUIET}
+            test = range_test(model, x, y, shuffle=False, **options)
             seen.append(test.losses.tolist())
         assert all(each == seen[0] for each in seen), name
         found[name] = seen[0]

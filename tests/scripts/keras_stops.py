@@ -63,14 +63,15 @@ WHYS = ("finished", "diverged", "nonfinite", "exhausted", "data", "log", "metric
 def one_stop(rewound: Rewound, why: str, at: int) -> str:
     """Run a test that stops at that update for a reason; return what is wrong afterwards."""
     model, data = rewound.model, rewound.begin()
-    options: dict[str, Any] = {**QUIET, "steps": STEPS, "divergence": None}
+    options: dict[str, Any] = {**QUIET, "steps": STEPS, "max_steps": STEPS, "divergence": None}
     expected: Any = why
     batches: Any = data
     raised: type[BaseException] | None = None
     if why == "finished":
-        options["steps"] = at
+        options |= {"steps": at, "max_steps": at}
     elif why == "diverged":
-        options |= {"divergence": 1.0001, "low": 1e2, "high": 1e6, "steps": 500}
+        options |= {"divergence": 1.0001, "low": 1e-3, "high": 1e6, "steps": 500}
+        options["max_steps"] = 500
     elif why == "nonfinite":
         data.nan_at = at
     elif why == "exhausted":
@@ -128,7 +129,7 @@ def in_train_step() -> list[str]:
     model.fault = Fault(3, RuntimeError("on purpose"))
     before = state(model, data)
     try:
-        range_test(model, data, steps=STEPS, **QUIET)
+        range_test(model, data, steps=STEPS, max_steps=STEPS, **QUIET)
     except RuntimeError:
         pass
     else:
@@ -154,7 +155,8 @@ def fresh() -> str:
         seed(1)
         before = state(model)
         if model is ours:
-            test = range_test(model, X[:96], Y[:96], batch_size=16, steps=STEPS, **QUIET)
+            options: dict[str, Any] = {"steps": STEPS, "max_steps": STEPS, **QUIET}
+            test = range_test(model, X[:96], Y[:96], batch_size=16, **options)
             assert test.stopped == "finished", test
             if wrong := compared(before, state(model)):
                 return wrong
@@ -186,5 +188,5 @@ def layers_of_torch() -> str:
 
     before = {**state(model), "buffers": buffers()}
     assert before["buffers"][-1] == 4  # batches that it has seen
-    range_test(model, X, Y, steps=STEPS, **QUIET)
+    range_test(model, X, Y, steps=STEPS, max_steps=STEPS, **QUIET)
     return compared(before, {**state(model), "buffers": buffers()})

@@ -18,10 +18,10 @@ import lrsched
 from lrsched.range_test import RangeTest
 from lrsched_torch import lambda_lr
 from lrsched_torch._lightning.loop import Run
-from lrsched_torch._range_test.embedded import Options
-from lrsched_torch.lightning import RangeTestCallback
+from lrsched_torch._range_test.options import Options
+from lrsched_torch.lightning import RangeTestCallback, range_test
 from tests.processes import outputs, run_python, start
-from tests.torch.lightning_net import Net, callback, data, fitted
+from tests.torch.lightning_net import STEPS, Net, callback, data, fitted
 from tests.torch.lightning_trainer import IGNORED, quiet_trainer
 
 pytestmark = IGNORED
@@ -101,7 +101,7 @@ def test_a_schedule_of_ours_keeps_its_rates() -> None:
 
 
 def test_without_a_suggestion_the_rate_stays_with_a_warning() -> None:
-    module, tests = Net(), callback(update_attr=True, high=2e-2)
+    module, tests = Net(), callback(update_attr=True, low=1e-9, high=1e-8)
     with pytest.warns(UserWarning, match=r"^RangeTestCallback leaves the learning rate: "):
         rates = fitted(module, tests, loader=data(flat=True))
     assert rates == fitted(Net())
@@ -168,6 +168,19 @@ def test_data_that_is_loaded_before_the_fit_begins(loading: Any) -> None:
     tests = callback(steps=5)
     plain, disturbed = (noted(one_cycle, each, **loading) for each in ([], [tests]))
     assert disturbed[5:] == plain
+
+
+def test_a_callback_does_not_go_on() -> None:
+    """Where `range_test` does."""
+    tests, uncertain = callback(), {"steps": STEPS, "low": 1e-2, "high": 1e3}
+    fitted(Net(), tests)
+    found = range_test(quiet_trainer(), Net(), data(), progress=False, **uncertain)
+    assert found.probe is not None
+    assert tests.result is not None
+    assert tests.result.probe is None
+    assert tests.result.losses.tolist() == found.losses.tolist()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'max_steps'"):
+        callback(max_steps=300)
 
 
 def test_a_callback_is_copied_with_its_result() -> None:

@@ -24,7 +24,8 @@ from tests.torch.lightning_trainer import MemoryLogger, quiet_trainer, trainer_i
 from tests.torch.training_run import CLASSES, FEATURES, Net, Planned, image
 
 RAMP = lrsched.exponential_ramp(1e-4, 1.0, 15)
-STEPS, EPOCHS = 12, 2
+STEPS, EPOCHS = 30, 2
+HIGH_AFTER = 20  # batches: a loss is high only after the first ten updates
 
 # What happens in a test, where, at which call.
 Plan = tuple[Any, str, int]
@@ -124,8 +125,8 @@ def module_class(package: ModuleType) -> Any:
             self.net.norm.train()
             if fate == "nonfinite" and self.plans.calls["training_step"] > 2 * at + 2:
                 return loss * float("nan")
-            if fate == "diverged" and self.plans.calls["training_step"] > 2 * at + 2:
-                return loss * 1e6
+            if fate == "diverged" and self.plans.calls["training_step"] > HIGH_AFTER + 2 * at:
+                return loss + 1e6
             return loss
 
         def configure_optimizers(self) -> Any:

@@ -89,7 +89,8 @@ def test_it_goes_on_where_and_only_where_the_suggestion_is_uncertain() -> None:
         {**UP, "max_steps": 60},
         {**UP, "max_steps": 60, "refine": True},
         {"schedule": RAMP, "steps": STEPS},
-        {"schedule": [RAMP, RAMP], "steps": STEPS, "max_steps": 200},
+        {"schedule": [RAMP, RAMP], "steps": STEPS},
+        {"schedule": [RAMP, RAMP], "steps": STEPS, "max_steps": STEPS},
     ],
 )
 def test_it_does_not_go_on(options: dict[str, Any]) -> None:

@@ -54,6 +54,11 @@ from tests.torch.range_test_task import RAMP, STEPS, Task
         ({"schedule": [RAMP, 3]}, TypeError, "schedule must be a schedule of plain numbers"),
         ({"schedule": lrsched.linear(0.1, -0.1, 9)}, ValueError, "schedule must be one of rates"),
         ({"schedule": [RAMP] * 2, "refine": True}, ValueError, "refine must be False with a list"),
+        (
+            {"schedule": [RAMP] * 2, "max_steps": 900},
+            ValueError,
+            r"max_steps must be steps \(\d+\) with a list of schedules, or None, got 900",
+        ),
         ({"modules": 3}, TypeError, "modules must be a module, several, or None, got 3"),
         ({"modules": [3]}, TypeError, r"modules must be a module, several, or None, got \[3\]"),
         ({"restore": [3]}, TypeError, "restore must be modules, optimizers, generators, or"),

@@ -355,6 +355,20 @@ def test_a_training_is_resumed_after_a_test(tmp_path: Path) -> None:
         ({"schedule": [RAMP] * 3}, ValueError, "schedule must be a list of 2, one for each"),
         ({"schedule": lrsched.linear(1.0, -1.0, 9)}, ValueError, "schedule must be one of rates"),
         ({"steps": 0}, ValueError, r"steps must be an integer >= 1 \(updates\), got 0"),
+        ({"max_steps": 9}, ValueError, r"max_steps must be at least steps \(200\), or None, got 9"),
+        ({"refine": 1}, TypeError, "refine must be True or False, got 1"),
+        ({"probe_steps": 0}, ValueError, "probe_steps must be an integer >= 1"),
+        ({"probe_repeats": True}, TypeError, "probe_repeats must be an integer"),
+        (
+            {"schedule": [RAMP] * 2, "refine": True},
+            ValueError,
+            "refine must be False with a list of schedules, got True",
+        ),
+        (
+            {"schedule": [RAMP] * 2, "max_steps": 300},
+            ValueError,
+            r"max_steps must be steps \(200\) with a list of schedules, or None, got 300",
+        ),
         ({"low": 1.0, "high": 0.1}, ValueError, r"low must be below high \(0.1\), got 1"),
         ({"divergence": 1}, ValueError, "divergence must be a number > 1, or None, got 1"),
         ({"keep_ratios": 1}, TypeError, "keep_ratios must be True or False, got 1"),
@@ -462,7 +476,7 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("fate", "updates"), [("finished", STEPS), ("diverged", 4), ("nonfinite", 3)]
+    ("fate", "updates"), [("finished", STEPS), ("diverged", 19), ("nonfinite", 3)]
 )
 def test_two_processes_stop_together(
     two_processes: list[dict[str, Any]], fate: str, updates: int

@@ -24,7 +24,8 @@ from tests.torch.images import image, random_image
 from tests.torch.training_run import Planned
 
 RAMP = lrsched.exponential_ramp(1e-4, 0.5, 11)
-EXAMPLES, UPDATES, STEPS = 22, 5, 12  # the last batch of an epoch is smaller
+EXAMPLES, UPDATES, STEPS = 22, 5, 30  # the last batch of an epoch is smaller
+HIGH_AFTER = 20  # batches: a loss is high only after the first ten updates
 FATES: list[Any] = ["finished", "diverged", "nonfinite", Planned, KeyboardInterrupt]
 PLACES = ["loss", "collator", "data", "optimizer", "metrics", "log"]
 
@@ -169,22 +170,22 @@ class World:
         losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
         return image([losses, trainer.model, trainer.optimizer.state_dict(), trainer.seen])
 
-    def test(self, fate: Any, place: str, at: int) -> Any:
+    def test(self, fate: Any, place: str, at: int, **options: Any) -> Any:
         """The range test in which something goes wrong."""
         plan = self.plan
-        plan.fate, plan.place, plan.at = fate, place, at
+        plan.fate, plan.place = fate, place
+        plan.at = at + HIGH_AFTER if fate == "diverged" else at
         plan.calls = dict.fromkeys(PLACES, 0)
         handle = register_optimizer_step_pre_hook(self.before_update)
         try:
             return range_test(
                 self.trainer,
-                schedule=RAMP,
-                steps=STEPS,
                 metrics=self.metrics,
                 every=2,
                 log=lambda *_: plan.come("log"),
                 divergence=None if fate == "finished" else 50.0,
                 progress=False,
+                **({"schedule": RAMP, "steps": STEPS} | options),
             )
         finally:
             handle.remove()

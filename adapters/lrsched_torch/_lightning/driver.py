@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrsched._core import Kind, Refusal, integer
 from lrsched_torch._lightning.packages import LightningCallback
-from lrsched_torch._range_test.embedded import EmbeddedTest
+from lrsched_torch._range_test.embedded import EmbeddedTest, replaced
 from lrsched_torch._range_test.losses import as_loss
 
 _refuse = Refusal("range_test")
@@ -57,15 +58,26 @@ class Driver(LightningCallback):
         for scheduler in {id(each): each for each in (*configured, *own)}.values():
             self._replace(scheduler, "step", _do_nothing)
         self._watch(trainer.strategy, pl_module)
+        if self._test.skipped:
+            self._pass_over(batches)
+
+    def _pass_over(self, loop: Any) -> None:
+        """Train with no batch of the updates that the test passes over."""
+        test = self._test
+
+        def run(train: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            if not test.skipped:
+                return train(*args, **kwargs)
+            if not loop._should_accumulate():
+                test.pass_over()
+            return {}
+
+        for optimization in (loop.automatic_optimization, loop.manual_optimization):
+            self._replace(optimization, "run", partial(run, optimization.run))
 
     def _replace(self, value: Any, method: str, other: Any) -> None:
         """Replace a method of an object until the test ends."""
-        attributes = vars(value)
-        if method in attributes:
-            self._ending.callback(setattr, value, method, attributes[method])
-        else:
-            self._ending.callback(attributes.pop, method, None)
-        setattr(value, method, other)
+        self._ending.enter_context(replaced(value, method, other))
 
     def _watch(self, strategy: Any, module: Any) -> None:
         """Take the losses that `training_step` returns, before Lightning divides them."""

@@ -15,9 +15,11 @@ from torch.utils.data import DataLoader
 
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest
+from lrsched.range_test.continuation import Limits
 from lrsched_torch._lightning import packages
 from lrsched_torch._lightning.driver import Driver
-from lrsched_torch._range_test.embedded import EmbeddedTest, Options
+from lrsched_torch._range_test.embedded import EmbeddedTest
+from lrsched_torch._range_test.options import Options
 from lrsched_torch._snapshot.reachable import reachable_state
 from lrsched_torch._snapshot.snapshot import Snapshot
 from lrsched_torch._snapshot.storage import Location
@@ -49,42 +51,43 @@ class Run:
     ) -> None:
         self._trainer = trainer
         self._module = module
+        self._optimizer = optimizer
+        self._monitor = monitor
         self._memory = memory
         plain = getattr(module, "_orig_mod", module)
         self._plain = plain
         self.test = EmbeddedTest(options, list(plain.modules()))
-        self._driver = Driver(self.test, optimizer, monitor)
 
     @property
     def _package(self) -> Any:
         return packages.package_of(self._trainer)
 
-    def of_fit(self, train_dataloaders: Any, datamodule: Any) -> RangeTest:
-        """The test by `trainer.fit` with this data."""
+    def of_fit(self, train_dataloaders: Any, datamodule: Any, limits: Limits) -> RangeTest:
+        """The test by `trainer.fit` with this data, and by further ones within the limits."""
         data = train_dataloaders if datamodule is None else datamodule
         launcher = self._trainer.strategy.launcher
         spawns = "strategies.launchers.multiprocessing._MultiProcessingLauncher"
         if isinstance(launcher, packages.part(self._package, spawns)):
             with self._saved(self._state(data)).restored():
-                given = self, self._plain, train_dataloaders, datamodule
+                given = self, self._plain, train_dataloaders, datamodule, limits
                 test: RangeTest = pickle.loads(
                     launcher.launch(_in_process, *given, trainer=self._trainer)
                 )
                 return test
 
-        def fit() -> None:
-            with _interrupts(self._driver):
+        def fit(driver: Driver) -> None:
+            with _interrupts(driver):
                 self._trainer.fit(self._module, train_dataloaders, datamodule=datamodule)
 
-        return self._restored(fit, data)
+        return self._tested(fit, data, limits)
 
     def within_fit(self) -> RangeTest:
         """The test by another run of the loop of a trainer that begins to fit."""
         trainer = self._trainer
         loop = trainer.fit_loop
 
-        def run() -> None:
-            self._driver.on_fit_start(trainer, self._plain)
+        def run(driver: Driver) -> None:
+            driver.on_fit_start(trainer, self._plain)
             loop._combined_loader = loop._data_fetcher = None  # those of the fit stay untouched
             self._plain.zero_grad()
             try:
@@ -94,20 +97,26 @@ class Run:
                 if loop._data_fetcher is not None:
                     loop._data_fetcher.teardown()
 
-        return self._restored(run, loop._data_source.instance)
+        options = self.test.options
+        return self._tested(run, loop._data_source.instance, options.limits(options.steps))
 
-    def _restored(self, run: Callable[[], None], data: Any) -> RangeTest:
+    def _tested(self, run: Callable[[Driver], None], data: Any, limits: Limits) -> RangeTest:
         objects = self._state(data)
-        with self._saved(objects).restored(), torch.enable_grad():
-            self._leave_out()
+        saved = self._saved(objects)
+
+        def loop() -> None:
+            driver = Driver(self.test, self._optimizer, self._monitor)
+            self._leave_out(driver)
             for loader in objects:
                 if isinstance(loader, DataLoader):
                     loader._iterator = None  # Lightning would end workers that are in use
-            with self._driver:
-                run()
-            if not self._driver.batches:
+            with driver:
+                run(driver)
+            if self.test.is_first and not driver.batches:
                 _refuse("train_dataloaders", "data with at least one batch", data)
-            return self.test.result()
+
+        with saved.restored(), torch.enable_grad():
+            return self.test.run(loop, saved.rewind, limits)
 
     def _state(self, data: Any) -> list[Any]:
         """The objects that the test may change, with all that they hold."""
@@ -123,14 +132,14 @@ class Run:
         holders = packages.holders(self._package)
         return snapshot(objects, [], self._memory, packages.TOP, holders)
 
-    def _leave_out(self) -> None:
-        """Leave out of the loop what does not train: callbacks, loggers, profilers, validation."""
+    def _leave_out(self, driver: Driver) -> None:
+        """Leave out of the loop what does not train: other callbacks, loggers, validation, ..."""
         trainer, package, part = self._trainer, self._package, packages.part
         if trainer.max_epochs is None and trainer.max_steps == -1:
             timer = part(package, "callbacks.Timer")
             is_timed = any(isinstance(each, timer) for each in trainer.callbacks)
             trainer.fit_loop.max_epochs = -1 if is_timed else 1000  # Lightning's, with a warning
-        trainer.callbacks = [self._driver]
+        trainer.callbacks = [driver]
         self._plain.configure_callbacks = list
         no_logger, no_profiler = "loggers.logger.DummyLogger", "profilers.PassThroughProfiler"
         trainer.loggers = [part(package, no_logger)() for _ in trainer.loggers]
@@ -139,11 +148,13 @@ class Run:
         trainer.should_stop = False
 
 
-def _in_process(run: Run, module: Any, train_dataloaders: Any, datamodule: Any) -> bytes:
+def _in_process(
+    run: Run, module: Any, train_dataloaders: Any, datamodule: Any, limits: Limits
+) -> bytes:
     """Run the test in a process that a launcher has started; bytes, for it looks into the rest."""
     strategy = run._trainer.strategy
     strategy._launcher = None
-    test = run.of_fit(train_dataloaders, datamodule)
+    test = run.of_fit(train_dataloaders, datamodule, limits)
     strategy._lightning_module = module  # whose state dict the launcher asks for
     return pickle.dumps(test)
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
+from lrsched.range_test.continuation import Limits
 from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios
@@ -61,16 +62,34 @@ def schedules_in(schedule: Any) -> list[Schedule]:
     return schedules
 
 
-def schedules_of(schedule: Any, optimizer: torch.optim.Optimizer, refine: bool) -> list[Schedule]:
+def schedules_of(schedule: Any, optimizer: torch.optim.Optimizer) -> list[Schedule]:
     """The checked schedules: one for all param groups, or one for each."""
     schedules = schedules_in(schedule)
     if schedules != [schedule]:
         count = len(optimizer.param_groups)
         if len(schedules) != count:
             _refuse("schedule", f"a list of {count}, one for each param group", schedule)
-        if refine:
-            _refuse("refine", "False with a list of schedules", refine)
     return schedules
+
+
+def limits_with(schedule: Any, wrapper: Wrapper | None, accumulate: int, limits: Limits) -> Limits:
+    """The limits of a test with such a schedule and optimizer, which may have to stop at its ramp.
+
+    A training has one rate for all param groups; and Accelerate's loader, where it accumulates,
+    says in its own order where an update ends.
+    """
+    accumulates = wrapper is not None and wrapper.gradient_state is not None and accumulate > 1
+    if isinstance(schedule, (list, tuple)):
+        where = "with a list of schedules"
+    elif accumulates:
+        where = "where Accelerate accumulates batches"
+    else:
+        return limits
+    if limits.refine:
+        _refuse("refine", f"False {where}", True)
+    if limits.max_steps is not None and limits.further:
+        _refuse("max_steps", f"steps ({limits.steps}) {where}, or None", limits.max_steps)
+    return limits.none
 
 
 def ratios_of(
@@ -89,12 +108,10 @@ def check_ratios(schedule: Any, keep_ratios: Any, reference_group: Any, groups: 
     return check_ratio_options(_refuse, keep_ratios, reference_group, is_one, groups)
 
 
-def check_wrapped(wrapper: Wrapper, scaler: Any, accumulate: int, refine: bool) -> None:
+def check_wrapped(wrapper: Wrapper, scaler: Any) -> None:
     """Refuse what does not go with an optimizer that Accelerate or Fabric wraps."""
     if scaler is not None and wrapper.packages:
         _refuse("scaler", "None with an optimizer that steps through its own", scaler)
-    if refine and wrapper.gradient_state is not None and accumulate > 1:
-        _refuse("refine", "False where Accelerate accumulates batches", refine)
 
 
 def check_before_update(before_update: Any) -> None:

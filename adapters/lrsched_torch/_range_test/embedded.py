@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrsched import Schedule
+from lrsched import Schedule, constant
 from lrsched._core import Refusal
-from lrsched.range_test import DIVERGENCE, RangeTest, Recorder
-from lrsched.range_test.monitor import Log, Monitor, check_log
-from lrsched.range_test.options import check_metrics, checked_options, curve_of, ramp_between
+from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test.continuation import Limits, continued
+from lrsched.range_test.monitor import Monitor
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, as_loss
-from lrsched_torch._range_test.measurements import Measurements, Metrics
+from lrsched_torch._range_test.measurements import Measurements
+from lrsched_torch._range_test.options import Options
 from lrsched_torch._range_test.processes import processes_of
 from lrsched_torch._range_test.rates import Rates
 from lrsched_torch._schedulers.tested_ratios import remember_tested
@@ -26,40 +26,23 @@ from lrsched_torch._schedulers.tested_ratios import remember_tested
 _refuse = Refusal("range_test")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The options of a range test that every loop has, checked as far as no optimizer is needed."""
+@dataclass(frozen=True)
+class Part:
+    """One run of a loop for a test: a ramp, or a training at a constant rate.
 
-    schedule: Schedule | Sequence[Schedule] | None = None
-    steps: int = 200
-    low: float | None = None
-    high: float | None = None
-    divergence: float | None = DIVERGENCE
-    keep_ratios: bool = True
-    reference_group: int | None = None
-    metrics: Metrics | None = None
-    every: int = 10
-    log: Log | None = None
-    progress: bool = True
-    label: str = "torch"
+    Attributes:
+        name: what the progress bar calls it.
+        schedule: the learning rates, or a list with one schedule for each param group.
+        steps: the number of updates.
+        skipped: the number of updates whose batches are passed over before the first one.
+        above: of a training, the loss above which a loss is high.
+    """
 
-    def __post_init__(self) -> None:
-        steps, every, divergence = checked_options(
-            _refuse, steps=self.steps, every=self.every, divergence=self.divergence
-        )
-        check_metrics(_refuse, self.metrics, "a function that returns numbers by name")
-        check_log(_refuse, self.log)
-        schedule = ramp_between(_refuse, self.schedule, steps, self.low, self.high)
-        for each in checks.schedules_in(schedule):
-            curve_of(_refuse, each, steps)
-        checks.check_ratios(schedule, self.keep_ratios, self.reference_group, sys.maxsize)
-        for name, value in {
-            "steps": steps,
-            "every": every,
-            "divergence": divergence,
-            "schedule": schedule,
-        }.items():
-            object.__setattr__(self, name, value)
+    name: str
+    schedule: Schedule | Sequence[Schedule] | None
+    steps: int
+    skipped: int = 0
+    above: float | None = None
 
 
 class EmbeddedTest:
@@ -70,14 +53,68 @@ class EmbeddedTest:
     of the losses of the batches since the update before. An update is repeated with the same rates
     if none of its batches has a loss, or if a gradient scaler skipped it.
 
+    The loop runs once for each part of the test, each time from the same state. While `skipped` is
+    not 0 it makes no updates of its batches, and calls `pass_over` where there would be one.
+
     Args:
-        options: the options of the test.
+        options: the options of the ramp.
         modules: the modules whose modes `metrics` may change.
+
+    Attributes:
+        part: what the loop runs for.
+        skipped: the number of updates that are still passed over.
+        is_first: whether the loop runs for the first time.
     """
 
     def __init__(self, options: Options, modules: Sequence[nn.Module] = ()) -> None:
         self.options = options
-        self._measurements = Measurements(options.metrics, options.every, modules)
+        self.is_first = True
+        self._modules = modules
+        self._monitor: Monitor | None = None
+        self._begin(Part("range test", options.schedule, options.steps))
+
+    def run(
+        self, loop: Callable[[], object], rewind: Callable[[], object], limits: Limits
+    ) -> RangeTest:
+        """Run the loop, and again where the test goes on.
+
+        Args:
+            loop: runs the loop for the present part, inside `driving`.
+            rewind: restores the state in which the first run began.
+            limits: how far the test goes on.
+        """
+        self._loop, self._rewind = loop, rewind
+        try:
+            loop()
+            return continued(self.result(), self, limits)
+        finally:
+            if self._monitor is not None:
+                self._monitor.close()
+
+    def ramp(self, schedule: Schedule, steps: int) -> RangeTest:
+        """A test with other rates."""
+        return self._again(Part("further rates", schedule, steps))
+
+    def train(self, rate: float, steps: int, repeat: int, above: float) -> Sequence[float]:
+        """The losses of a training at a constant rate; none where the data has ended."""
+        if self._reader is not None and self._reader.recorder.stopped == "exhausted":
+            return []
+        name = f"training at {rate:.2g}"
+        found = self._again(Part(name, constant(float(rate)), steps, repeat * steps, above))
+        return [] if found.stopped == "exhausted" else found.losses.tolist()
+
+    def _again(self, part: Part) -> RangeTest:
+        self._rewind()
+        self.is_first = False
+        self._begin(part)
+        self._loop()
+        return self.result()
+
+    def _begin(self, part: Part) -> None:
+        self.part = part
+        self.skipped = part.skipped
+        metrics = self.options.metrics if part.above is None else None
+        self._measurements = Measurements(metrics, self.options.every, self._modules)
         self._reader: LossReader | None = None
         self._losses: list[Any] = []
         self._stepped = False
@@ -85,20 +122,22 @@ class EmbeddedTest:
     @contextmanager
     def driving(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
         """Set the rates of torch's own optimizer inside the block, and count its updates."""
-        options = self.options
+        options, part = self.options, self.part
         weight = checks.weights_in(optimizer)[0]
-        schedules = checks.schedules_of(options.schedule, optimizer, False)
+        schedules = checks.schedules_of(part.schedule, optimizer)
         ratios = checks.ratios_of(
-            optimizer, options.schedule, options.keep_ratios, options.reference_group
+            optimizer, part.schedule, options.keep_ratios, options.reference_group
         )
         self._schedule = schedules[0]
-        self._rates = Rates(optimizer, schedules, ratios, options.steps)
+        self._rates = Rates(optimizer, schedules, ratios, part.steps)
         processes = processes_of(None, weight.device)
-        monitor = Monitor(
-            options.progress and processes.is_main, options.log if processes.is_main else None
-        )
+        monitor = self._shown(processes.is_main)
         look_every = 1 if weight.is_cpu else LOOK_EVERY
-        recorder = Recorder(options.divergence, options.steps)
+        recorder = (
+            Recorder(options.divergence, part.steps)
+            if part.above is None
+            else Recorder(None, above=part.above)
+        )
         reader = LossReader(recorder, self._rates.values, processes, monitor, look_every)
         self._reader = reader
         hooks = [
@@ -106,7 +145,7 @@ class EmbeddedTest:
             optimizer.register_step_post_hook(self._after_update),
         ]
         try:
-            monitor.begin("range test", options.steps)
+            monitor.begin(part.name, part.steps)
             self._begin_update()
             yield
             if recorder.stopped == "exhausted":
@@ -117,12 +156,22 @@ class EmbeddedTest:
         finally:
             for hook in hooks:
                 hook.remove()
-            monitor.close()
+
+    def _shown(self, is_main: bool) -> Monitor:
+        """What shows the losses, of the first part also to `log`."""
+        options = self.options
+        if self._monitor is None:
+            self._monitor = Monitor(options.progress and is_main, options.log if is_main else None)
+        return self._monitor if self.is_first else self._monitor.unlogged()
 
     @property
     def made_update(self) -> bool:
         """Whether the optimizer was stepped in the batch that has not ended yet."""
         return self._stepped
+
+    def pass_over(self) -> None:
+        """End the batches of an update that are passed over."""
+        self.skipped -= 1
 
     def end_batch(self, loss: torch.Tensor | float | None, skipped: bool = False) -> bool:
         """End a batch, and return whether the test goes on.
@@ -152,7 +201,7 @@ class EmbeddedTest:
         return self._rates.at(rate)
 
     def result(self) -> RangeTest:
-        """The test, once the loop has ended and the block of `driving` with it."""
+        """The present part, once the loop has ended and the block of `driving` with it."""
         if self._reader is None:
             _refuse("the trainer", "one that trains", None)
         return self._reader.result(
@@ -187,3 +236,18 @@ class EmbeddedTest:
 
     def _after_update(self, *_: Any) -> None:
         self._stepped = True
+
+
+@contextmanager
+def replaced(value: Any, name: str, other: Any) -> Iterator[None]:
+    """Give an object another attribute or method inside the block."""
+    attributes = vars(value)
+    had, before = name in attributes, attributes.get(name)
+    setattr(value, name, other)
+    try:
+        yield
+    finally:
+        if had:
+            setattr(value, name, before)
+        else:
+            attributes.pop(name, None)

@@ -101,14 +101,14 @@ def range_test(
             get the batches that are left, and a training for which they are too few is none.
         schedule: the learning rate of update 0, 1, ..., or a list with one schedule for each param
             group; by default `exponential_ramp(low, high, steps - 1)`. With schedules of your own
-            there is no further ramp, and with a list no training.
+            there is no further ramp; with a list the test does not go on.
         steps: the number of updates with rising rates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
         max_steps: the most updates in all; as many as `steps` for a test that does not go on. By
             default they are 3 times `steps`, and with `refine` at least `steps` plus 10 times
             `probe_steps`; with a schedule of your own and without `refine` they are `steps`. Where
-            Accelerate accumulates batches the test never goes on.
+            Accelerate accumulates batches the test does not go on, and more are refused.
         modules: the modules to restore; by default every module, scheduler, scaler, generator and
             further optimizer to which `step` and `metrics` refer.
         restore: other objects to restore: modules (averaged weights), optimizers, schedulers,
@@ -206,14 +206,12 @@ def range_test(
     checks.check_before_update(before_update)
     check_log(REFUSE, log)
     closure = checks.closure_of(wrapper.inner, closure, scaler)
-    checks.check_wrapped(wrapper, scaler, accumulate, refine)
+    checks.check_wrapped(wrapper, scaler)
     trainings = (refine, probe_steps, probe_repeats)
     limits = limits_of(REFUSE, steps, max_steps, *trainings, divergence, schedule is None)
+    limits = checks.limits_with(schedule, wrapper, accumulate, limits)
     schedule = ramp_between(REFUSE, schedule, steps, low, high)
-    schedules = checks.schedules_of(schedule, optimizer, refine)
-    # Trainings have one rate, and Accelerate's loader says in its own order where an update ends.
-    if schedules != [schedule] or (wrapper.gradient_state is not None and accumulate > 1):
-        limits = limits.none
+    schedules = checks.schedules_of(schedule, optimizer)
     ratios = checks.ratios_of(optimizer, schedule, keep_ratios, reference_group)
     rates = Rates(wrapper.inner, schedules, ratios, steps)
     processes = processes_of(distributed, weights[0].device)

@@ -6,41 +6,42 @@ import copy
 from contextlib import ExitStack
 from typing import Any
 
+import torch
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
-from lrsched._core import Refusal
-from lrsched.range_test import RangeTest
 from lrsched.range_test.losses import MOST_SKIPS
-from lrsched_torch._range_test.embedded import EmbeddedTest, Options
+from lrsched_torch._range_test.embedded import EmbeddedTest, replaced
 from lrsched_torch._range_test.wrappers import Wrapper
-from lrsched_torch._snapshot.training_state import modules_in
-
-_refuse = Refusal("range_test")
 
 # What a Trainer and its subclasses log, save or publish with; it does nothing in a test.
 OUTPUTS = ("log", "save_model", "save_state", "_save_checkpoint", "push_to_hub")
 
 
 class TrainerLoop(TrainerCallback):
-    """Makes a trainer's loop the one of a range test.
+    """Makes a trainer's loop the one of a range test, for one part of it.
 
     Args:
         trainer: the trainer, whose state is restored by the caller.
-        options: the options of the test.
+        test: the test.
         stack: closes what the test has opened.
+
+    Attributes:
+        batches: the number of batches that the loop has used.
     """
 
-    def __init__(self, trainer: Trainer, options: Options, stack: ExitStack) -> None:
+    def __init__(self, trainer: Trainer, test: EmbeddedTest, stack: ExitStack) -> None:
+        self.batches = 0
         self._trainer = trainer
         self._stack = stack
-        self._test = EmbeddedTest(options, modules_in([trainer.model]))
+        self._test = test
         self._step = trainer.training_step
+        self._passing = ExitStack()  # while updates are passed over
         self._losses: list[Any] = []
         self._groups = 0  # of accumulated batches since the last update
         changed: dict[str, Any] = dict.fromkeys(OUTPUTS, _nothing)
         changed |= {
-            "args": _arguments_of_a_test(trainer, options.steps),
+            "args": _arguments_of_a_test(trainer, test.part.skipped + test.part.steps),
             "training_step": self._training_step,
             "lr_scheduler": _NoScheduler(trainer),
             "_created_lr_scheduler": False,  # else the trainer creates one again
@@ -50,14 +51,10 @@ class TrainerLoop(TrainerCallback):
         self._scheduler = trainer.lr_scheduler
         trainer.callback_handler.callbacks = [self]
 
-    def result(self) -> RangeTest:
-        """The test, once the training has ended."""
-        found = self._test.result()
-        if not len(found.losses) and found.stopped == "exhausted":
-            _refuse("trainer.train_dataset", "at least one batch", self._trainer.train_dataset)
-        return found
-
     def _training_step(self, *args: Any, **kwargs: Any) -> Any:
+        self.batches += 1
+        if self._test.skipped:
+            return torch.zeros((), device=self._trainer.args.device)
         loss = self._step(*args, **kwargs)
         self._losses.append(loss)
         return loss
@@ -67,6 +64,13 @@ class TrainerLoop(TrainerCallback):
         optimizer: Any = self._trainer.optimizer
         self._trainer.lr_scheduler = self._scheduler  # a subclass may always create one
         self._stack.enter_context(self._test.driving(Wrapper(optimizer).inner))
+        if self._test.skipped:
+            self._stack.enter_context(self._passing)
+            for value, name, other in (
+                (optimizer, "step", _nothing),  # a gradient scaler needs gradients
+                (self._trainer.args, "max_grad_norm", 0.0),
+            ):
+                self._passing.enter_context(replaced(value, name, other))
 
     def on_step_begin(self, *_: Any, **others: Any) -> None:
         """Count the accumulated batches that the trainer divides by their number.
@@ -79,6 +83,11 @@ class TrainerLoop(TrainerCallback):
         """End an update: the losses of its batches are divided already, by their number."""
         losses, self._losses = self._losses, []
         groups, self._groups = self._groups, 0
+        if self._test.skipped:
+            self._test.pass_over()
+            if not self._test.skipped:
+                self._passing.close()
+            return control
         loss = sum(losses[1:], losses[0])  # as the trainer adds them
         goes_on = self._test.end_batch(
             loss if groups == 1 else loss / groups,
