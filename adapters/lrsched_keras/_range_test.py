@@ -114,7 +114,8 @@ def range_test(
     Returns:
         The test. The training function that Keras has compiled for it serves the training after it
         where that may be: if it was compiled before, and always on JAX, unless the learning rate
-        is a schedule of Keras.
+        is a schedule of Keras. On TensorFlow a model that was never trained is compiled again for
+        each training of a test that goes on.
 
     Raises:
         TypeError, ValueError: an argument is wrong, or the logs have no loss. Everything is

@@ -75,9 +75,8 @@ class Fits:
         # On TensorFlow a training function holds the variables of metrics and of the optimizer:
         # where a fit has made these, they are made again.
         made = (model.optimizer, model._compile_loss, model._compile_metrics)
-        self._serves_again = keras.backend.backend() == "jax" or all(
-            x is None or x.built for x in made
-        )
+        are_made = all(each is None or each.built for each in made)
+        self._serves_again = are_made or keras.backend.backend() == "jax"
         rate = optimizer._learning_rate
         self._rate = rate if is_variable(rate) else None
         has_own = self._rate is not None and model.steps_per_execution == 1

@@ -111,7 +111,8 @@ def range_test(
             orders of the batches.
         probe_steps: the updates of each training; by default 100 with `refine`, else a sixth of
             the updates that are left, at least 50.
-        probe_repeats: the trainings at the best rates with `refine`, on different batches.
+        probe_repeats: the trainings at the best rates with `refine`, on different batches; the
+            others are drawn before, with the module's hooks for batches, but without training.
         log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update of the
             first `steps` once its loss is read.
         progress: whether to show a progress bar in terminals and notebooks, if tqdm is installed.

@@ -131,7 +131,7 @@ def range_test(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     arguments = transformers.TrainingArguments(folder, report_to="none", use_cpu=True)
     ...     trainer = transformers.Trainer(Model(), arguments, train_dataset=data)
-    ...     found = range_test(trainer, steps=30, progress=False)
+    ...     found = range_test(trainer, steps=40, high=1e4, progress=False)
     >>> found.stopped, found.losses[0], trainer.model.weight.tolist(), trainer.optimizer
     ('diverged', np.float64(1.0), [1.0, 1.0, 1.0], None)
     """

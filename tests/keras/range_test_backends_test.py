@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.processes import outputs, start
+from tests.scripts.keras_going_on import going_on
 from tests.scripts.keras_models import BATCHES, RAMP, STEPS
 from tests.scripts.keras_range_tests import PARTS
 
@@ -111,9 +112,8 @@ def test_batches_in_every_form(backend: str) -> None:
         assert found[name] == found["arrays"], name
 
 
-@pytest.mark.parametrize("backend", PARAMS)
-def test_a_test_goes_on_where_its_rate_is_uncertain(backend: str) -> None:
-    found = result(backend, "going on")
+def test_a_test_goes_on_where_its_rate_is_uncertain() -> None:
+    found = going_on()
     lowest = {name: [round(low, 8) for low, _ in ends] for name, (ends, _) in found.items()}
     assert lowest == {
         "certain": [1e-4],

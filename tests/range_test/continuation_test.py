@@ -270,9 +270,11 @@ def test_how_far_it_may_go_on(options: dict[str, Any], further: int) -> None:
         ({}, 400, 66),  # a sixth
         ({}, 240, 50),  # but at least so many,
         ({}, 90, 30),  # if there are three of them
-        ({}, 2, 0),
+        ({}, 60, 20),
+        ({}, 59, 0),  # of fewer than 20 nothing is learnt
         ({"probe_steps": 20}, 400, 20),
-        ({"probe_steps": 20}, 30, 10),
+        ({"probe_steps": 20}, 59, 0),
+        ({"probe_steps": 10}, 30, 10),
         ({"refine": True}, 1000, 100),
         ({"refine": True}, 150, 50),
         ({"refine": True, "probe_steps": 20}, 1000, 20),

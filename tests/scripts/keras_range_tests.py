@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tests.scripts.keras_going_on import faults, generators, going_on, trainings
+from tests.scripts.keras_going_on import faults, generators, trainings
 from tests.scripts.keras_losses import (
     beside_a_finder,
     beside_torch,
@@ -28,7 +28,6 @@ PARTS: dict[str, Callable[[], Any]] = {
     "half": in_half_precision,
     "measured": measured,
     "sources": sources,
-    "going on": going_on,
     "trainings": trainings,
     "faults": faults,
     "generators": generators,

@@ -84,6 +84,9 @@ def main(folder: Path, strategy: str) -> None:
         found["own"].append(own_losses(folder))
         now = [vars(trainer), vars(trainer.strategy)]
         found["restored"].append(image(module) == before and now == attributes)
+    refined: Any = {"low": 1e-2, "high": 10.0, "steps": 20, "refine": True, "probe_steps": 6}
+    test = range_test(trainer, module, loader, **refined, max_steps=70, progress=False)
+    found["refined"] = test, own_losses(folder), image(module) == before
     trainer.fit(module, loader)
     found["fits"].append(own_losses(folder))
     tests = RangeTestCallback(steps=STEPS, progress=False)

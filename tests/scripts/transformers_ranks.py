@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
@@ -45,6 +46,19 @@ class Loud:
             "goes on": world.train() == wanted,
         }
 
+    def refined(self) -> dict[str, Any]:
+        """What a test has found that goes on."""
+        world = self.world()
+        before = state_of(world.trainer)
+        options: dict[str, Any] = {"low": 1e-3, "high": 10.0, "probe_steps": 5, "max_steps": 60}
+        test = world.test("finished", "", 0, schedule=None, steps=20, refine=True, **options)
+        assert test.probe is not None
+        return {
+            "losses": test.losses.tolist(),
+            "trainings": test.probe.losses[np.isfinite(test.probe.losses)].tolist(),
+            "restored": state_of(world.trainer) == before,
+        }
+
 
 def main(out: Path, rank: int) -> None:
     dist.init_process_group("gloo", f"file://{out / 'store'}", rank=rank, world_size=2)
@@ -59,6 +73,7 @@ def main(out: Path, rank: int) -> None:
             "finished": loud.found("finished", 0),
             "diverged": loud.found("diverged", 4, optimizer="given"),
             "nonfinite": loud.found("nonfinite", 5, prior=True),
+            "refined": loud.refined(),
         }
     torch.save(found, out / f"{rank}.pt")
     dist.destroy_process_group()

@@ -172,9 +172,10 @@ def test_data_that_is_loaded_before_the_fit_begins(loading: Any) -> None:
 
 def test_a_callback_does_not_go_on() -> None:
     """Where `range_test` does."""
-    tests, uncertain = callback(), {"steps": STEPS, "low": 1e-2, "high": 1e3}
+    tests = callback()
     fitted(Net(), tests)
-    found = range_test(quiet_trainer(), Net(), data(), progress=False, **uncertain)
+    options: dict[str, Any] = {"steps": STEPS, "low": 1e-2, "high": 1e3, "progress": False}
+    found = range_test(quiet_trainer(), Net(), data(), **options)
     assert found.probe is not None
     assert tests.result is not None
     assert tests.result.probe is None
@@ -216,6 +217,12 @@ def test_two_processes_stop_together(tmp_path: Any) -> None:
         assert own[0] != own[1]  # each has other batches
         np.testing.assert_array_equal(test.losses, np.mean(own, axis=0))
     assert whole["restored"] == [True, True]
+    refined, own, restored = whole["refined"]
+    means, ramp = np.mean(own, axis=0).tolist(), len(refined.losses)
+    assert restored
+    assert means[:ramp] == refined.losses.tolist()
+    trained = refined.probe.losses[np.isfinite(refined.probe.losses)]
+    assert sorted(means[ramp:]) == sorted(trained.tolist())
     plain, after_callback = whole["fits"]
     assert [own[-len(fit) :] for own, fit in zip(after_callback, plain, strict=True)] == plain
     assert {len(own) - len(fit) for own, fit in zip(after_callback, plain, strict=True)} != {0}

@@ -120,7 +120,7 @@ REFINED: dict[str, Any] = {"schedule": None, "steps": 20, "low": 1e-3, "high": 1
 REFINED |= {"refine": True, "probe_steps": 5, "max_steps": 60}
 
 
-@settings(max_examples=12, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     kind=st.sampled_from(KINDS),
     prior=st.booleans(),

@@ -107,7 +107,7 @@ REFINED: dict[str, Any] = {"schedule": None, "steps": 20, "low": 1e-3, "high": 1
 REFINED |= {"refine": True, "probe_steps": 5, "max_steps": 60}
 
 
-@settings(max_examples=10, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=7, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     fate=st.sampled_from(["finished", Planned, KeyboardInterrupt]),

@@ -494,3 +494,10 @@ def test_two_processes_stop_together(
     means = iter([sum(each) / 2 for each in zip(first["own"], second["own"], strict=True)])
     wanted = [sum(itertools.islice(means, size)) / size for size in sizes]
     assert first["losses"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_two_processes_go_on_together(two_processes: list[dict[str, Any]]) -> None:
+    first, second = (each["refined"] for each in two_processes)
+    assert first == second
+    assert first["restored"]
+    assert len(first["trainings"]) > 3 * 5

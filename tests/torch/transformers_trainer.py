@@ -173,6 +173,7 @@ class World:
     def test(self, fate: Any, place: str, at: int, **options: Any) -> Any:
         """The range test in which something goes wrong."""
         plan = self.plan
+        given: dict[str, Any] = {"schedule": RAMP, "steps": STEPS, **options}
         plan.fate, plan.place = fate, place
         plan.at = at + HIGH_AFTER if fate == "diverged" else at
         plan.calls = dict.fromkeys(PLACES, 0)
@@ -185,7 +186,7 @@ class World:
                 log=lambda *_: plan.come("log"),
                 divergence=None if fate == "finished" else 50.0,
                 progress=False,
-                **({"schedule": RAMP, "steps": STEPS} | options),
+                **given,
             )
         finally:
             handle.remove()
