@@ -161,9 +161,7 @@ def test_a_test_with_accumulation_does_not_go_on(schedule: Any) -> None:
     run = Accelerated(accumulated=3)
     found = run.test(schedule=schedule)
     assert len(found.losses) == len(run.used) == STEPS
-    with pytest.raises(
-        ValueError, match=r"max_steps must be steps .* where Accelerate acc"
-    ):
+    with pytest.raises(ValueError, match=r"max_steps must be steps .* where Accelerate acc"):
         run.test(schedule=schedule, max_steps=200)
     assert not run.used
 
