@@ -173,7 +173,7 @@ def test_the_schedule_is_the_same_in_optax_and_in_torch() -> None:
 def test_the_tasks_of_the_readme_run() -> None:
     names = run("README.md", first=2)
     assert names["scheduler"].state_dict() == names["saved"]["scheduler"]
-    assert names["schedule"](500) == names["suggested"]  # the end of a warmup of a twentieth
+    assert names["schedule"](500) == names["test"].suggest(shape="warmup_cosine").suggested
 
 
 def test_the_page_of_schedules_runs() -> None:
@@ -189,7 +189,7 @@ def test_the_page_of_training_loops_runs() -> None:
 
 def test_the_page_of_range_tests_runs() -> None:
     names = run("docs/range-tests.md")
-    assert names["schedule"](500) == names["suggested"]
+    assert names["schedule"](500) == names["test"].suggest(shape="warmup_cosine").suggested
     assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
     assert Path("range_test.png").exists()
 

@@ -44,7 +44,7 @@ def main(number: int, port: str) -> None:
     set_ups: dict[str, dict[str, Any]] = {
         "diverged": {"schedule": ramp},
         "finished": {"schedule": ramp, "divergence": None},
-        "further": {"low": 1e-4, "high": 0.1, "max_steps": 180, "refine": True, "probe_steps": 10},
+        "further": {"low": 1e-4, "high": 0.1, "max_steps": 230, "refine": True, "probe_steps": 10},
     }
     found = {}
     for name, options in set_ups.items():

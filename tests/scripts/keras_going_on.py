@@ -38,7 +38,7 @@ def going_on() -> dict[str, list[Any]]:
         "higher rates": {"low": 1e-5, "high": 1e-1, "steps": 60},
         "lower rates": {"low": 3.0, "high": 1e3, "steps": 30},
         "no more": {"low": 1e-5, "high": 1e-1, "steps": 60, "max_steps": 60},
-        "trainings": {"low": 1e-3, "high": 10.0, "steps": 20},
+        "trainings": {"low": 1e-3, "high": 10.0, "steps": 30},
     }
     found, model = {}, linear(loss="mse")
     model.fit(ALL_X, ALL_Y, verbose=0)  # so that nothing is compiled twice
