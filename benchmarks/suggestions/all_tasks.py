@@ -10,7 +10,7 @@ from benchmarks.suggestions.tasks import TUNED, Task, tasks
 PARTS = {
     "tuned": "Tasks that chose the constants",
     "reported": "Tasks that chose nothing",
-    "new": "Further tasks, unlike these, scored once",
+    "new": "Further tasks, unlike these",
 }
 
 
