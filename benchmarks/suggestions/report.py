@@ -44,8 +44,9 @@ of the median seed / the median seed of the worst task / the worst seed of all.
 The constants of the rules were chosen on the tasks of the first part alone. The other parts were
 looked at after that; the tasks of the third were written before anything was chosen. The second
 then showed a fault on one task: the search for the best rate went down where no loss had risen. It
-was mended, and all figures are from after that. No constant was changed. The losses of the truth are [on record](../benchmarks/results/suggestions_truth.npz):
-`python -m benchmarks.suggestions.truth` took 4 minutes and 18 seconds for them on an H100.
+was mended, and all figures are from after that. No constant was changed. The losses of the
+truth are [on record](../benchmarks/results/suggestions_truth.npz): `python -m
+benchmarks.suggestions.truth` took 4 minutes and 18 seconds for them on an H100.
 
 By default a test may make three times the updates of its ramp, and makes them where it is
 uncertain: trainings at constant rates around the suggestion, of 50, 66 and 133 updates.
