@@ -111,8 +111,7 @@ def repeated_range_test(
         steps: the number of updates.
         low: the first learning rate, by default 1e-7.
         high: the last learning rate, by default 10.
-        divergence: a multiple of the first loss, above 1; None or infinity never stops for a finite
-            loss.
+        divergence: when a test stops, as for `range_test`.
         executor: what the tests are submitted to, as for `sweep`; None runs them in this process.
         progress: whether to show a progress bar of tests in terminals and notebooks, if tqdm is
             installed.

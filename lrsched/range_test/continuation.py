@@ -150,7 +150,7 @@ class _Read(NamedTuple):
 
 
 def _read(test: RangeTest) -> _Read:
-    found = test.of_ramp
+    found = test.ramp_suggestion
     return _Read(None, found.cause) if isinstance(found, NoSuggestion) else _Read(found)
 
 

@@ -73,7 +73,8 @@ class Recorder:
         self._divergence = math.inf if divergence is None else divergence
         self._threshold = math.inf if above is None else above
         self._first = first_losses(steps) if above is None and divergence is not None else -1
-        self._highs: deque[bool] = deque(maxlen=window(steps))
+        self._window = window(steps)
+        self._highs: deque[bool] = deque(maxlen=self._window)
         self._high = 0
 
     def record(self, loss: float) -> bool:
@@ -86,11 +87,11 @@ class Recorder:
             self._threshold = threshold(self.losses, self._divergence)
             return True
         highs = self._highs
-        if len(highs) == highs.maxlen:
+        if len(highs) == self._window:
             self._high -= highs[0]
         highs.append(loss > self._threshold)
         self._high += highs[-1]
-        if 2 * self._high > highs.maxlen:  # type: ignore[operator]
+        if 2 * self._high > self._window:
             self.stopped = "diverged"
             return False
         return True

@@ -141,9 +141,10 @@ class RangeTest(ScheduleBuilder):
 
         With c and e of the shape, all rates are multiplied by c (200 / total_steps)**e; lengths
         below 100 and above 2400 count as these, as nothing else was measured. For a constant rate c
-        is 1 and e is 0.2. For the peak of "warmup_cosine" or "one_cycle" c is 1.6 and e is 0, and
-        for "cyclic" they are 1 and 0: such runs of 150 and of 2400 updates have about the same best
-        peak. A single factor leaves much to chance: docs/range-tests-quality.md says how much.
+        is 1 and e is 0.2. For the peak of "warmup_cosine" or "one_cycle" c is 1.6 and e is 0: on
+        the tasks that chose them, such runs of 150 and of 2400 updates had about the same best
+        peak. For "cyclic", which was not measured, all rates stay as they are. One factor for all
+        tasks leaves much to chance: docs/range-tests-quality.md says how much.
 
         Args:
             method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
@@ -173,7 +174,7 @@ class RangeTest(ScheduleBuilder):
         """The suggestion for the reference run."""
         if method != "default":
             return suggest(*self._curve(), method)
-        ramp = self.of_ramp
+        ramp = self.ramp_suggestion
         if self.probe is not None:
             found = None if isinstance(ramp, NoSuggestion) else ramp
             rates, losses = self.probe.learning_rates, self.probe.losses
@@ -187,7 +188,7 @@ class RangeTest(ScheduleBuilder):
         return ramp
 
     @functools.cached_property
-    def of_ramp(self) -> Suggestion | NoSuggestion:
+    def ramp_suggestion(self) -> Suggestion | NoSuggestion:
         """What the rising rates alone suggest, without the probe, or why they suggest nothing."""
         try:
             return suggest(*self._curve())

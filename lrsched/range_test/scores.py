@@ -64,7 +64,8 @@ def scores(
         level = float(ends[best]) + depth
     if not depth > 0.0:  # nor where it is NaN
         raise NoSuggestion(
-            "no rate that was tried got the loss below its first: try lower ones", "flat"
+            "no rate that was tried got the loss below its first: try other rates, or train longer",
+            "flat",
         )
     heights = np.where(made, scaled(ends, level, depth), 0.0).sum(axis=1) / made.sum(axis=1)
     order = np.argsort(rates, kind="stable")

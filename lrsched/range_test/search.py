@@ -26,10 +26,12 @@ MAX_RATES = 11  # after which the search ends
 class Search:
     """Trains at one rate after the other, each chosen by the losses of those before.
 
-    The first three rates are half a decade apart. While the best rate is the lowest or the highest,
-    the next one lies beyond it; then the gaps around it are halved to a quarter of a decade. At
-    last the best rate and its neighbours are trained again, on other batches. The search ends when
-    another training might make more updates than are left, and at one that returns no losses.
+    The first three rates are half a decade apart. The search goes on to higher rates, and then to
+    lower ones, until on each side of the best rate one is worse by more than noise; then it halves
+    the gaps around the best rate, to a quarter of a decade. While no loss has fallen it tries
+    higher rates, or where all losses have risen lower ones. At last it trains at the best rate and
+    its neighbours again, on other batches. It ends when another training might make more updates
+    than are left, and at one that returns no losses.
 
     Args:
         centre: the rate to begin with.

@@ -56,14 +56,14 @@ def _said_of_ramp(test: RangeTest) -> str:
 def _beyond(before: RangeTest) -> str:
     """Why a further ramp was made."""
     first, last = before.learning_rates[[0, -1]]
-    if isinstance(before.of_ramp, NoSuggestion):
+    if isinstance(before.ramp_suggestion, NoSuggestion):
         return f"the loss only rose from {plain(first)} on"
     return f"the loss still fell at {plain(last)}"
 
 
 def _reason(test: RangeTest) -> str:
     """Why trainings were made."""
-    found = test.of_ramp
+    found = test.ramp_suggestion
     if isinstance(found, Suggestion) and found.is_certain:
         return "to check the rate"
     return "as this left the best rate uncertain"

@@ -235,7 +235,7 @@ def test_schedules_of_one_highest_rate_compete() -> None:
         ([0.1] * 4, [1.0, 0.5, 0.2, 0.3], "a suggestion needs trainings at 3 rates above 0, got 1"),
         ([0.0, 0.0, 0.1], [1.0] * 3, "a suggestion needs trainings at 3 rates above 0, got 1: add"),
         (RATES, [2.0, 2.1, 2.2, 3.0, 4.0], "no rate that was tried got the loss below its first:"),
-        (RATES, [NAN] * 5, "no rate that was tried got the loss below its first: try lower ones"),
+        (RATES, [NAN] * 5, "no rate that was tried got the loss below its first: try other"),
         (RATES, [1.0, 1.1, 1.2, 1.3, 1.4], "the loss ends lowest at the lowest rate, 0.01: add lo"),
         (RATES, [1.4, 1.3, 1.2, 1.1, 1.0], "the loss ends lowest at the highest rate, 1: add high"),
     ],
