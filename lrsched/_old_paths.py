@@ -14,10 +14,10 @@ from typing import Any
 
 MOVED = {
     "lrsched._durations": "lrsched._core.durations",
-    "lrsched._probe": "lrsched.range_test.probe",
+    "lrsched._probe": "lrsched.range_test.reading.probe",
     "lrsched._schedule": "lrsched._core.schedule",
-    "lrsched._suggest": "lrsched.range_test.suggest",
-    "lrsched._valley": "lrsched.range_test.valley",
+    "lrsched._suggest": "lrsched.range_test.reading.suggest",
+    "lrsched._valley": "lrsched.range_test.reading.valley",
     "lrsched.anneal": "lrsched.schedules.anneal",
     "lrsched.chebyshev": "lrsched.schedules.chebyshev",
     "lrsched.combine": "lrsched.schedules.combine",

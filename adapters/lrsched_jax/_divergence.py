@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lrsched.range_test.recorder import RANGES, first_losses, window
+from lrsched.range_test.reading.recorder import RANGES, first_losses, window
 
 LOOK_EVERY = 10  # updates of the compiled loop between two looks at whether it goes on
 ROUNDING = 2.0**-20  # so much later than the recorder, which decides, and computes in float64

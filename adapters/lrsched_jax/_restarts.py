@@ -9,7 +9,7 @@ import numpy as np
 
 from lrsched import Schedule
 from lrsched.range_test import RangeTest
-from lrsched.range_test.runs import Run, range_test_of
+from lrsched.range_test.running.runs import Run, range_test_of
 from lrsched_jax._checks import rates_array
 from lrsched_jax._runs import Plan, Start, run_compiled, run_stepwise
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from lrsched._core import Real
 from lrsched.range_test import Recorder
-from lrsched.range_test.monitor import Monitor
-from lrsched.range_test.runs import Run
+from lrsched.range_test.running.monitor import Monitor
+from lrsched.range_test.running.runs import Run
 from lrsched_jax._batches import Batches
 from lrsched_jax._divergence import divergence_of
 from lrsched_jax._model import Fixed, Model

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from lrsched import Schedule
 from lrsched._core import Real, Refusal
-from lrsched.range_test.options import checked_options
+from lrsched.range_test.running.options import checked_options
 from lrsched.sweep import Sweep, schedules_of
 from lrsched.sweep.result import Index
 from lrsched_jax._checks import check_functions, rates_array

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import keras
 
 from lrsched._core import Refusal
-from lrsched.range_test.losses import LossReader
-from lrsched.range_test.measurements import Measurements
+from lrsched.range_test.running.losses import LossReader
+from lrsched.range_test.running.measurements import Measurements
 
 _refuse = Refusal("range_test")
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras.src.backend.common import global_state
 from keras.src.utils.tracking import Tracker
 
-from lrsched.range_test.restore import (
+from lrsched.range_test.running.restore import (
     Restore,
     generator_types,
     restore_all,

@@ -9,8 +9,8 @@ from typing import Any
 from lrsched import Schedule
 from lrsched._core import FLAG, Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, NoSuggestion, RangeTest
-from lrsched.range_test.monitor import Log
-from lrsched.range_test.options import checked_options
+from lrsched.range_test.running.monitor import Log
+from lrsched.range_test.running.options import checked_options
 from lrsched_torch._lightning import packages
 from lrsched_torch._lightning.driver import OPTIMIZER, chosen
 from lrsched_torch._lightning.loop import Run

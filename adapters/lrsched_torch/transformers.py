@@ -13,8 +13,8 @@ from transformers import Trainer
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
-from lrsched.range_test.monitor import Log
-from lrsched.range_test.options import checked_options
+from lrsched.range_test.running.monitor import Log
+from lrsched.range_test.running.options import checked_options
 from lrsched_torch._range_test.embedded import EmbeddedTest
 from lrsched_torch._range_test.measurements import Metrics
 from lrsched_torch._range_test.options import Options

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from benchmarks.suggestions.runs import METHODS, STEPS
 from benchmarks.suggestions.truth import CONSTANT, FILE, GRID, LENGTHS
-from lrsched.range_test.lengths import change
-from lrsched.range_test.scores import parabola_vertex
+from lrsched.range_test.reading.lengths import change
+from lrsched.range_test.reading.scores import parabola_vertex
 
 Array = npt.NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from benchmarks.suggestions.all_tasks import all_tasks
 from benchmarks.suggestions.lanes import Array, batches
 from benchmarks.suggestions.tasks import Task
 from lrsched.range_test import NoSuggestion, RangeTest
-from lrsched.range_test.finders import FINDERS
+from lrsched.range_test.reading.finders import FINDERS
 
 FILE = Path(__file__).parent.parent / "results" / "suggestions_runs.npz"
 SEEDS = range(10)

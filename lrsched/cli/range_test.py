@@ -46,8 +46,8 @@ def run(place: str, options: Mapping[str, Any]) -> tuple[Any, str]:
 
 def report(test: Any, run: Mapping[str, Any]) -> str:
     """The result of a test in a few lines; `run` are arguments of `suggest`."""
-    from lrsched.range_test.suggestion import plain
-    from lrsched.range_test.valley import NoSuggestion
+    from lrsched.range_test.reading.suggestion import plain
+    from lrsched.range_test.reading.valley import NoSuggestion
 
     lines = [test.summary]
     try:
@@ -63,8 +63,8 @@ def report(test: Any, run: Mapping[str, Any]) -> str:
 
 def _prepare(output: Path | None, save: Path | None, run: Mapping[str, Any]) -> None:
     """Refuse before the test what could not be written or suggested after it."""
-    from lrsched.range_test.lengths import checked_run
-    from lrsched.range_test.suggest import check_method
+    from lrsched.range_test.reading.lengths import checked_run
+    from lrsched.range_test.reading.suggest import check_method
 
     check_method(run["method"])
     checked_run(Refusal("range-test"), run["shape"], run["total_steps"])

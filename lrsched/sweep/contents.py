@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lrsched._core.schedule import Schedule
 from lrsched.formats.serialize import from_dict
-from lrsched.range_test.files import Content, check_version
+from lrsched.range_test.result.files import Content, check_version
 
 Array = npt.NDArray[np.float64]
 Sweep: TypeAlias = Any  # of the module that imports this one

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from lrsched._core.schedule import Schedule
 from lrsched._optional import import_optional
-from lrsched.range_test.plot import draw_suggestion, limit_losses, mark
-from lrsched.range_test.suggestion import Suggestion
+from lrsched.range_test.reading.suggestion import Suggestion
+from lrsched.range_test.result.plot import draw_suggestion, limit_losses, mark
 
 Array = npt.NDArray[np.float64]
 

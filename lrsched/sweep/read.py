@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from lrsched._core.checks import Refusal
 from lrsched._core.number_kinds import number
-from lrsched.range_test.scores import final_means, parabola_vertex, scores
-from lrsched.range_test.suggestion import Suggestion
-from lrsched.range_test.valley import NoSuggestion, fall_at
+from lrsched.range_test.reading.scores import final_means, parabola_vertex, scores
+from lrsched.range_test.reading.suggestion import Suggestion
+from lrsched.range_test.reading.valley import NoSuggestion, fall_at
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
-from lrsched.range_test import files as _files
-from lrsched.range_test.plot import axes_or_new, svg_of
-from lrsched.range_test.schedules import ScheduleBuilder
-from lrsched.range_test.scores import final_means
-from lrsched.range_test.suggestion import Suggestion
-from lrsched.range_test.valley import NoSuggestion
+from lrsched.range_test.reading.scores import final_means
+from lrsched.range_test.reading.suggestion import Suggestion
+from lrsched.range_test.reading.valley import NoSuggestion
+from lrsched.range_test.result import files as _files
+from lrsched.range_test.result.plot import axes_or_new, svg_of
+from lrsched.range_test.result.schedules import ScheduleBuilder
 from lrsched.sweep import plot as _sweep_plot
 from lrsched.sweep.contents import CONTENT, arrays, facts, fields
 from lrsched.sweep.read import PART, final_losses, suggest

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from lrsched._core.checks import FLAG, Refusal
 from lrsched._core.schedule import Schedule
-from lrsched.range_test.options import checked_options, ramp_between
-from lrsched.range_test.recorder import DIVERGENCE
-from lrsched.range_test.result import RangeTest
-from lrsched.range_test.runs import Run, range_test_of
+from lrsched.range_test.reading.recorder import DIVERGENCE
+from lrsched.range_test.result.range_test import RangeTest
+from lrsched.range_test.running.options import checked_options, ramp_between
+from lrsched.range_test.running.runs import Run, range_test_of
 from lrsched.sweep.failure import Failure, succeeded, warn
 from lrsched.sweep.result import Index, Sweep
 from lrsched.sweep.schedules import rates_of, schedules_of

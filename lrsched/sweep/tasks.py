@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from lrsched._core.checks import Refusal
-from lrsched.range_test.progress_bar import ProgressBar
+from lrsched.range_test.running.progress_bar import ProgressBar
 from lrsched.sweep.failure import Failure, dumps, said
 from lrsched.sweep.pools import Pool
 from lrsched.sweep.worker import attempt, call

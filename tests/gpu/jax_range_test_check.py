@@ -20,7 +20,7 @@ import pytest
 from flax import nnx
 
 import lrsched
-from lrsched.range_test.recorder import threshold
+from lrsched.range_test.reading.recorder import threshold
 from lrsched_jax import sweep
 from tests.jax import squares
 from tests.jax.nets import (

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lrsched.range_test import Recorder
-from lrsched.range_test.recorder import first_losses, window
+from lrsched.range_test.reading.recorder import first_losses, window
 from lrsched_jax._divergence import LOOK_EVERY, divergence_of, goes_on
 from tests.backends import jax_x64
 

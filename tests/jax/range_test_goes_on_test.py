@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched.range_test import NoSuggestion, Recorder
-from lrsched.range_test.recorder import threshold
+from lrsched.range_test.reading.recorder import threshold
 from lrsched_jax._cache import training_of
 from lrsched_jax._model import Loss
 from lrsched_jax._range_test import REFUSE

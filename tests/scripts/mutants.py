@@ -48,9 +48,9 @@ ROOMS = {
         "tests/numerics/*_test.py tests/schedules/[!e]*_test.py tests/schedules/*_test.py",
     ),
     "range_test": (
-        "lrsched/range_test/*.py",
-        "tests/range_test/[!f]*_test.py tests/torch/range_test_progress_test.py"
-        " tests/cli/range_test_test.py tests/range_test/*_test.py",
+        "lrsched/range_test/*/*.py",
+        "tests/range_test/*/[!f]*_test.py tests/torch/range_test_progress_test.py"
+        " tests/cli/range_test_test.py tests/range_test/*/*_test.py tests/range_test/*_test.py",
     ),
     "torch_schedulers": (
         "adapters/lrsched_torch/_schedulers/*.py",

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrsched.range_test import monitor as _monitor
-from lrsched.range_test.progress_bar import ProgressBar
+from lrsched.range_test.running import monitor as _monitor
+from lrsched.range_test.running.progress_bar import ProgressBar
 from tests.optional import needs
 from tests.torch.range_test_task import Task, Valley
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import lrsched
 from lrsched.range_test import RangeTest
-from lrsched.range_test.monitor import Monitor
+from lrsched.range_test.running.monitor import Monitor
 from lrsched_torch._range_test import range_test as _range_test
 from lrsched_torch._snapshot.snapshot import Snapshot
 from tests.torch.range_test_task import Valley

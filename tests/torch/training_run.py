@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler, StepLR
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 import lrsched
-from lrsched.range_test.recorder import FIRST
+from lrsched.range_test.reading.recorder import FIRST
 from lrsched_torch import range_test
 
 FEATURES, CLASSES, UPDATES = 6, 3, 20

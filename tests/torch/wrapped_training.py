@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import lrsched
-from lrsched.range_test.recorder import FIRST
+from lrsched.range_test.reading.recorder import FIRST
 from lrsched_torch import range_test
 from tests.processes import outputs, start
 from tests.torch.images import image, random_image

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest
-from lrsched.range_test.continuation import Limits
+from lrsched.range_test.running.continuation import Limits
 from lrsched_torch._lightning import packages
 from lrsched_torch._lightning.driver import Driver
 from lrsched_torch._range_test.embedded import EmbeddedTest

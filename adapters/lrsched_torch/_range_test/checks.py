@@ -11,7 +11,7 @@ from torch import nn
 
 from lrsched import Schedule
 from lrsched._core import Refusal
-from lrsched.range_test.continuation import Limits
+from lrsched.range_test.running.continuation import Limits
 from lrsched_torch._range_test.wrappers import Wrapper
 from lrsched_torch._schedulers.arguments import refuse_no_schedule
 from lrsched_torch._schedulers.param_groups import check_ratio_options, group_ratios

@@ -13,8 +13,8 @@ from torch import nn
 from lrsched import Schedule, constant
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest, Recorder
-from lrsched.range_test.continuation import Limits, continued
-from lrsched.range_test.monitor import Monitor
+from lrsched.range_test.running.continuation import Limits, continued
+from lrsched.range_test.running.monitor import Monitor
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader, as_loss
 from lrsched_torch._range_test.measurements import Measurements

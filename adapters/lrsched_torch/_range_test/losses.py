@@ -9,9 +9,9 @@ import torch
 
 from lrsched._core import Refusal
 from lrsched.range_test import Recorder
-from lrsched.range_test.losses import LOOK_EVERY
-from lrsched.range_test.losses import LossReader as AnyLossReader
-from lrsched.range_test.monitor import Monitor
+from lrsched.range_test.running.losses import LOOK_EVERY
+from lrsched.range_test.running.losses import LossReader as AnyLossReader
+from lrsched.range_test.running.monitor import Monitor
 from lrsched_torch._range_test.processes import Processes
 
 _refuse = Refusal("range_test")

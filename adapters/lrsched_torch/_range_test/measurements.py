@@ -9,8 +9,8 @@ from functools import partial
 import torch
 from torch import nn
 
-from lrsched.range_test import measurements
-from lrsched.range_test.measurements import Metrics
+from lrsched.range_test.running import measurements
+from lrsched.range_test.running.measurements import Metrics
 from lrsched_torch._snapshot.restore import save_random_state
 
 __all__ = ["Measurements", "Metrics"]

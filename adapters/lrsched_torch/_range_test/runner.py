@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 from lrsched import Schedule
 from lrsched.range_test import RangeTest, Recorder
-from lrsched.range_test.monitor import Monitor
+from lrsched.range_test.running.monitor import Monitor
 from lrsched_torch._range_test.batches import Batch, Batches, Exhausted
 from lrsched_torch._range_test.losses import LOOK_EVERY, LossReader
 from lrsched_torch._range_test.measurements import Measurements

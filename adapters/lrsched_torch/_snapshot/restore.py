@@ -1,8 +1,11 @@
-"""What a snapshot restores besides tensors; `lrsched.range_test.restore` has it for every stack."""
+"""What a snapshot restores besides tensors.
+
+`lrsched.range_test.running.restore` has it for every stack.
+"""
 
 import torch
 
-from lrsched.range_test.restore import (
+from lrsched.range_test.running.restore import (
     Restore,
     generator_types,
     restore_all,

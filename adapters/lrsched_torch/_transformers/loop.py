@@ -10,7 +10,7 @@ import torch
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
-from lrsched.range_test.losses import MOST_SKIPS
+from lrsched.range_test.running.losses import MOST_SKIPS
 from lrsched_torch._range_test.embedded import EmbeddedTest, replaced
 from lrsched_torch._range_test.wrappers import Wrapper
 

@@ -1,0 +1,1 @@
+"""What range tests in every framework share while they make updates."""
