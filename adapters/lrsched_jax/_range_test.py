@@ -16,7 +16,8 @@ from lrsched._core import Real, Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
 from lrsched.range_test.running.continuation import continued, limits_of
 from lrsched.range_test.running.monitor import Log, Monitor, check_log
-from lrsched.range_test.running.options import check_metrics, checked_options, ramp_between
+from lrsched.range_test.running.options import check_metrics, checked_options
+from lrsched.range_test.running.rates import ramp_between
 from lrsched.range_test.running.runs import Run, range_test_of
 from lrsched_jax._batches import Batches
 from lrsched_jax._cache import training_of

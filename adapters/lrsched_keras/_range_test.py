@@ -15,12 +15,8 @@ from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
 from lrsched.range_test.running.continuation import continued, limits_of
 from lrsched.range_test.running.measurements import Measurements, Metrics
 from lrsched.range_test.running.monitor import Log, Monitor, check_log
-from lrsched.range_test.running.options import (
-    check_metrics,
-    checked_options,
-    curve_of,
-    ramp_between,
-)
+from lrsched.range_test.running.options import check_metrics, checked_options
+from lrsched.range_test.running.rates import curve_of, ramp_between
 from lrsched_keras import _checks as checks
 from lrsched_keras._hyperparameter import inner_optimizer
 from lrsched_keras._runs import Fits

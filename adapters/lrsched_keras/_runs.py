@@ -19,7 +19,7 @@ from lrsched.range_test import RangeTest, Recorder
 from lrsched.range_test.running.losses import LOOK_EVERY, LossReader
 from lrsched.range_test.running.measurements import Measurements, as_number
 from lrsched.range_test.running.monitor import Monitor
-from lrsched.range_test.running.options import curve_of
+from lrsched.range_test.running.rates import curve_of
 from lrsched_keras import _checks as checks
 from lrsched_keras._fit import Function, Loop, Updates
 from lrsched_keras._hyperparameter import is_variable

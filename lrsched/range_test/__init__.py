@@ -7,10 +7,11 @@ A range test raises the learning rate over a few hundred updates and records the
 
 from lrsched._set_module import set_module
 from lrsched.range_test.reading.probe import PROBE_REPEATS, PROBE_STEPS, Probe
-from lrsched.range_test.reading.recorder import DIVERGENCE, Recorder, Stopped, default_ramp
+from lrsched.range_test.reading.recorder import DIVERGENCE, Recorder, Stopped
 from lrsched.range_test.reading.suggestion import Suggestion
 from lrsched.range_test.reading.valley import NoSuggestion
 from lrsched.range_test.result.range_test import RangeTest
+from lrsched.range_test.running.rates import default_ramp
 
 __all__ = [
     "DIVERGENCE",

@@ -13,7 +13,8 @@ from lrsched._core.checks import FLAG, Refusal
 from lrsched._core.schedule import Schedule
 from lrsched.range_test.reading.recorder import DIVERGENCE
 from lrsched.range_test.result.range_test import RangeTest
-from lrsched.range_test.running.options import checked_options, ramp_between
+from lrsched.range_test.running.options import checked_options
+from lrsched.range_test.running.rates import ramp_between
 from lrsched.range_test.running.runs import Run, range_test_of
 from lrsched.sweep.failure import Failure, succeeded, warn
 from lrsched.sweep.result import Index, Sweep

@@ -24,7 +24,7 @@ import lrsched
 import lrsched_jax
 import lrsched_torch
 from lrsched.range_test import RangeTest
-from lrsched.range_test.reading.recorder import default_ramp
+from lrsched.range_test.running.rates import default_ramp
 
 RAMP = lrsched.exponential_ramp(1e-5, 10.0, 199)
 SIZES = (64, 48, 10)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from lrsched import Schedule
 from lrsched.range_test import RangeTest, Recorder
-from lrsched.range_test.reading.recorder import default_ramp
+from lrsched.range_test.running.rates import default_ramp
 
 Array = npt.NDArray[np.float64]
 CURVATURES = np.geomspace(1e-3, 1.0, 20)

@@ -12,12 +12,8 @@ from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS
 from lrsched.range_test.running.continuation import Limits, limits_of
 from lrsched.range_test.running.monitor import Log, check_log
-from lrsched.range_test.running.options import (
-    check_metrics,
-    checked_options,
-    curve_of,
-    ramp_between,
-)
+from lrsched.range_test.running.options import check_metrics, checked_options
+from lrsched.range_test.running.rates import curve_of, ramp_between
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.measurements import Metrics
 

@@ -14,7 +14,8 @@ from lrsched._core import Refusal
 from lrsched.range_test import DIVERGENCE, PROBE_REPEATS, RangeTest
 from lrsched.range_test.running.continuation import continued, limits_of
 from lrsched.range_test.running.monitor import Log, Monitor, check_log
-from lrsched.range_test.running.options import check_metrics, checked_options, ramp_between
+from lrsched.range_test.running.options import check_metrics, checked_options
+from lrsched.range_test.running.rates import ramp_between
 from lrsched_torch._range_test import checks
 from lrsched_torch._range_test.batches import Batch, Batches
 from lrsched_torch._range_test.guarded_step import GuardedStep, Step

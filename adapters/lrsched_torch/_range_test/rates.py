@@ -12,7 +12,7 @@ import torch
 from lrsched import Schedule
 from lrsched._core import Refusal
 from lrsched.range_test import RangeTest
-from lrsched.range_test.running.options import curve_of
+from lrsched.range_test.running.rates import curve_of
 
 _refuse = Refusal("range_test")
 

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import statistics
 from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
-from lrsched._core.schedule import Schedule
-from lrsched.schedules.ramp import exponential_ramp
-
 Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
 
-LOW, HIGH = 1e-7, 10.0  # the ends of a range test by default
 DIVERGENCE = 4.0  # times the level of the first losses is divergence by default
 FIRST = 10  # losses, or a twentieth of the test's where that is more, set the level
 RANGES = 2.0  # a high loss is above the level by so many ranges of these losses at least
 WINDOW = 5  # losses, or a fiftieth of the test's, most of which are high where it has diverged
-
-
-@functools.lru_cache
-def default_ramp(steps: int, low: float = LOW, high: float = HIGH) -> Schedule:
-    """The learning rates of a range test that is given no schedule; both ends are reached."""
-    return exponential_ramp(low, high, max(steps - 1, 1))
 
 
 def first_losses(steps: int) -> int:

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
+
+from lrsched.range_test.reading.valley import NoSuggestion
+from lrsched.range_test.result.loss_curve import LossCurve
 
 Array = npt.NDArray[np.float64]
 
 
-class Side(NamedTuple):
-    """One of the two tests. `suggested` is its rate, or the reason why it has none."""
-
-    rates: Array
-    losses: Array
-    stopped: str
-    suggested: float | str
-
-
-def compare(a: Side, b: Side) -> str:
+def compare(a: LossCurve, b: LossCurve) -> str:
     """A line each on the updates, the stop, the rates, the losses and the suggestion."""
-    both = min(len(a.rates), len(b.rates))
-    lines = [f"updates: {len(a.rates)} and {len(b.rates)}"]
+    rates, losses = (a.learning_rates, b.learning_rates), (a.median, b.median)
+    both = min(map(len, rates))
+    lines = [f"updates: {len(rates[0])} and {len(rates[1])}"]
     lines.append(f"stopped: {a.stopped} and {b.stopped}")
-    lines.append(f"learning rates: {_difference(a.rates[:both], b.rates[:both])}")
-    lines.append(f"losses: {_difference(a.losses[:both], b.losses[:both])}")
-    first, second = a.suggested, b.suggested
+    lines.append(f"learning rates: {_difference(*(each[:both] for each in rates))}")
+    lines.append(f"losses: {_difference(*(each[:both] for each in losses))}")
+    first, second = _suggested(a), _suggested(b)
     lines.append(f"suggested: {_shown(first)} and {_shown(second)}")
     if isinstance(first, float) and isinstance(second, float):
         lines[-1] += f", {max(first, second) / min(first, second):.3g} times apart"
     return "\n".join(lines)
+
+
+def _suggested(test: LossCurve) -> float | str:
+    """The suggested rate, or the reason why there is none."""
+    try:
+        return test.suggest().suggested
+    except NoSuggestion as refused:
+        return str(refused)
 
 
 def _difference(x: Array, y: Array) -> str:

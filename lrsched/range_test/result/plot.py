@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,54 +14,11 @@ from lrsched._optional import import_optional
 from lrsched._plotting import LOG_SCALE_RATIO
 from lrsched._plotting import axis_scale as axis_scale  # for adapters too
 from lrsched.range_test.reading.suggestion import Suggestion, plain
+from lrsched.range_test.result.picture import Picture
 
 Array = npt.NDArray[np.float64]
 
 ROOM = 1.5  # above the first loss, in multiples of the fall, that a figure shows
-
-
-class Picture(NamedTuple):
-    """What is drawn of a test.
-
-    Attributes:
-        rates: the learning rate of each update.
-        losses: the raw losses, of (repeats, updates).
-        median: the median of the repeats.
-        smoothed: the smooth curve; None where the losses are too few.
-        suggestion: the suggested rates; None where the losses show none.
-        label: the name of the test.
-        quantity: what the losses are.
-        earlier: the rates and the losses of the ramp before this one, or None.
-        trainings: the constant rates and, of (rates, repeats), the losses at the ends of trainings,
-            as `Probe.ends` has them; or None.
-    """
-
-    rates: Array
-    losses: Array
-    median: Array
-    smoothed: Array | None
-    suggestion: Suggestion | None
-    label: str
-    quantity: str = "loss"
-    earlier: tuple[Array, Array] | None = None
-    trainings: tuple[Array, Array] | None = None
-
-    @property
-    def prefix(self) -> str:
-        """What the entries of the legend begin with."""
-        return f"{self.label}: " if self.label else ""
-
-    @property
-    def drawn_rates(self) -> Array:
-        """All rates of the figure."""
-        others = [part[0] for part in (self.earlier, self.trainings) if part is not None]
-        return np.concatenate([self.rates, *others])
-
-    @property
-    def ends(self) -> Array:
-        """The finite losses at the ends of trainings."""
-        ends = np.empty(0) if self.trainings is None else self.trainings[1]
-        return ends[np.isfinite(ends)]
 
 
 def draw(tests: Sequence[Picture], ax: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,37 +11,27 @@ import numpy as np
 import numpy.typing as npt
 
 from lrsched._core.checks import Refusal, Whole, choice
-from lrsched._core.number_kinds import integer
 from lrsched._core.schedule import Schedule
-from lrsched.range_test.reading.lengths import change, checked_run
-from lrsched.range_test.reading.probe import Probe, read_probe
-from lrsched.range_test.reading.recorder import Stopped, first_losses
-from lrsched.range_test.reading.suggest import (
-    extend_past_stop,
-    median,
-    smoothed,
-    spread,
-    suggest,
-)
+from lrsched.range_test.reading.probe import Probe
+from lrsched.range_test.reading.recorder import Stopped
 from lrsched.range_test.reading.suggestion import Suggestion, plain, said
 from lrsched.range_test.reading.valley import NoSuggestion
 from lrsched.range_test.result import files as _range_files
 from lrsched.range_test.result import plot as _range_plot
-from lrsched.range_test.result.compare import Side, compare
+from lrsched.range_test.result.compare import compare
 from lrsched.range_test.result.contents import arrays, facts, fields
-from lrsched.range_test.result.metrics import metric_curve, shifted
+from lrsched.range_test.result.loss_curve import LossCurve
+from lrsched.range_test.result.parts import with_metric, without_ends
+from lrsched.range_test.result.picture import Picture, picture_of
 from lrsched.range_test.result.schedules import ScheduleBuilder
 from lrsched.range_test.result.summary import summary
 
-__all__ = ["NoSuggestion", "Probe", "RangeTest", "Suggestion"]
-
 Array = npt.NDArray[np.float64]
 _REASON = choice(*get_args(Stopped))
-_SKIPPED = integer(0, "updates")
 
 
 @dataclass(frozen=True, eq=False)
-class RangeTest(ScheduleBuilder):
+class RangeTest(LossCurve, ScheduleBuilder):
     """The learning rates that a range test used, and the raw loss of each update.
 
     Attributes:
@@ -114,114 +102,13 @@ class RangeTest(ScheduleBuilder):
         found += 0 if self.probe is None else self.probe.updates
         return found if self.earlier is None else found + self.earlier.updates
 
-    @property
-    def median(self) -> Array:
-        """The loss at each learning rate; of repeats the median, until half of them have stopped.
-
-        A repeat that has stopped counts as above all others.
-        """
-        return median(self.losses)
-
-    def suggest(
-        self,
-        method: str = "default",
-        *,
-        total_steps: Whole | None = None,
-        shape: str = "constant",
-        skip_start: Whole = 0,
-        skip_end: Whole = 0,
-    ) -> Suggestion:
-        """The learning rates that the test suggests: (low, suggested, high).
-
-        `low` and `high` are Smith's base and maximum rates, for a cyclic schedule; `suggested` is
-        a constant rate for about 200 updates, or the rate for the run that `shape` and
-        `total_steps` describe. `band` is where the best rate lies with a chance of 80 %, and
-        `warning` says what makes it uncertain. The default method reads the trainings of the probe
-        where there is one.
-
-        With c and e of the shape, all rates are multiplied by c (200 / total_steps)**e; lengths
-        below 100 and above 2400 count as these, as nothing else was measured. For a constant rate c
-        is 1 and e is 0.2. For the peak of "warmup_cosine" or "one_cycle" c is 1.6 and e is 0: on
-        the tasks that chose them, such runs of 150 and of 2400 updates had about the same best
-        peak. For "cyclic", which was not measured, all rates stay as they are. One factor for all
-        tasks leaves much to chance: docs/range-tests-quality.md says how much.
-
-        Args:
-            method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
-                another library, its faults included: "torch-lr-finder", "ignite", "lightning",
-                and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
-                compares them. These have no band.
-            total_steps: the number of updates of the run, or None.
-            shape: "constant", "warmup_cosine", "one_cycle" or "cyclic".
-            skip_start: the number of updates at the beginning that are left out.
-            skip_end: the number of updates at the end that are left out.
-
-        Raises:
-            NoSuggestion: the losses show no rate; the message has the reason. It is a ValueError.
-            TypeError, ValueError: there is no such method or shape, total_steps is no such number,
-                or all updates are left out.
-        """
-        run = checked_run(Refusal("RangeTest.suggest"), shape, total_steps)
-        test = self.trimmed(skip_start, skip_end) if skip_start or skip_end else self
-        factor = change(*run)
-        found = test._suggest(method)
-        return found if factor == 1.0 else found.times(factor)
-
     def _rates_for(self, shape: str, total_steps: int | None) -> Suggestion:
         return self.suggest(shape=shape, total_steps=total_steps)
-
-    def _suggest(self, method: str) -> Suggestion:
-        """The suggestion for the reference run."""
-        if method != "default":
-            return suggest(*self._curve(), method)
-        ramp = self.ramp_suggestion
-        if self.probe is not None:
-            found = None if isinstance(ramp, NoSuggestion) else ramp
-            rates, losses = self.probe.learning_rates, self.probe.losses
-            try:
-                return read_probe(rates, losses, found, self.first_losses)
-            except NoSuggestion:
-                if found is None:
-                    raise
-        if isinstance(ramp, NoSuggestion):
-            raise NoSuggestion(str(ramp), ramp.cause)
-        return ramp
-
-    @functools.cached_property
-    def ramp_suggestion(self) -> Suggestion | NoSuggestion:
-        """What the rising rates alone suggest, without the probe, or why they suggest nothing."""
-        try:
-            return suggest(*self._curve())
-        except NoSuggestion as refused:
-            return refused.with_traceback(None)
 
     @property
     def summary(self) -> str:
         """What the test did, in a sentence: its ramps, its trainings, and why they were made."""
         return summary(self)
-
-    @property
-    def first_losses(self) -> list[float]:
-        """The losses that set the level before training: those of the first updates."""
-        losses = self.median
-        finite = losses[np.isfinite(losses)]
-        return list(finite[: first_losses(len(losses))])
-
-    def _curve(self) -> tuple[Array, Array]:
-        """The rates and losses that suggestions are read from."""
-        return extend_past_stop(self.learning_rates, self.losses, self.stopped)
-
-    def spread(self, method: str = "default") -> float:
-        """The standard deviation of the repeats' suggestions, in decades.
-
-        Raises:
-            NoSuggestion: fewer than two of the repeats suggest one.
-        """
-        return spread(*self._curve(), method)
-
-    def smoothed(self) -> Array:
-        """The loss at each learning rate without noise or lag, for figures."""
-        return smoothed(self.learning_rates, self.losses)
 
     def with_label(self, label: str) -> RangeTest:
         """The same test with another name in figures and files."""
@@ -235,24 +122,7 @@ class RangeTest(ScheduleBuilder):
         Raises:
             TypeError, ValueError: a number is not an integer >= 0, or no update is left.
         """
-        start, end = Refusal("RangeTest").checked(
-            skip_start=(_SKIPPED, skip_start), skip_end=(_SKIPPED, skip_end)
-        )
-        count = len(self.learning_rates)
-        if start + end >= count:
-            Refusal("RangeTest")("skip_start + skip_end", f"less than {count} updates", start + end)
-        kept = slice(start, count - end)
-        stopped: Stopped | tuple[Stopped, ...] = self.stopped
-        if end:
-            whole: Stopped = "finished"
-            stopped = (whole,) * len(stopped) if isinstance(stopped, tuple) else whole
-        return replace(
-            self,
-            stopped=stopped,
-            learning_rates=self.learning_rates[kept],
-            losses=self.losses[..., kept],
-            metrics={name: shifted(rows, kept) for name, rows in self.metrics.items()},
-        )
+        return replace(self, **without_ends(self, self.metrics, skip_start, skip_end))
 
     def for_metric(self, name: str, mode: str = "min") -> RangeTest:
         """The test with a recorded metric in the place of the loss, for its figure and suggestion.
@@ -270,18 +140,7 @@ class RangeTest(ScheduleBuilder):
         Raises:
             TypeError, ValueError: no such metric was recorded, or mode is another.
         """
-        repeats = None if self.losses.ndim == 1 else self.repeats
-        rates, values = metric_curve(self.learning_rates, self.metrics, repeats, name, mode)
-        quantity = name if mode == "min" else f"-{name}"
-        return replace(
-            self,
-            learning_rates=rates,
-            losses=values,
-            metrics={},
-            probe=None,
-            quantity=quantity,
-            earlier=None,
-        )
+        return replace(self, **with_metric(self, self.metrics, name, mode))
 
     def plot(
         self,
@@ -326,23 +185,9 @@ class RangeTest(ScheduleBuilder):
 
     def _picture(
         self, method: str | None, total_steps: Whole | None = None, shape: str = "constant"
-    ) -> _range_plot.Picture:
+    ) -> Picture:
         """The test as it is drawn."""
-        smooth, found = None, None
-        with contextlib.suppress(NoSuggestion):
-            smooth = self.smoothed()
-        if method is not None:
-            with contextlib.suppress(NoSuggestion):
-                found = self.suggest(method, total_steps=total_steps, shape=shape)
-        rates, losses = self.learning_rates, np.atleast_2d(self.losses)
-        picture = _range_plot.Picture(
-            rates, losses, self.median, smooth, found, self.label, self.quantity
-        )
-        if self.earlier is not None:
-            picture = picture._replace(earlier=(self.earlier.learning_rates, self.earlier.median))
-        if self.probe is not None:
-            picture = picture._replace(trainings=(self.probe.learning_rates, self.probe.ends))
-        return picture
+        return picture_of(self, self.earlier, self.label, self.quantity, method, total_steps, shape)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the test to a .json or .npz file. If that fails, an older file stays."""
@@ -364,15 +209,7 @@ class RangeTest(ScheduleBuilder):
 
     def compare(self, other: RangeTest) -> str:
         """A report on the differences of two tests: in rates, losses and suggestions."""
-        return compare(self._side(), other._side())
-
-    def _side(self) -> Side:
-        suggested: float | str
-        try:
-            suggested = self.suggest().suggested
-        except NoSuggestion as refused:
-            suggested = str(refused)
-        return Side(self.learning_rates, self.median, str(self.stopped), suggested)
+        return compare(self, other)
 
     def __repr__(self) -> str:
         rates = self.learning_rates

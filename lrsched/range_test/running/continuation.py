@@ -17,11 +17,12 @@ import numpy.typing as npt
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
 from lrsched.range_test.reading.probe import PROBE_REPEATS, PROBE_STEPS
-from lrsched.range_test.reading.recorder import DIVERGENCE, default_ramp, threshold
+from lrsched.range_test.reading.recorder import DIVERGENCE, threshold
 from lrsched.range_test.reading.suggestion import Suggestion
 from lrsched.range_test.reading.valley import NoSuggestion
 from lrsched.range_test.result.range_test import RangeTest
 from lrsched.range_test.running.options import checked_options
+from lrsched.range_test.running.rates import default_ramp
 from lrsched.range_test.running.search import Search
 
 TIMES = 3  # the most updates by default, in multiples of the ramp's

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lrsched._optional import import_optional
-from lrsched.range_test.result.plot import Picture, svg
+from lrsched.range_test.result.picture import Picture
+from lrsched.range_test.result.plot import svg
 
 INTERVAL = 0.5  # seconds between two drawings at least,
 MOST = 0.1  # and at most this part of the time is spent on them

@@ -7,8 +7,6 @@ from typing import Any
 
 from lrsched._core.checks import FLAG, Refusal, choice, optional
 from lrsched._core.number_kinds import integer, number
-from lrsched._core.schedule import Schedule
-from lrsched.range_test.reading.recorder import HIGH, LOW, default_ramp
 
 _updates, _runs = integer(1, "updates"), integer(1, "runs")
 _rate = optional(number("> 0"))
@@ -47,29 +45,3 @@ def check_metrics(refuse: Refusal, metrics: Any, expected: str) -> None:
     """Refuse `metrics` that are neither a function nor None."""
     if metrics is not None and not callable(metrics):
         refuse("metrics", f"{expected}, or None", metrics, TypeError)
-
-
-def ramp_between(refuse: Refusal, schedule: Any, steps: int, low: Any, high: Any) -> Any:
-    """The schedule that was given, or the default one: a ramp from `low` to `high`.
-
-    The schedule is not checked. `low` and `high` may be None.
-    """
-    low, high = checked_options(refuse, low=low, high=high)
-    if schedule is not None:
-        for name, value in (("low", low), ("high", high)):
-            if value is not None:
-                refuse(name, "None with a schedule, which has its own rates", value)
-        return schedule
-    low, high = LOW if low is None else low, HIGH if high is None else high
-    if low >= high:
-        refuse("low", f"below high ({high:g})", low)
-    ramp: Schedule = default_ramp(steps, low, high)
-    return ramp
-
-
-def curve_of(refuse: Refusal, schedule: Schedule, steps: int) -> list[float]:
-    """The value of the schedule at every update, which must not be negative."""
-    rates = list(map(schedule, range(steps)))
-    if min(rates) < 0:
-        refuse("schedule", "one of rates >= 0 at every update", min(rates))
-    return rates

@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrsched.range_test.reading.curves import extend_past_stop, smoothed
 from lrsched.range_test.reading.finders import FINDERS
-from lrsched.range_test.reading.suggest import (
-    NoSuggestion,
-    Suggestion,
-    extend_past_stop,
-    smoothed,
-    suggest,
-)
+from lrsched.range_test.reading.suggest import NoSuggestion, Suggestion, suggest
 from lrsched.range_test.reading.valley import valley as valley_of
 
 Array = npt.NDArray[np.float64]

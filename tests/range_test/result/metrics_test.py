@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import lrsched
 from lrsched.range_test import NoSuggestion, RangeTest
-from lrsched.range_test.reading.suggest import extend_past_stop, suggest
+from lrsched.range_test.reading.curves import extend_past_stop
+from lrsched.range_test.reading.suggest import suggest
 from tests.range_test.result.result_test import RATES, VALLEY, losses
 
 EVERY = np.arange(0, 160, 5)
