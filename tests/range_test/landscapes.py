@@ -1,16 +1,18 @@
 """Simulated trainings whose best rate is known, as `continued` and `Search` make them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from lrsched import Schedule
-from lrsched.range_test import RangeTest, Recorder
+from lrsched.range_test import Probe, RangeTest, Recorder
 from lrsched.range_test.running.rates import default_ramp
+from lrsched.range_test.running.search import Search
 
 Array = npt.NDArray[np.float64]
+Train = Callable[[float, int], Sequence[float]]
 CURVATURES = np.geomspace(1e-3, 1.0, 20)
 
 
@@ -85,3 +87,28 @@ class Descent:
         """The rate of the lowest final loss."""
         rates = np.geomspace(0.01, 3.0, 200) / self.sharpest
         return float(min(rates, key=lambda rate: self.final(rate, steps)))
+
+
+# A task for searches by trainings of so many updates, which begin at these losses.
+TASK = Descent(sharpest=1.0, noise=0.0)
+STEPS = 40
+FIRST = [2.0] * 10
+
+
+def trains(task: Descent, steps: int = STEPS) -> Train:
+    """The trainings of a task, which end above four times the first losses."""
+    return lambda rate, repeat: task.train(rate, steps, repeat, 8.0)
+
+
+def searched(
+    train: Train, centre: float, updates: int = 10**4, steps: int = STEPS, repeats: int = 1
+) -> Probe:
+    found = Search(centre, train, steps, repeats, updates, FIRST).probe()
+    assert found is not None
+    return found
+
+
+def driven(start: float) -> tuple[Array, Array]:
+    """The rates of a search from this one, and their losses."""
+    found = searched(trains(TASK), start)
+    return found.learning_rates, found.losses

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lrsched.range_test.reading.lengths import LONGEST, REFERENCE, SHAPES, SHORTEST, change
 from tests.optional import needs
-from tests.range_test.result.result_test import VALLEY
+from tests.range_test.valleys import VALLEY
 
 shapes = st.sampled_from([*SHAPES])
 

@@ -14,7 +14,7 @@ import pytest
 
 from lrsched.range_test import NoSuggestion, Probe, RangeTest
 from lrsched.range_test.result.plot import limit_losses
-from tests.range_test.result.result_test import RATES, VALLEY, losses
+from tests.range_test.valleys import RATES, VALLEY, losses
 
 Array = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import pytest
 from lrsched.range_test import Probe, RangeTest
 from lrsched.range_test.running.continuation import Limits, continued
 from tests.range_test.landscapes import Descent
-from tests.range_test.result.result_test import RATES, VALLEY, losses
+from tests.range_test.valleys import RATES, VALLEY, losses
 
 RAMP = "160 updates at learning rates from 1e-06 to 0.392, where the loss diverged"
 ROWS = np.ones((3, 2, 50))

@@ -11,7 +11,7 @@ import lrsched
 from lrsched.range_test import NoSuggestion, RangeTest
 from lrsched.range_test.reading.curves import extend_past_stop
 from lrsched.range_test.reading.suggest import suggest
-from tests.range_test.result.result_test import RATES, VALLEY, losses
+from tests.range_test.valleys import RATES, VALLEY, losses
 
 EVERY = np.arange(0, 160, 5)
 ROWS = np.stack([EVERY, losses(1)[EVERY]], axis=1)
