@@ -67,7 +67,7 @@ def _prepare(output: Path | None, save: Path | None, run: Mapping[str, Any]) -> 
     from lrsched.range_test.reading.suggest import check_method
 
     check_method(run["method"])
-    checked_run(Refusal("range-test"), run["shape"], run["total_steps"])
+    checked_run(Refusal("range-test"), run["shape"], run["total_steps"], run["epoch_steps"])
     for name, path in (("--output", output), ("--save", save)):
         if path is not None and not path.absolute().parent.is_dir():
             raise ValueError(f"{name} must be in a folder that exists, got {str(path)!r}")
@@ -141,6 +141,7 @@ def _print_example(ctx: Any, param: Any, name: str | None) -> None:
 @click.option("--method", default="default", show_default=True, help="How to read the curve.")
 @click.option("--total-steps", type=int, metavar="N", help="Updates of the run to suggest for.")
 @click.option("--shape", default="constant", show_default=True, help="The shape of that run.")
+@click.option("--epoch-steps", type=float, metavar="N", help="Updates in a pass over its data.")
 @arguments.picture
 @arguments.to_file("save", "Keep the test (.json, .npz).", (".json", ".npz"))
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
@@ -161,6 +162,7 @@ def range_test(
     method: str,
     total_steps: int | None,
     shape: str,
+    epoch_steps: float | None,
     **options: Any,
 ) -> None:
     """Run a learning-rate range test, in JAX, torch or Keras.
@@ -172,13 +174,15 @@ def range_test(
 
     Where the rates leave the best one uncertain, a test in JAX or torch goes on, up to --max-steps.
     The suggestion is a constant rate for about 200 updates, or the highest rate of the run that
-    --total-steps and --shape (constant, warmup_cosine, one_cycle or cyclic) describe.
+    --total-steps and --shape (constant, warmup_cosine, one_cycle or cyclic) describe. With
+    --epoch-steps it is lower for a run that passes more than 20 times over the same examples.
 
     \b
       lrsched range-test --example torch > train.py
       lrsched range-test train:setup -o range_test.png --save range_test.json
     """
-    suggested = {"method": method, "total_steps": total_steps, "shape": shape}
+    run_ahead = {"total_steps": total_steps, "shape": shape, "epoch_steps": epoch_steps}
+    suggested = {"method": method, **run_ahead}
     options |= {"progress": not quiet, "refine": refine or None}
     attempt(lambda: _prepare(output, save, suggested))
     test, framework = attempt(lambda: run(setup, options))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lrsched._core.checks import Refusal
 from lrsched._core.schedule import Schedule
+from lrsched.range_test.reading.lengths import Run
 from lrsched.range_test.reading.scores import final_means
 from lrsched.range_test.reading.suggestion import Suggestion
 from lrsched.range_test.reading.valley import NoSuggestion
@@ -165,7 +166,7 @@ class Sweep(ScheduleBuilder):
         refuse = Refusal("Sweep.suggest")
         return suggest(refuse, self.highest, self._rows, self.missing, within)
 
-    def _rates_for(self, shape: str, total_steps: int | None) -> Suggestion:
+    def _rates_for(self, run: Run) -> Suggestion:
         """Those of the sweep, which has trained with schedules of its own."""
         return self.suggest()
 

@@ -22,8 +22,8 @@ BELOW_UNSTABLE = 0.5  # decades from the lowest rate that diverged down to the s
 UNSTABLE = float(scaled(np.array([np.inf]), 1.0, 1.0)[0])  # the height of a training that diverged
 DEVIATION = 0.25  # decades: the standard deviation of what trainings suggest,
 PRIOR = 1.3  # and that of a ramp in multiples of the half of its band
-BRACKETED = 0.35  # decades to the ends of the band, where the best rate has neighbours,
-OPEN = 0.6  # and where it is the lowest or the highest
+BRACKETED = (0.6, 0.35)  # decades down and up to the ends of the band, where the best rate has
+OPEN = (1.2, 0.7)  # neighbours, and where it is the lowest or the highest
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def read_probe(
     unstable = x[height >= UNSTABLE].min(initial=np.inf)
     tried = min(place - MARGIN, unstable - BELOW_UNSTABLE)
     pick = float(10.0 ** (tried if ramp is None else _with_prior(tried, ramp)))
-    found = around(low, pick, high, BRACKETED if inside else OPEN)
+    found = around(low, pick, high, *(BRACKETED if inside else OPEN))
     if not inside:
         end, more = ("lowest", "lower") if best == 0 else ("highest", "higher")
         found.warning = (

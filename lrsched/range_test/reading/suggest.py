@@ -152,7 +152,7 @@ def _cause(found: Valley) -> str:
 def below_divergence(end: float, reason: str) -> Suggestion:
     """The suggestion where noise hides the fall, but not the rates at which training diverges."""
     pick = end / 10.0**BELOW_DIVERGENCE
-    return around(pick / 10.0, pick, end, WIDEST, f"the rate is a guess: {reason}")
+    return around(pick / 10.0, pick, end, WIDEST, warning=f"the rate is a guess: {reason}")
 
 
 def spread(rates: npt.ArrayLike, losses: npt.ArrayLike, method: str = "default") -> float:

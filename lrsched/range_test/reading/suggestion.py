@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
-WIDE = 3.0  # times either way: what a band of this width says is uncertain
+WIDE = 9.0  # times from the lower end of the band to the upper: what is wider is uncertain
 
 
 class _Rates(NamedTuple):
@@ -64,9 +64,9 @@ class Suggestion(_Rates):
 
     @property
     def is_wide(self) -> bool:
-        """Whether the best rate may be more than three times off."""
+        """Whether the upper end of the band is more than nine times the lower one."""
         low, high = self.band
-        return high > WIDE * self.suggested or self.suggested > WIDE * low
+        return high > WIDE * low
 
     @property
     def is_certain(self) -> bool:
@@ -103,8 +103,13 @@ def said(found: Suggestion) -> str:
 
 
 def around(
-    low: float, suggested: float, high: float, decades: float, warning: str = ""
+    low: float,
+    suggested: float,
+    high: float,
+    down: float,
+    up: float | None = None,
+    warning: str = "",
 ) -> Suggestion:
-    """The suggestion whose band reaches so many decades to either side."""
-    factor = 10.0**decades
-    return Suggestion(low, suggested, high, (suggested / factor, suggested * factor), warning)
+    """The suggestion whose band reaches so many decades down, and so many or as many up."""
+    ends = suggested / 10.0**down, suggested * 10.0 ** (down if up is None else up)
+    return Suggestion(low, suggested, high, ends, warning)

@@ -24,6 +24,7 @@ MIN_LOSSES = 10  # that a reading needs
 BASELINE_DECADES = 0.8  # at the start, whose median loss is the level to fall from
 WIDTH = 0.3  # decades: the window of the median and the deviation of the Gaussian kernel,
 MIN_WINDOW = 4.0  # but at least so many updates
+FEWEST = 3  # losses of the baseline, where training begins at once
 SOFTENING = 0.1  # of the fall, added before the logarithm
 DIVERGENCE_QUANTILE = 0.8  # of the losses around: when it is too high, they have diverged
 START = 0.1  # of the fall: training has begun
@@ -108,7 +109,8 @@ def curve(rates: Array, losses: Array) -> SmoothCurve:
     width = max(WIDTH, MIN_WINDOW * (x[-1] - x[0]) / (len(x) - 1))
     around = windows(x, width)
     baseline = max(MIN_LOSSES // 2, int((x < x[0] + BASELINE_DECADES).sum()))
-    baseline = min(baseline, int(np.isfinite(losses).sum()))
+    finite = losses[np.isfinite(losses)]
+    baseline = untrained(finite, min(baseline, len(finite)))
     level = float(np.median(losses[:baseline]))
     diverged = divergence(losses, baseline, level, around)
     middle = quantiles(losses[:diverged], around, 0.5)
@@ -146,6 +148,25 @@ def valley(rates: Array, losses: Array) -> Valley:
         )
     still_falls = x[-1] - at[lowest] < WIDTH / 2.0
     return found._replace(standard_errors=errors, still_falls=bool(still_falls))
+
+
+def untrained(losses: Array, most: int) -> int:
+    """How many of the first losses, up to `most`, came before training began; at least three.
+
+    As many again are taken in as long as these are not below those before by more than noise and
+    by more than a tenth of what the losses fall in all.
+    """
+    error = MEDIAN_TO_MEAN_ERROR * noise_of(losses[:most]) if most > 1 else 0.0
+    least = START * float(losses[:1].sum() - losses.min(initial=np.inf))
+    count = min(FEWEST, most)
+    while count < most:
+        following = losses[count : min(2 * count, most)]
+        drop = float(np.median(losses[:count]) - np.median(following))
+        errors = error * (1.0 / count + 1.0 / len(following)) ** 0.5
+        if drop > max(least, MIN_STANDARD_ERRORS * errors):
+            break
+        count += len(following)
+    return count
 
 
 def rises_at_end(losses: Array, baseline: int) -> bool:

@@ -9,14 +9,14 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._core.checks import Refusal, Whole
+from lrsched._core.checks import Real, Refusal, Whole
 from lrsched.range_test.reading.curves import extend_past_stop, median, smoothed
-from lrsched.range_test.reading.lengths import change, checked_run
+from lrsched.range_test.reading.lengths import checked_run
 from lrsched.range_test.reading.probe import Probe, read_probe
 from lrsched.range_test.reading.recorder import Stopped, first_losses
 from lrsched.range_test.reading.suggest import spread, suggest
 from lrsched.range_test.reading.suggestion import Suggestion
-from lrsched.range_test.reading.valley import NoSuggestion
+from lrsched.range_test.reading.valley import NoSuggestion, untrained
 
 Array = npt.NDArray[np.float64]
 
@@ -50,7 +50,8 @@ class LossCurve(ABC):
         """The losses that set the level before training: those of the first updates."""
         losses = self.median
         finite = losses[np.isfinite(losses)]
-        return list(finite[: first_losses(len(losses))])
+        count = min(first_losses(len(losses)), len(finite))
+        return list(finite[: untrained(finite, count)])
 
     def suggest(
         self,
@@ -58,23 +59,28 @@ class LossCurve(ABC):
         *,
         total_steps: Whole | None = None,
         shape: str = "constant",
+        epoch_steps: Real | None = None,
         skip_start: Whole = 0,
         skip_end: Whole = 0,
     ) -> Suggestion:
         """The learning rates that the test suggests: (low, suggested, high).
 
         `low` and `high` are Smith's base and maximum rates, for a cyclic schedule; `suggested` is
-        a constant rate for about 200 updates, or the rate for the run that `shape` and
-        `total_steps` describe. `band` is where the best rate lies with a chance of 80 %, and
+        a constant rate for about 200 updates, or the rate for the run that `shape`, `total_steps`
+        and `epoch_steps` describe. `band` is where the best rate lies with a chance of 80 %, and
         `warning` says what makes it uncertain. The default method reads the trainings of the probe
         where there is one.
 
-        With c and e of the shape, all rates are multiplied by c (200 / total_steps)**e; lengths
-        below 100 and above 2400 count as these, as nothing else was measured. For a constant rate c
-        is 1 and e is 0.2. For the peak of "warmup_cosine" or "one_cycle" c is 1.6 and e is 0: on
-        the tasks that chose them, such runs of 150 and of 2400 updates had about the same best
-        peak. For "cyclic", which was not measured, all rates stay as they are. One factor for all
-        tasks leaves much to chance: docs/range-tests-quality.md says how much.
+        With c and e of the shape, all rates are multiplied by
+
+            c (200 / total_steps)**e min(1, 20 epoch_steps / total_steps)
+
+        For a constant rate c is 1 and e is 0.2; there, lengths below 100 and above 2400 count as
+        these, as nothing else was measured. For the peak of "warmup_cosine" or "one_cycle" c is 1.6
+        and e is 0. For "cyclic" both leave the rates as they are. The last factor is for runs that
+        pass more than 20 times over the same examples: they over-fit less at lower rates. These
+        numbers were chosen on the tuned tasks of docs/range-tests-quality.md, which says how much
+        they leave to chance.
 
         Args:
             method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
@@ -83,19 +89,21 @@ class LossCurve(ABC):
                 compares them. These have no band.
             total_steps: the number of updates of the run, or None.
             shape: "constant", "warmup_cosine", "one_cycle" or "cyclic".
+            epoch_steps: the number of updates in a pass over the data, `len(loader)`, where every
+                pass has the same examples. Leave it out where they are augmented, or where the data
+                does not repeat.
             skip_start: the number of updates at the beginning that are left out.
             skip_end: the number of updates at the end that are left out.
 
         Raises:
             NoSuggestion: the losses show no rate; the message has the reason. It is a ValueError.
-            TypeError, ValueError: there is no such method or shape, total_steps is no such number,
-                or all updates are left out.
+            TypeError, ValueError: there is no such method or shape, total_steps or epoch_steps is
+                no such number, or all updates are left out.
         """
-        run = checked_run(Refusal("RangeTest.suggest"), shape, total_steps)
+        run = checked_run(Refusal("RangeTest.suggest"), shape, total_steps, epoch_steps)
         test = self.trimmed(skip_start, skip_end) if skip_start or skip_end else self
-        factor = change(*run)
         found = test._suggest(method)
-        return found if factor == 1.0 else found.times(factor)
+        return found if run.factor == 1.0 else found.times(run.factor)
 
     def _suggest(self, method: str) -> Suggestion:
         """The suggestion for the reference run."""

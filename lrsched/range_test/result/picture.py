@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._core.checks import Whole
+from lrsched.range_test.reading.lengths import Run
 from lrsched.range_test.reading.suggestion import Suggestion
 from lrsched.range_test.reading.valley import NoSuggestion
 from lrsched.range_test.result.loss_curve import LossCurve
@@ -66,8 +66,7 @@ def picture_of(
     label: str,
     quantity: str,
     method: str | None,
-    total_steps: Whole | None,
-    shape: str,
+    run: Run,
 ) -> Picture:
     """A test as it is drawn, after an earlier one or none; `method` None draws no suggestion."""
     smooth, found = None, None
@@ -75,7 +74,7 @@ def picture_of(
         smooth = test.smoothed()
     if method is not None:
         with contextlib.suppress(NoSuggestion):
-            found = test.suggest(method, total_steps=total_steps, shape=shape)
+            found = test.suggest(method, **run._asdict())
     return Picture(
         test.learning_rates,
         np.atleast_2d(test.losses),

@@ -10,8 +10,9 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lrsched._core.checks import Refusal, Whole, choice
+from lrsched._core.checks import Real, Refusal, Whole, choice
 from lrsched._core.schedule import Schedule
+from lrsched.range_test.reading.lengths import Run, checked_run
 from lrsched.range_test.reading.probe import Probe
 from lrsched.range_test.reading.recorder import Stopped
 from lrsched.range_test.reading.suggestion import Suggestion, plain, said
@@ -102,8 +103,15 @@ class RangeTest(LossCurve, ScheduleBuilder):
         found += 0 if self.probe is None else self.probe.updates
         return found if self.earlier is None else found + self.earlier.updates
 
-    def _rates_for(self, shape: str, total_steps: int | None) -> Suggestion:
-        return self.suggest(shape=shape, total_steps=total_steps)
+    def _rates_for(self, run: Run) -> Suggestion:
+        return self.suggest(**run._asdict())
+
+    @property
+    def first_losses(self) -> list[float]:
+        """The losses that set the level before training, of the ramp that begins lowest."""
+        if self.earlier is None or self.learning_rates[0] < self.earlier.learning_rates[0]:
+            return super().first_losses
+        return self.earlier.first_losses
 
     @property
     def summary(self) -> str:
@@ -149,6 +157,7 @@ class RangeTest(LossCurve, ScheduleBuilder):
         method: str | None = "default",
         total_steps: Whole | None = None,
         shape: str = "constant",
+        epoch_steps: Real | None = None,
         skip_start: Whole = 0,
         skip_end: Whole = 0,
     ) -> Any:
@@ -166,6 +175,7 @@ class RangeTest(LossCurve, ScheduleBuilder):
             method: as for `suggest`, or None.
             total_steps: as for `suggest`.
             shape: as for `suggest`.
+            epoch_steps: as for `suggest`.
             skip_start: the number of updates at the beginning of each test that are left out.
             skip_end: the number of updates at the end of each test that are left out.
 
@@ -177,17 +187,16 @@ class RangeTest(LossCurve, ScheduleBuilder):
             TypeError, ValueError: as for `suggest`.
         """
         tests = [test.trimmed(skip_start, skip_end) for test in (self, *others)]
-        pictures = [test._picture(method, total_steps, shape) for test in tests]
+        run = checked_run(Refusal("RangeTest.plot"), shape, total_steps, epoch_steps)
+        pictures = [test._picture(method, run) for test in tests]
         return _range_plot.draw(pictures, ax)
 
     def _repr_svg_(self) -> str | None:
-        return _range_plot.svg(self._picture("default"))
+        return _range_plot.svg(self._picture("default", Run()))
 
-    def _picture(
-        self, method: str | None, total_steps: Whole | None = None, shape: str = "constant"
-    ) -> Picture:
+    def _picture(self, method: str | None, run: Run) -> Picture:
         """The test as it is drawn."""
-        return picture_of(self, self.earlier, self.label, self.quantity, method, total_steps, shape)
+        return picture_of(self, self.earlier, self.label, self.quantity, method, run)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the test to a .json or .npz file. If that fails, an older file stays."""

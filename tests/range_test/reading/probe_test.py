@@ -32,7 +32,7 @@ def test_a_best_rate_at_the_end_has_a_wide_band_and_a_warning() -> None:
     rates = 10.0 ** np.array([-1.0, -0.5, 0.0])
     inside = read_probe(rates, ending(0.3, 0.1, 0.3))
     assert (inside.warning, inside.is_wide) == ("", False)
-    assert np.log10(np.array(inside.band) / inside.suggested) == pytest.approx([-0.35, 0.35])
+    assert np.log10(np.array(inside.band) / inside.suggested) == pytest.approx([-0.6, 0.35])
     for losses, text in (
         (ending(0.1, 0.2, 0.3), "is the lowest, 0.1, so that lower ones may be better: raise max"),
         (ending(0.3, 0.2, 0.1), "is the highest, 1, so that higher ones may be better: raise max"),
@@ -40,7 +40,7 @@ def test_a_best_rate_at_the_end_has_a_wide_band_and_a_warning() -> None:
         found = read_probe(rates, losses)
         assert text in found.warning
         assert found.is_wide
-        assert np.log10(np.array(found.band) / found.suggested) == pytest.approx([-0.6, 0.6])
+        assert np.log10(np.array(found.band) / found.suggested) == pytest.approx([-1.2, 0.7])
 
 
 def test_order_unit_and_origin_do_not_matter() -> None:

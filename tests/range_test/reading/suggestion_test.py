@@ -69,9 +69,9 @@ def test_times_multiplies_the_band_too(factor: float) -> None:
     ("band", "warning", "wide", "certain"),
     [
         ((0.05, 0.2), "", False, True),
-        ((0.034, 0.29), "", False, True),
-        ((0.033, 0.2), "", True, False),
-        ((0.05, 0.31), "", True, False),
+        ((0.025, 0.22), "", False, True),
+        ((0.022, 0.2), "", True, False),
+        ((0.05, 0.46), "", True, False),
         ((0.05, 0.2), "it is a guess", False, False),
         ((0.0, 0.2), "", True, False),
     ],
@@ -86,7 +86,7 @@ def test_a_wide_band_or_a_warning_is_uncertain(
 @settings(max_examples=50, derandomize=True)
 @given(rates, st.floats(0.0, 2.0))
 def test_around_has_a_band_of_so_many_decades(rate: float, decades: float) -> None:
-    found = around(rate / 100.0, rate, 100.0 * rate, decades, "why")
+    found = around(rate / 100.0, rate, 100.0 * rate, decades, warning="why")
     assert found.band == pytest.approx((rate / 10.0**decades, rate * 10.0**decades))
     assert found.warning == "why"
 

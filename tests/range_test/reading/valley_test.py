@@ -273,3 +273,31 @@ def test_noise_is_read_from_successive_losses(deviation: float) -> None:
     x = np.linspace(0.0, 1.0, 5000)
     losses = 100.0 * x + deviation * np.random.default_rng(0).normal(size=5000)
     assert smoothing.noise_of(losses) == pytest.approx(deviation, rel=0.05)
+
+
+@given(st.integers(1, 100), st.floats(0.01, 10.0), st.integers(0, 2**16))
+def test_losses_that_do_not_fall_at_first_are_all_untrained(
+    count: int, noise: float, seed: int
+) -> None:
+    losses = np.full(count + 100, 3.0)
+    losses[:count] += noise * np.random.default_rng(seed).uniform(-1.0, 1.0, count)
+    losses[count:] = np.linspace(3.0, -40.0, 100)
+    assert rule.untrained(losses, count) == count
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.2])
+def test_losses_that_fall_from_the_start_are_untrained_up_to_there(
+    rate: float, noise: float
+) -> None:
+    """The median of those that are left is near the first loss."""
+    losses = 3.0 * np.exp(-rate * np.arange(200))
+    losses += noise * np.random.default_rng(0).normal(size=200)
+    count = rule.untrained(losses, 64)
+    assert 3 <= count < 64
+    assert np.median(losses[:count]) > 2.3
+
+
+def test_a_fall_of_less_than_a_tenth_is_no_training_yet() -> None:
+    losses = np.concatenate([np.linspace(1.0, 0.95, 50), np.linspace(0.9, 0.0, 50)])
+    assert rule.untrained(losses, 50) == 50

@@ -81,7 +81,7 @@ def test_the_suggestion_for_a_run() -> None:
     expected = VALLEY.suggest(total_steps=2000, shape="one_cycle")
     axes = VALLEY.plot(total_steps=2000, shape="one_cycle")
     np.testing.assert_allclose(spans(axes)[0], expected.band)
-    with pytest.raises(ValueError, match=r"RangeTest\.suggest: shape must be"):
+    with pytest.raises(ValueError, match=r"RangeTest\.plot: shape must be"):
         VALLEY.plot(shape="round")
 
 
