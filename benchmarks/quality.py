@@ -14,7 +14,6 @@ import numpy as np
 
 from benchmarks.measure import Row, Section, run_section
 from benchmarks.suggestions import runs
-from benchmarks.suggestions.all_tasks import PARTS
 from benchmarks.suggestions.judge import Suggestions, truths
 from benchmarks.suggestions.report import (
     CONSTANT_GOAL,
@@ -51,7 +50,7 @@ def fill(section: Section) -> None:
 
 def add(section: Section, known: Suggestions) -> None:
     """The rows of the section."""
-    for part, title in PARTS.items():
+    for part, title in known.parts.items():
         names = known.names_of(part)
         for method, goal in GOALS.items():
             for steps in runs.STEPS:

@@ -11,7 +11,6 @@ for module in ("jax", "optax", "sklearn"):
     needs(module)
 
 from benchmarks.quality import on_record
-from benchmarks.suggestions.all_tasks import PARTS
 from benchmarks.suggestions.judge import Array, Curve, curve, figures, floor
 from benchmarks.suggestions.report import page
 from benchmarks.suggestions.tasks import TUNED
@@ -68,9 +67,10 @@ def test_the_record_has_three_decimals() -> None:
 
 
 def test_the_parts_have_tasks_of_their_own() -> None:
-    parts = {part: KNOWN.names_of(part) for part in PARTS}
-    assert parts["tuned"] == list(TUNED)
-    assert [len(names) for names in parts.values()] == [13, 13, 12]
+    parts = {part: KNOWN.names_of(part) for part in KNOWN.parts}
+    assert parts["tuned"][: len(TUNED)] == list(TUNED)
+    assert min(map(len, parts.values())) >= 12
+    assert sum(map(len, parts.values())) == len(KNOWN.truth)
 
 
 def test_the_page_is_that_of_the_record() -> None:

@@ -52,6 +52,11 @@ def split(x: Any, y: Any) -> Data:
     return Data((x[:train], y[:train]), (x[train:], y[train:]))
 
 
+def first(data: Data, examples: int) -> Data:
+    """The same data with only the first examples to train on."""
+    return Data((data.train[0][:examples], data.train[1][:examples]), data.held_out)
+
+
 def deep_teacher(examples: int = 3000) -> Data:
     """What a random deep network says, with noise of a tenth of its deviation."""
     weights, inputs, noise = jax.random.split(jax.random.key(7), 3)
@@ -86,12 +91,17 @@ def stdlib_text(length: int) -> Data:
     objects = [getattr(m, name) for m in (*modules, subprocess, unittest) for name in dir(m)]
     members = [getattr(c, name) for c in objects if inspect.isclass(c) for name in vars(c)]
     documented = dict.fromkeys(inspect.getdoc(o) or "" for o in (*modules, *objects, *members))
-    text = " ".join(documented).lower()
-    alphabet = "".join(s for s, _ in collections.Counter(text).most_common(SYMBOLS - 1))
-    codes = np.array([alphabet.find(s) % SYMBOLS for s in text], np.int32)
-    pieces = codes[: len(codes) // (length + 1) * (length + 1)].reshape(-1, length + 1)
-    pieces = np.random.default_rng(0).permutation(pieces)[:3000]
+    pieces = symbols_of(" ".join(documented), length + 1, SYMBOLS)[:3000]
     return split(jnp.asarray(pieces[:, :-1]), jnp.asarray(pieces[:, 1:]))
+
+
+def symbols_of(text: str, length: int, number: int) -> Array:
+    """Pieces of a text in random order, its symbols as numbers; the last number is any rare one."""
+    text = text.lower()
+    alphabet = "".join(s for s, _ in collections.Counter(text).most_common(number - 1))
+    codes = np.array([alphabet.find(s) % number for s in text], np.int32)
+    pieces = codes[: len(codes) // length * length].reshape(-1, length)
+    return np.random.default_rng(0).permutation(pieces)
 
 
 def documented_text() -> list[list[str]]:

@@ -27,13 +27,9 @@ from benchmarks.suggestions.data import (
     two_views,
     waves,
 )
-from benchmarks.suggestions.tasks import Task, cross_entropy, momentum, squared, task
+from benchmarks.suggestions.tasks import Task, clipped, cross_entropy, momentum, squared, task
 
 WORDS = 1000
-
-
-def clipped_momentum(rate: Any) -> optax.GradientTransformation:
-    return optax.chain(optax.clip_by_global_norm(1.0), momentum(rate))
 
 
 def signs_of_momentum(rate: Any) -> optax.GradientTransformation:
@@ -84,7 +80,7 @@ def further_tasks() -> list[Task]:
             models.recurrent(2, 32, 1),
             squared,
             echoes(),
-            clipped_momentum,
+            clipped(momentum),
         ),
         task("text lstm adamw", models.lstm(32), cross_entropy, stdlib_text(24), optax.adamw, 16),
         task(

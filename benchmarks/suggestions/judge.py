@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.suggestions.all_tasks import PARTS
 from benchmarks.suggestions.runs import METHODS, STEPS
 from benchmarks.suggestions.truth import CONSTANT, FILE, GRID, LENGTHS
 from lrsched.range_test.reading.lengths import change
@@ -144,6 +145,11 @@ class Suggestions:
     def __init__(self, runs: dict[str, Array], truth: dict[str, Truth]) -> None:
         self.runs = runs
         self.truth = truth
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The titles of the parts that have tasks on record."""
+        return {part: title for part, title in PARTS.items() if self.names_of(part)}
 
     def names_of(self, part: str) -> list[str]:
         """The tasks of a part."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.suggestions.all_tasks import PARTS
 from benchmarks.suggestions.judge import OVERFITS, Figures, Suggestions, is_ours
 from benchmarks.suggestions.runs import METHODS, SEEDS, STEPS
 from benchmarks.suggestions.truth import LENGTHS
@@ -35,7 +34,7 @@ HEAD = """# How good the suggestions of range tests are
 Made by `make quality`; do not edit.
 
 `lrsched_jax.range_test` is run as users run it, with ramps from 1e-7 to 10 in 100, 200 and 400
-updates and ten seeds, on 38 tasks. The score of a suggested rate is the loss **held out** after a
+updates and ten seeds, on {n} tasks. The score of a suggested rate is the loss **held out** after a
 run at it, over that at the best of 25 rates from 1e-5 to 10, interpolated between them (of twelve
 other seeds; a loss counts as at most 4 times and at least a thousandth of that before training). A
 test that suggests nothing has the loss before training. The figures are geometric means over tasks
@@ -77,14 +76,14 @@ def page(known: Suggestions) -> str:
     """The whole page."""
     return "\n".join(
         [
-            HEAD,
+            HEAD.format(n=len(known.truth)),
             "## The aims\n",
-            table(["", "aim", *PARTS.values()], aims(known)),
+            table(["", "aim", *known.parts.values()], aims(known)),
             behind(known),
             "![The scores over the length of the ramp]"
             "(../benchmarks/results/range_test_quality.svg)\n\nScores above 4 leave the figure.\n",
             "## At a constant rate\n\nScores are means over runs of 100 and of 300 updates.\n",
-            *(of_part(known, part) for part in PARTS),
+            *(of_part(known, part) for part in known.parts),
             ahead(known),
             bands(known),
             "## Each task\n\nThe median seed at a constant rate, from ramps of 200 updates.\n",
@@ -97,7 +96,7 @@ def aims(known: Suggestions) -> Iterator[Sequence[str]]:
     """A row for each aim, with the figure of each part, and whether it is met."""
 
     def row(what: str, aim: str, found: Callable[[list[str]], tuple[str, bool]]) -> Sequence[str]:
-        cells = [found(known.names_of(part)) for part in PARTS]
+        cells = [found(known.names_of(part)) for part in known.parts]
         return [what, aim, *(text if met else f"{text} (missed)" for text, met in cells)]
 
     def means(method: str, goal: float) -> Callable[[list[str]], tuple[str, bool]]:
@@ -161,8 +160,8 @@ def ahead_of_us(known: Suggestions, names: list[str]) -> Iterator[str]:
 
 
 def behind(known: Suggestions) -> str:
-    found = {part: list(ahead_of_us(known, known.names_of(part))) for part in PARTS}
-    lines = [f"{PARTS[part]}: {'; '.join(each)}." for part, each in found.items() if each]
+    found = {part: list(ahead_of_us(known, known.names_of(part))) for part in known.parts}
+    lines = [f"{known.parts[part]}: {'; '.join(each)}." for part, each in found.items() if each]
     return f"Ahead of ours: {' '.join(lines)}\n" if lines else ""
 
 
@@ -184,7 +183,7 @@ def of_part(known: Suggestions, part: str) -> str:
 
     head = ["rule", *(f"ramp of {steps}" for steps in STEPS), "refused", "updates, mean"]
     return (
-        f"### {PARTS[part]}\n\n{', '.join(names)}.\n\n"
+        f"### {known.parts[part]}\n\n{', '.join(names)}.\n\n"
         f"{len(names) * len(SEEDS)} tests of each length. The floor, the score of the best rate of "
         f"half of the truth's seeds by the other half, is {floor:.3f}.\n\n"
         f"{table(head, rows())}"
@@ -199,7 +198,7 @@ def ahead(known: Suggestions) -> str:
             for length in LENGTHS:
                 run = f"{shape} {length}"
                 cells = []
-                for part in PARTS:
+                for part in known.parts:
                     names = known.names_of(part)
                     ours = known.figures(names, "default", 200, run).mean
                     refined = known.figures(names, "refine", 200, run).mean
@@ -217,7 +216,7 @@ def ahead(known: Suggestions) -> str:
         "run / the same refined / the best rule of another library; and what the best single "
         "factor of this part would give, in hindsight, with that factor (times the suggestion for "
         "200 updates at a constant rate).\n\n"
-        f"{table(['shape', 'updates', *PARTS.values()], rows())}\n"
+        f"{table(['shape', 'updates', *known.parts.values()], rows())}\n"
         "So a factor for the shape is worth having, and one for the length hardly: what the table "
         "leaves are differences between tasks, of which a test of a few hundred updates knows "
         "nothing. On tasks that over-fit, a longer run needs a lower peak for the loss held out, "
@@ -229,7 +228,7 @@ def ahead(known: Suggestions) -> str:
 def bands(known: Suggestions) -> str:
     def rows() -> Iterator[Sequence[str]]:
         for method in ("default", "refine", "ramp"):
-            for part, title in PARTS.items():
+            for part, title in known.parts.items():
                 inside = [known.in_band(known.names_of(part), method, steps) for steps in STEPS]
                 yield [name_of(method), title, *(f"{each:.0%}" for each in inside)]
 
@@ -257,8 +256,14 @@ def figure(known: Suggestions, path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "lrsched"
     from matplotlib import pyplot as plt
 
-    picture, axes = plt.subplots(1, 3, figsize=(12, 4.8), sharey=True, layout="constrained")
-    for part, plot in zip(PARTS, axes, strict=True):
+    picture, axes = plt.subplots(
+        1,
+        len(known.parts),
+        figsize=(1.5 + 3.5 * len(known.parts), 4.8),
+        sharey=True,
+        layout="constrained",
+    )
+    for part, plot in zip(known.parts, axes, strict=True):
         for method in METHODS:
             means = [known.figures(known.names_of(part), method, steps).mean for steps in STEPS]
             ours = method in ("default", "refine")
@@ -273,7 +278,9 @@ def figure(known: Suggestions, path: Path) -> None:
                 label=name_of(method).replace("`", ""),
                 **style,
             )
-        plot.set(yscale="log", ylim=(0.99, 4.2), title=PARTS[part], xlabel="updates of the ramp")
+        plot.set(
+            yscale="log", ylim=(0.99, 4.2), title=known.parts[part], xlabel="updates of the ramp"
+        )
         plot.minorticks_off()
         plot.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
     axes[0].set_ylabel("loss held out / best")

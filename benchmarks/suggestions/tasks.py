@@ -58,6 +58,11 @@ def l2(optimizer: Optimizer, strength: float) -> Optimizer:
     return lambda rate: optax.chain(optax.add_decayed_weights(strength), optimizer(rate))
 
 
+def clipped(optimizer: Optimizer) -> Optimizer:
+    """Gradients of a norm of at most 1 for the optimizer."""
+    return lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optimizer(rate))
+
+
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     found: jax.Array = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
     return found
@@ -108,22 +113,28 @@ def task(
     return Task(name, model.init, loss, data, optimizer, batch_size, signed)
 
 
-def finetuned(model: models.Model, before: Data, steps: int = 300) -> models.Model:
-    """A model whose initial parameters were trained, and whose last layer is new."""
-    init, loss = task("before", model, cross_entropy, before, optax.adam)[1:3]
+def trained(model: models.Model, data: Data, steps: int = 300) -> Any:
+    """The parameters of a classifier after some updates."""
+    init, loss = task("before", model, cross_entropy, data, optax.adam)[1:3]
     optimizer = optax.adam(3e-3)
 
     def step(carry: Any, key: jax.Array) -> Any:
         params, state = carry
-        rows = jax.random.randint(key, (32,), 0, len(before.train[1]))
-        gradient = jax.grad(loss)(params, (before.train[0][rows], before.train[1][rows]))
+        rows = jax.random.randint(key, (32,), 0, len(data.train[1]))
+        gradient = jax.grad(loss)(params, (data.train[0][rows], data.train[1][rows]))
         updates, state = optimizer.update(gradient, state)
         return (optax.apply_updates(params, updates), state), None
 
     params = init(jax.random.key(99))
     keys = jax.random.split(jax.random.key(98), steps)
     (params, _), _ = jax.lax.scan(step, (params, optimizer.init(params)), keys)
-    return models.Model(lambda key: [*params[:-1], init(key)[-1]], model.apply)
+    return params
+
+
+def finetuned(model: models.Model, before: Data) -> models.Model:
+    """A model whose initial parameters were trained, and whose last layer is new."""
+    params = trained(model, before)
+    return models.Model(lambda key: [*params[:-1], model.init(key)[-1]], model.apply)
 
 
 @functools.cache

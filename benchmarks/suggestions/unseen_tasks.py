@@ -1,0 +1,213 @@
+"""Twelve tasks that are scored once: no constant was chosen, and no rule looked at, on them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from sklearn.datasets import load_digits
+
+from benchmarks.suggestions import unseen_models as models
+from benchmarks.suggestions.data import Data, halves
+from benchmarks.suggestions.models import mlp, transformer
+from benchmarks.suggestions.tasks import Task, clipped, cross_entropy, l2, squared, task, trained
+from benchmarks.suggestions.unseen_data import (
+    VISIBLE,
+    collocation_points,
+    communities,
+    diagnoses_and_smoothness,
+    masked_sources,
+    photographs,
+    pixels,
+    roll,
+    seasons,
+    switching_rules,
+    triplets,
+)
+
+LENGTH = 24  # of a piece of code
+TEMPERATURE = 3.0  # at which a teacher's chances are compared
+MARGIN = 1.0  # of squared distances
+QUANTILES = np.array([0.1, 0.5, 0.9], np.float32)
+
+
+def negative_bound(outputs: jax.Array, images: jax.Array) -> jax.Array:
+    """The negative evidence lower bound of an image, its pixels being chances."""
+    logits, latent = jnp.split(outputs, [images.shape[1]], -1)
+    mean, log_variance = jnp.split(latent, 2, -1)
+    pixels = optax.sigmoid_binary_cross_entropy(logits, images).sum(-1)
+    prior = 0.5 * (jnp.exp(log_variance) + mean**2 - 1.0 - log_variance).sum(-1)
+    found: jax.Array = (pixels + prior).mean()
+    return found
+
+
+def balanced(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """A squared error, and a penalty where few experts take most examples."""
+    chances = outputs[:, 1:]
+    number = chances.shape[1]
+    taken = jax.nn.one_hot(chances.argmax(-1), number).mean(0)
+    return squared(outputs[:, 0], targets) + 0.01 * number * (taken * chances.mean(0)).sum()
+
+
+def negative_log_density(outputs: jax.Array, places: jax.Array) -> jax.Array:
+    return -outputs.mean()
+
+
+def smoothed(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """The cross entropy against labels of which a tenth is spread over all classes."""
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), 0.1)
+    found: jax.Array = optax.softmax_cross_entropy(logits, targets).mean()
+    return found
+
+
+def of_hidden(logits: jax.Array, symbols: jax.Array) -> jax.Array:
+    """The mean cross entropy of the symbols that were hidden."""
+    hidden = symbols != VISIBLE
+    each = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.where(hidden, symbols, 0))
+    found: jax.Array = (each * hidden).sum() / jnp.maximum(hidden.sum(), 1)
+    return found
+
+
+def pinball(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """The loss whose least is at the quantiles."""
+    above = targets[:, None] - outputs
+    found: jax.Array = jnp.maximum(QUANTILES * above, (QUANTILES - 1.0) * above).mean()
+    return found
+
+
+def distilled(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """Half the cross entropy of labels, half the divergence from a teacher (Hinton et al. 2015)."""
+    teacher, labels = targets[:, :-1], targets[:, -1].astype(int)
+    chances = jax.nn.softmax(teacher / TEMPERATURE)
+    logs = jax.nn.log_softmax(logits / TEMPERATURE)
+    divergence = TEMPERATURE**2 * optax.kl_divergence(logs, chances).mean()
+    found: jax.Array = 0.5 * cross_entropy(logits, labels) + 0.5 * divergence
+    return found
+
+
+def triplet(outputs: jax.Array, identities: jax.Array) -> jax.Array:
+    """By how much the other identity is too near, with a margin, and a penalty of long vectors."""
+    anchor, same, other = jnp.moveaxis(outputs, 1, 0)
+    near, far = (jnp.square(anchor - each).sum(-1) for each in (same, other))
+    penalty = 0.02 * jnp.square(outputs).sum((-1, -2))
+    found: jax.Array = (jnp.maximum(0.0, near - far + MARGIN) + penalty).mean()
+    return found
+
+
+def diagnosis_and_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """The plain sum of two losses, of which the second is much the larger."""
+    diagnosis = optax.sigmoid_binary_cross_entropy(outputs[:, 0], targets[:, 0]).mean()
+    found: jax.Array = diagnosis + squared(outputs[:, 1], targets[:, 1])
+    return found
+
+
+def taught(data: Data) -> Data:
+    """The same inputs, and the logits of a larger trained network before the labels."""
+    teacher = mlp(64, 128, 128, 6)
+    params = trained(teacher, data)
+
+    def with_logits(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return x, jnp.concatenate([teacher.apply(params, x), y[:, None]], -1)
+
+    return Data(*(with_logits(*part) for part in data))
+
+
+def nesterov(rate: Any) -> optax.GradientTransformation:
+    return optax.sgd(rate, momentum=0.9, nesterov=True)
+
+
+def unseen_tasks() -> list[Task]:
+    """The tasks."""
+    squares = photographs()
+    graph, adjacency, features = communities()
+    lamb = functools.partial(optax.lamb, weight_decay=0.01)
+    adamw = functools.partial(optax.adamw, weight_decay=0.05)
+    return [
+        task(
+            "pixels variational adam",
+            models.variational(64, 48, 8),
+            negative_bound,
+            pixels(),
+            optax.adam,
+            64,
+        ),
+        task(
+            "rules experts adafactor",
+            models.experts(10, 32, 4),
+            balanced,
+            switching_rules(),
+            optax.adafactor,
+            256,
+        ),
+        task(
+            "roll flow adabelief",
+            models.flow(3, 24, 6),
+            negative_log_density,
+            roll(),
+            optax.adabelief,
+            128,
+            signed=True,
+        ),
+        task(
+            "photographs residual bn nesterov",
+            models.residual_conv(6, 6),
+            cross_entropy,
+            squares,
+            l2(nesterov, 5e-4),
+            40,
+        ),
+        task("digits mixer adamw", models.mixer(16, 2, 10), smoothed, halves(load_digits()), adamw),
+        task(
+            "masked sources transformer lamb",
+            transformer(32, LENGTH, causal=False),
+            of_hidden,
+            masked_sources(LENGTH),
+            lamb,
+            16,
+        ),
+        task(
+            "burgers residual adam",
+            models.burgers(32),
+            squared,
+            collocation_points(),
+            optax.adam,
+            100,
+        ),
+        task(
+            "seasons quantiles tcn radam",
+            models.temporal_conv(16, 4, 3),
+            pinball,
+            seasons(),
+            optax.radam,
+            24,
+        ),
+        task(
+            "distilled photographs muon",
+            mlp(64, 32, 32, 6),
+            distilled,
+            taught(squares),
+            optax.contrib.muon,
+            200,
+        ),
+        task(
+            "communities graph full batch adam",
+            models.graph_conv(adjacency, features, 16, 4),
+            cross_entropy,
+            graph,
+            l2(optax.adam, 5e-4),
+            len(graph.train[1]),
+        ),
+        task("triplets sgd", mlp(20, 48, 48, 16), triplet, triplets(), optax.sgd, 40),
+        task(
+            "unequal losses clipped adamw",
+            mlp(27, 32, 2),
+            diagnosis_and_error,
+            diagnoses_and_smoothness(),
+            clipped(optax.adamw),
+            8,
+        ),
+    ]
