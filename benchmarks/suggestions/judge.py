@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.suggestions.all_tasks import PARTS
-from benchmarks.suggestions.runs import METHODS, STEPS
-from benchmarks.suggestions.truth import CONSTANT, FILE, GRID, LENGTHS
-from lrsched.range_test.reading.lengths import change
+from benchmarks.suggestions.runs import FIGURES, METHODS, STEPS
+from benchmarks.suggestions.truth import CONSTANT, FILE, GRID, LENGTHS, shapes
+from lrsched.range_test.reading.lengths import Run
 from lrsched.range_test.reading.scores import parabola_vertex
 
 Array = npt.NDArray[np.float64]
@@ -25,6 +25,7 @@ Array = npt.NDArray[np.float64]
 WORST, LEAST = 4.0, 1e-3  # times the loss before training
 HELD_OUT, TRAINING = 0, 1
 DECADES = np.log10(GRID)
+DESCRIBED = ("names", "parts", "epoch_steps", "signed")
 REFERENCE = (100, 300)  # updates of the runs at a constant rate, whose scores are averaged
 OVERFITS = 0.5  # decades by which the best peak in training is above the one held out
 
@@ -82,6 +83,7 @@ class Truth(NamedTuple):
     """The part of a task, and its curves by the run: its shape and length, or "constant"."""
 
     part: str
+    epoch_steps: int
     curves: dict[str, Curve]
     in_training: dict[str, Curve]
     floors: dict[str, float]
@@ -90,14 +92,11 @@ class Truth(NamedTuple):
 def truths() -> dict[str, Truth]:
     """The truth of each task on record."""
     with np.load(FILE) as known:
-        described = (known[key].tolist() for key in ("names", "parts", "signed"))
-        return {
-            name: _truth(name, part, signed, known)
-            for name, part, signed in zip(*described, strict=True)
-        }
+        described = zip(*(known[key].tolist() for key in DESCRIBED), strict=True)
+        return {task[0]: _truth(known, *task) for task in described}
 
 
-def _truth(name: str, part: str, signed: bool, known: Mapping[str, Any]) -> Truth:
+def _truth(known: Mapping[str, Any], name: str, part: str, epoch_steps: int, signed: bool) -> Truth:
     both: list[dict[str, Curve]] = [{}, {}]
     floors: dict[str, float] = {}
     for key, stored, ends in _runs():
@@ -105,7 +104,7 @@ def _truth(name: str, part: str, signed: bool, known: Mapping[str, Any]) -> Trut
         for kind in (HELD_OUT, TRAINING):
             both[kind][key] = curve(losses[kind], signed, ends)
         floors[key] = floor(losses[HELD_OUT], signed, ends)
-    return Truth(part, both[0], both[1], floors)
+    return Truth(part, epoch_steps, both[0], both[1], floors)
 
 
 def _runs() -> Iterable[tuple[str, str, list[int]]]:
@@ -113,7 +112,7 @@ def _runs() -> Iterable[tuple[str, str, list[int]]]:
     yield "constant", "constant", [CONSTANT.index(end) for end in REFERENCE]
     for steps in LENGTHS:
         yield f"constant {steps}", "constant", [CONSTANT.index(steps)]
-        for shape in ("warmup_cosine", "one_cycle"):
+        for shape in shapes(steps):
             yield f"{shape} {steps}", f"{shape} {steps}", [0]
 
 
@@ -140,7 +139,7 @@ def figures(found: Iterable[tuple[Curve, Array]]) -> Figures:
 
 
 class Suggestions:
-    """What was suggested, by task: arrays of (methods, steps, seeds, 4)."""
+    """What was suggested, by task: arrays of (methods, steps, seeds, figures)."""
 
     def __init__(self, runs: dict[str, Array], truth: dict[str, Truth]) -> None:
         self.runs = runs
@@ -155,31 +154,51 @@ class Suggestions:
         """The tasks of a part."""
         return [name for name, truth in self.truth.items() if truth.part == part]
 
-    def rates(self, name: str, method: str, steps: int, run: str = "constant") -> Array:
-        """The rates for a run; those of other libraries' rules are the same for all runs."""
-        found = self.runs[name][METHODS.index(method), STEPS.index(steps), :, 0].astype(float)
+    def rates(
+        self, name: str, method: str, steps: int, run: str = "constant", told: bool = True
+    ) -> Array:
+        """The rates for a run; those of other libraries' rules are the same for all runs.
+
+        For cycles they are the highest ones. A run that has a length is told with its passes over
+        the data, or without.
+        """
         shape, _, length = run.partition(" ")
-        return found * change(shape, int(length) if length else None) if is_ours(method) else found
+        figure = FIGURES.index("high" if shape == "cyclic" else "suggested")
+        found = self.runs[name][METHODS.index(method), STEPS.index(steps), :, figure].astype(float)
+        if not is_ours(method):
+            return found
+        epoch_steps = self.truth[name].epoch_steps if told and length else None
+        return found * Run(shape, int(length) if length else None, epoch_steps).factor
 
     def figures(
-        self, names: Iterable[str], method: str, steps: int, run: str = "constant"
+        self,
+        names: Iterable[str],
+        method: str,
+        steps: int,
+        run: str = "constant",
+        told: bool = True,
     ) -> Figures:
         """The figures of a method over tasks."""
         return figures(
-            [(self.truth[name].curves[run], self.rates(name, method, steps, run)) for name in names]
+            [
+                (self.truth[name].curves[run], self.rates(name, method, steps, run, told))
+                for name in names
+            ]
         )
 
     def updates(self, names: Iterable[str], method: str, steps: int) -> tuple[float, float]:
         """The mean number of updates of a test, and the largest."""
         place = METHODS.index(method), STEPS.index(steps)
-        found = np.array([self.runs[name][(*place, slice(None), 3)] for name in names])
+        found = np.array(
+            [self.runs[name][(*place, slice(None), FIGURES.index("updates"))] for name in names]
+        )
         return float(found.mean()), float(found.max())
 
     def in_band(self, names: Iterable[str], method: str, steps: int) -> float:
         """How often the best constant rate is inside the band."""
         hits: list[bool] = []
         for name in names:
-            _, low, high, _ = np.moveaxis(
+            _, low, high, *_ = np.moveaxis(
                 self.runs[name][METHODS.index(method), STEPS.index(steps)], -1, 0
             )
             best = 10.0 ** self.truth[name].curves["constant"].best
@@ -187,12 +206,13 @@ class Suggestions:
         return float(np.mean(hits))
 
     def best_factor(self, names: Sequence[str], run: str, steps: int = 200) -> tuple[float, float]:
-        """In hindsight the best single factor from the default to this run, and its mean score."""
+        """In hindsight the best single factor to the default for this run, and its mean score."""
         tried = 10.0 ** np.arange(-1.5, 1.01, 0.05)
         means = []
         for factor in tried:
             given = [
-                (self.truth[n].curves[run], factor * self.rates(n, "default", steps)) for n in names
+                (self.truth[n].curves[run], factor * self.rates(n, "default", steps, run))
+                for n in names
             ]
             means.append(figures(given).mean)
         best = int(np.argmin(means))

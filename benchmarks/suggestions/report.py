@@ -12,7 +12,8 @@ from benchmarks.suggestions.judge import OVERFITS, Figures, Suggestions, is_ours
 from benchmarks.suggestions.runs import METHODS, SEEDS, STEPS
 from benchmarks.suggestions.truth import LENGTHS
 
-SHAPES = ("warmup_cosine", "one_cycle")
+PEAKS = ("warmup_cosine", "one_cycle")
+SHAPES = (*PEAKS, "cyclic")
 TICKS = (1, 1.1, 1.25, 1.5, 2, 3, 4)
 SHOWN = ("default", "refine", "ramp", "ignite", "minimum", "valley")  # of each task
 PEERS = tuple(method for method in METHODS if not is_ours(method))
@@ -149,7 +150,7 @@ def aims(known: Suggestions) -> Iterator[Sequence[str]]:
 
 def ahead_of_us(known: Suggestions, names: list[str]) -> Iterator[str]:
     """Where another library's rule is better than the test as it is."""
-    runs = ["constant", *(f"{shape} {length}" for shape in SHAPES for length in LENGTHS)]
+    runs = ["constant", *(f"{shape} {length}" for shape in PEAKS for length in LENGTHS)]
     for run in runs:
         for steps in STEPS if run == "constant" else (200,):
             ours = known.figures(names, "default", steps, run).mean
@@ -201,11 +202,13 @@ def ahead(known: Suggestions) -> str:
                 for part in known.parts:
                     names = known.names_of(part)
                     ours = known.figures(names, "default", 200, run).mean
+                    untold = known.figures(names, "default", 200, run, told=False).mean
                     refined = known.figures(names, "refine", 200, run).mean
                     peer = min(known.figures(names, each, 200, run).mean for each in PEERS)
                     factor, best = known.best_factor(names, run)
                     cells.append(
-                        f"**{ours:.2f}** / {refined:.2f} / {peer:.2f}; {best:.2f} at {factor:.2g}"
+                        f"**{ours:.2f}** / {untold:.2f} / {refined:.2f} / {peer:.2f}; {best:.2f} "
+                        f"at {factor:.2g}"
                     )
                 yield [shape, str(length), *cells]
 
@@ -213,13 +216,13 @@ def ahead(known: Suggestions) -> str:
     lines = [f"- {length} updates: {', '.join(each) or 'none'}." for length, each in over.items()]
     return (
         "## For the run ahead\n\nFrom ramps of 200 updates: the score of the suggestion for this "
-        "run / the same refined / the best rule of another library; and what the best single "
-        "factor of this part would give, in hindsight, with that factor (times the suggestion for "
-        "200 updates at a constant rate).\n\n"
+        "run, told its shape, its length and how many updates a pass over the data takes / the "
+        "same, not told the passes / told all, and refined / the best rule of another library; and "
+        "what the best single factor to the first would give this part in hindsight, with that "
+        "factor. Cycles are four triangles from a tenth of the peak, which is `high`.\n\n"
         f"{table(['shape', 'updates', *known.parts.values()], rows())}\n"
-        "So a factor for the shape is worth having, and one for the length hardly: what the table "
-        "leaves are differences between tasks, of which a test of a few hundred updates knows "
-        "nothing. On tasks that over-fit, a longer run needs a lower peak for the loss held out, "
+        "Most tasks have few examples, so that runs of 2400 updates pass over them 10 to 2400 "
+        "times. On tasks that over-fit, a longer run needs a lower peak for the loss held out, "
         f"and a higher one for that in training. The best peaks are more than {OVERFITS:g} decades "
         "apart in runs of a warmup and a cosine on these tasks:\n\n" + "\n".join(lines) + "\n"
     )

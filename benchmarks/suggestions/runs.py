@@ -33,11 +33,12 @@ REPEATS = 3
 PIECES = 5  # of the seeds of a task, one of the jobs each
 OURS = ("default", "refine", "ramp", "3 times the ramp", "3 repeats")
 METHODS = (*OURS, "steepest", *FINDERS)
+FIGURES = ("suggested", "from", "to", "updates", "high")  # from and to are the ends of the band
 
 
 def of_task(task: Task, seeds: Sequence[int]) -> Array:
-    """What is suggested, of (methods, steps, seeds, 4): the rate, its band, and the updates."""
-    found = np.full((len(METHODS), len(STEPS), len(seeds), 4), np.nan)
+    """What is suggested, of (methods, steps, seeds, figures): see `FIGURES`."""
+    found = np.full((len(METHODS), len(STEPS), len(seeds), len(FIGURES)), np.nan)
     for column, seed in enumerate(seeds):
         for row, steps in enumerate(STEPS):
             for place, values in enumerate(_of_seed(task, seed, steps)):
@@ -75,8 +76,8 @@ def _figures(test: RangeTest, method: str = "default") -> tuple[float, ...]:
     try:
         found = test.suggest(method)
     except NoSuggestion:
-        return np.nan, np.nan, np.nan, updates
-    return found.suggested, *found.band, updates
+        return np.nan, np.nan, np.nan, updates, np.nan
+    return found.suggested, *found.band, updates, found.high
 
 
 def job(name: str, piece: int) -> tuple[str, int, Array, float]:
@@ -87,8 +88,9 @@ def job(name: str, piece: int) -> tuple[str, int, Array, float]:
 
 
 def record(names: Sequence[str], workers: int, done: Callable[[str], None]) -> dict[str, Array]:
-    """What is suggested for each task, of (methods, steps, seeds, 4)."""
-    found = {name: np.full((len(METHODS), len(STEPS), len(SEEDS), 4), np.nan) for name in names}
+    """What is suggested for each task, as `of_task` says."""
+    shape = len(METHODS), len(STEPS), len(SEEDS), len(FIGURES)
+    found = {name: np.full(shape, np.nan) for name in names}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
         jobs = [pool.submit(job, name, piece) for piece in range(PIECES) for name in names]

@@ -33,6 +33,11 @@ class Task(NamedTuple):
     batch_size: int = 32
     signed: bool = False  # a log likelihood: not its ratio to the best counts but the difference
 
+    @property
+    def epoch_steps(self) -> int:
+        """The number of updates in a pass over the data."""
+        return max(1, len(self.data.train[1]) // self.batch_size)
+
 
 TUNED = (
     "digits mlp sgdm",
