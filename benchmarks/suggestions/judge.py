@@ -159,12 +159,11 @@ class Suggestions:
     ) -> Array:
         """The rates for a run; those of other libraries' rules are the same for all runs.
 
-        For cycles they are the highest ones. A run that has a length is told with its passes over
-        the data, or without.
+        A run that has a length is told with its passes over the data, or without.
         """
         shape, _, length = run.partition(" ")
-        figure = FIGURES.index("high" if shape == "cyclic" else "suggested")
-        found = self.runs[name][METHODS.index(method), STEPS.index(steps), :, figure].astype(float)
+        place = METHODS.index(method), STEPS.index(steps)
+        found = self.runs[name][(*place, slice(None), FIGURES.index("suggested"))].astype(float)
         if not is_ours(method):
             return found
         epoch_steps = self.truth[name].epoch_steps if told and length else None
@@ -198,7 +197,7 @@ class Suggestions:
         """How often the best constant rate is inside the band."""
         hits: list[bool] = []
         for name in names:
-            _, low, high, *_ = np.moveaxis(
+            _, low, high, _ = np.moveaxis(
                 self.runs[name][METHODS.index(method), STEPS.index(steps)], -1, 0
             )
             best = 10.0 ** self.truth[name].curves["constant"].best

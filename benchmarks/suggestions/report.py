@@ -12,8 +12,7 @@ from benchmarks.suggestions.judge import OVERFITS, Figures, Suggestions, is_ours
 from benchmarks.suggestions.runs import METHODS, SEEDS, STEPS
 from benchmarks.suggestions.truth import LENGTHS
 
-PEAKS = ("warmup_cosine", "one_cycle")
-SHAPES = (*PEAKS, "cyclic")
+SHAPES = ("warmup_cosine", "one_cycle")
 TICKS = (1, 1.1, 1.25, 1.5, 2, 3, 4)
 SHOWN = ("default", "refine", "ramp", "ignite", "minimum", "valley")  # of each task
 PEERS = tuple(method for method in METHODS if not is_ours(method))
@@ -150,7 +149,7 @@ def aims(known: Suggestions) -> Iterator[Sequence[str]]:
 
 def ahead_of_us(known: Suggestions, names: list[str]) -> Iterator[str]:
     """Where another library's rule is better than the test as it is."""
-    runs = ["constant", *(f"{shape} {length}" for shape in PEAKS for length in LENGTHS)]
+    runs = ["constant", *(f"{shape} {length}" for shape in SHAPES for length in LENGTHS)]
     for run in runs:
         for steps in STEPS if run == "constant" else (200,):
             ours = known.figures(names, "default", steps, run).mean
@@ -219,7 +218,7 @@ def ahead(known: Suggestions) -> str:
         "run, told its shape, its length and how many updates a pass over the data takes / the "
         "same, not told the passes / told all, and refined / the best rule of another library; and "
         "what the best single factor to the first would give this part in hindsight, with that "
-        "factor. Cycles are four triangles from a tenth of the peak, which is `high`.\n\n"
+        "factor.\n\n"
         f"{table(['shape', 'updates', *known.parts.values()], rows())}\n"
         "Most tasks have few examples, so that runs of 2400 updates pass over them 10 to 2400 "
         "times. On tasks that over-fit, a longer run needs a lower peak for the loss held out, "

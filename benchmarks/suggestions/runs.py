@@ -33,7 +33,7 @@ REPEATS = 3
 PIECES = 5  # of the seeds of a task, one of the jobs each
 OURS = ("default", "refine", "ramp", "3 times the ramp", "3 repeats")
 METHODS = (*OURS, "steepest", *FINDERS)
-FIGURES = ("suggested", "from", "to", "updates", "high")  # from and to are the ends of the band
+FIGURES = ("suggested", "from", "to", "updates")  # from and to are the ends of the band
 
 
 def of_task(task: Task, seeds: Sequence[int]) -> Array:
@@ -76,8 +76,8 @@ def _figures(test: RangeTest, method: str = "default") -> tuple[float, ...]:
     try:
         found = test.suggest(method)
     except NoSuggestion:
-        return np.nan, np.nan, np.nan, updates, np.nan
-    return found.suggested, *found.band, updates, found.high
+        return np.nan, np.nan, np.nan, updates
+    return found.suggested, *found.band, updates
 
 
 def job(name: str, piece: int) -> tuple[str, int, Array, float]:

@@ -1,8 +1,8 @@
 """What the best rates of the tasks are: the losses at every rate of a grid, over whole runs.
 
 Twelve seeds of every task are trained at 25 rates: as constant rates, and as the peaks of a warmup
-with a cosine, of one cycle, and of four triangles from a tenth of them.
-`python -m benchmarks.suggestions.truth` records the losses anew: in five minutes with a large GPU, or in hours on a CPU.
+with a cosine and of one cycle. `python -m benchmarks.suggestions.truth` records the losses anew: in
+ten minutes with a large GPU, or in hours on a CPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.suggestions.all_tasks import all_tasks, part_of
 from benchmarks.suggestions.lanes import Array, Lanes, Trainer
 from benchmarks.suggestions.tasks import Task
-from lrsched import Schedule, cyclic, one_cycle, warmup_cosine
+from lrsched import Schedule, one_cycle, warmup_cosine
 
 FILE = Path(__file__).parent.parent / "results" / "suggestions_truth.npz"
 GRID = np.geomspace(1e-5, 10.0, 25)
@@ -33,7 +33,6 @@ def shapes(steps: int) -> dict[str, Schedule]:
     return {
         "warmup_cosine": warmup_cosine(1.0, steps, steps // 20),
         "one_cycle": one_cycle(1.0, steps),
-        "cyclic": cyclic(0.1, 1.0, steps // 8),
     }
 
 
