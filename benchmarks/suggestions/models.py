@@ -52,12 +52,6 @@ def patches(x: jax.Array) -> jax.Array:
     return jnp.concatenate([padded[:, i : i + height, j : j + width] for i, j in shifts], -1)
 
 
-def pooled(x: jax.Array) -> jax.Array:
-    """The means of 2 x 2 pixels."""
-    size, height, width, depth = x.shape
-    return x.reshape(size, height // 2, 2, width // 2, 2, depth).mean((2, 4))
-
-
 def normalized(layer: Params, x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     centred = x - x.mean(axes, keepdims=True)
     deviation = jnp.sqrt(jnp.square(centred).mean(axes, keepdims=True) + 1e-5)
@@ -87,14 +81,15 @@ def conv(channels: int, classes: int) -> Model:
         x = x.reshape(-1, 8, 8, 1)
         for layer, scale in (params[:2], params[2:4]):
             x = jax.nn.relu(normalized(scale, affine(layer, patches(x)), (0, 1, 2)))
-            x = pooled(x)
+            size, height, width, depth = x.shape
+            x = x.reshape(size, height // 2, 2, width // 2, 2, depth).mean((2, 4))
         return affine(params[4], x.reshape(len(x), -1))
 
     return Model(init, apply)
 
 
-def transformer(size: int, length: int, causal: bool = True) -> Model:
-    """One block of attention, two heads, layer norm first; a causal one sees no later symbol."""
+def transformer(size: int, length: int) -> Model:
+    """One block of causal attention, two heads, layer norm first."""
     heads = 2
 
     def init(key: jax.Array) -> Params:
@@ -115,8 +110,7 @@ def transformer(size: int, length: int, causal: bool = True) -> Model:
         qkv = affine(params["qkv"], normalized(first, h, (-1,)))
         q, k, v = jnp.moveaxis(qkv.reshape(*x.shape, 3, heads, size // heads), 2, 0)
         scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / (size // heads) ** 0.5
-        if causal:
-            scores = jnp.where(jnp.tril(jnp.ones((length, length), bool)), scores, -1e9)
+        scores = jnp.where(jnp.tril(jnp.ones((length, length), bool)), scores, -1e9)
         seen = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores), v)
         h = h + affine(params["mix"], seen.reshape(h.shape))
         inner = jax.nn.relu(affine(params["wide"], normalized(second, h, (-1,))))

@@ -7,7 +7,7 @@ import optax
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 from benchmarks.suggestions import models
-from benchmarks.suggestions.data import deep_teacher, first, halves, ratings, stdlib_text, waves
+from benchmarks.suggestions.data import deep_teacher, first, halves, ratings, waves
 from benchmarks.suggestions.tasks import Task, cross_entropy, momentum, squared, summed, task
 
 
@@ -25,14 +25,6 @@ def small_tasks() -> list[Task]:
         task("iris mlp adamw", mlp(4, 16, 3), cross_entropy, iris, optax.adamw, 16),
         task("few digits adam", mlp(64, 48, 10), cross_entropy, first(digits, 200), optax.adam),
         task("few digits sgdm", mlp(64, 48, 10), cross_entropy, first(digits, 200), momentum),
-        task(
-            "few texts gru adam",
-            models.gru(24),
-            cross_entropy,
-            first(stdlib_text(24), 200),
-            optax.adam,
-            16,
-        ),
         task("waves lion", mlp(2, 48, 48, 1, act=jnp.sin), squared, waves(), optax.lion),
         task("few factors adam", models.factors(60, 50, 4), summed, ratings(), optax.adam),
         task(

@@ -1,18 +1,6 @@
-"""The data of the unseen tasks: photographs, sources of the standard library, and formulas."""
+"""The data of the unseen tasks: photographs and formulas."""
 
 from __future__ import annotations
-
-import argparse
-import ast
-import doctest
-import email.message
-import inspect
-import logging
-import pickle
-import subprocess
-import tarfile
-import typing
-import zipfile
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,11 +11,7 @@ from sklearn.datasets import (
     make_swiss_roll,
 )
 
-from benchmarks.suggestions.data import Array, Data, halves, shuffled, split, symbols_of
-from benchmarks.suggestions.models import SYMBOLS
-
-MASK = SYMBOLS - 1  # the symbol that hides another
-VISIBLE = -1  # the target of a symbol that is not hidden
+from benchmarks.suggestions.data import Array, Data, halves, shuffled, split
 
 
 def pixels() -> Data:
@@ -48,16 +32,6 @@ def photographs(size: int = 8) -> Data:
     x = np.concatenate(squares)
     x = (x - x.mean()) / x.std()
     return shuffled(x.astype(np.float32), np.concatenate(labels).astype(np.int32), 6000)
-
-
-def masked_sources(length: int, examples: int = 20_000) -> Data:
-    """Pieces of Python code with a fifth of the symbols hidden, and what these were."""
-    modules = (argparse, ast, doctest, email.message, inspect, logging, pickle, subprocess)
-    text = "\n".join(inspect.getsource(each) for each in (*modules, tarfile, typing, zipfile))
-    pieces = symbols_of(text, length, MASK)[:examples]
-    hidden = np.random.default_rng(11).random(pieces.shape) < 0.2
-    x, y = np.where(hidden, MASK, pieces), np.where(hidden, pieces, VISIBLE)
-    return split(jnp.asarray(x, jnp.int32), jnp.asarray(y, jnp.int32))
 
 
 def roll(examples: int = 4000) -> Data:

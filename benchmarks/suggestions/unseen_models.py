@@ -7,17 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.suggestions.models import (
-    Model,
-    Params,
-    affine,
-    dense,
-    mlp,
-    norm,
-    normalized,
-    patches,
-    pooled,
-)
+from benchmarks.suggestions.models import Model, Params, affine, dense, mlp
 
 
 def variational(pixels: int, hidden: int, latent: int) -> Model:
@@ -80,66 +70,6 @@ def flow(size: int, hidden: int, layers: int) -> Model:
             x = jnp.where(kept, x, x * jnp.exp(scale) + shift)
             log_density += scale.sum(-1)
         return log_density + jax.scipy.stats.norm.logpdf(x).sum(-1)
-
-    return Model(init, apply)
-
-
-def residual_conv(channels: int, classes: int) -> Model:
-    """A residual network with batch norm over 8 x 8 images, one block at each of two sizes."""
-    wide = 2 * channels
-    shapes = [(1, channels), (channels,) * 2, (channels,) * 2, (channels, wide), (wide,) * 2]
-    shapes.append((wide, wide))
-
-    def init(key: jax.Array) -> Params:
-        *keys, last = jax.random.split(key, len(shapes) + 1)
-        return [
-            *(
-                [dense(each, 9 * before, after, 2**0.5), norm(after)]
-                for each, (before, after) in zip(keys, shapes, strict=True)
-            ),
-            dense(last, wide, classes),
-        ]
-
-    def convolved(layer: Params, x: jax.Array) -> jax.Array:
-        return normalized(layer[1], affine(layer[0], patches(x)), (0, 1, 2))
-
-    def block(first: Params, second: Params, x: jax.Array) -> jax.Array:
-        inner = jax.nn.relu(convolved(first, x))
-        return jax.nn.relu(x + convolved(second, inner))
-
-    def apply(params: Params, x: jax.Array) -> jax.Array:
-        x = jax.nn.relu(convolved(params[0], x.reshape(-1, 8, 8, 1)))
-        x = pooled(block(params[1], params[2], x))
-        x = jax.nn.relu(convolved(params[3], x))
-        return affine(params[6], block(params[4], params[5], x).mean((1, 2)))
-
-    return Model(init, apply)
-
-
-def mixer(size: int, blocks: int, classes: int) -> Model:
-    """An MLP-mixer over the 16 patches of 8 x 8 images: layer norm, across patches, in a patch."""
-    tokens = 16
-    across, inside = (mlp(n, 2 * n, n, act=jax.nn.gelu) for n in (tokens, size))
-
-    def init(key: jax.Array) -> Params:
-        first, last, *keys = jax.random.split(key, 2 + 2 * blocks)
-        return {
-            "first": dense(first, 4, size),
-            "blocks": [
-                [norm(size), across.init(one), norm(size), inside.init(two)]
-                for one, two in zip(keys[::2], keys[1::2], strict=True)
-            ],
-            "norm": norm(size),
-            "last": dense(last, size, classes),
-        }
-
-    def apply(params: Params, x: jax.Array) -> jax.Array:
-        h = x.reshape(-1, 4, 2, 4, 2).swapaxes(2, 3).reshape(-1, tokens, 4)
-        h = affine(params["first"], h)
-        for first, one, second, two in params["blocks"]:
-            h = h + across.apply(one, normalized(first, h, (-1,)).swapaxes(1, 2)).swapaxes(1, 2)
-            h = h + inside.apply(two, normalized(second, h, (-1,)))
-        return affine(params["last"], normalized(params["norm"], h, (-1,)).mean(1))
 
     return Model(init, apply)
 
