@@ -47,11 +47,24 @@ class LossCurve(ABC):
 
     @property
     def first_losses(self) -> list[float]:
-        """The losses that set the level before training: those of the first updates."""
-        losses = self.median
+        """The losses that say from where on a loss is too high: those of the first updates."""
+        losses = self._lowest_ramp.median
         finite = losses[np.isfinite(losses)]
         count = min(first_losses(len(losses)), len(finite))
         return list(finite[: untrained(finite, count)])
+
+    @property
+    def untrained_losses(self) -> list[float]:
+        """The losses before training began, of up to half of the updates."""
+        losses = self._lowest_ramp.median
+        finite = losses[np.isfinite(losses)]
+        count = max(first_losses(len(losses)), len(finite) // 2)
+        return list(finite[: untrained(finite, min(count, len(finite)))])
+
+    @property
+    def _lowest_ramp(self) -> LossCurve:
+        """The rising rates from the lowest one on, here or before."""
+        return self
 
     def suggest(
         self,
@@ -114,7 +127,7 @@ class LossCurve(ABC):
             found = None if isinstance(ramp, NoSuggestion) else ramp
             rates, losses = self.probe.learning_rates, self.probe.losses
             try:
-                return read_probe(rates, losses, found, self.first_losses)
+                return read_probe(rates, losses, found, self.untrained_losses)
             except NoSuggestion:
                 if found is None:
                     raise

@@ -107,11 +107,10 @@ class RangeTest(LossCurve, ScheduleBuilder):
         return self.suggest(**run._asdict())
 
     @property
-    def first_losses(self) -> list[float]:
-        """The losses that set the level before training, of the ramp that begins lowest."""
+    def _lowest_ramp(self) -> LossCurve:
         if self.earlier is None or self.learning_rates[0] < self.earlier.learning_rates[0]:
-            return super().first_losses
-        return self.earlier.first_losses
+            return self
+        return self.earlier._lowest_ramp
 
     @property
     def summary(self) -> str:

@@ -197,12 +197,12 @@ def _probed(
         centre = float(test.learning_rates[0]) / 10.0
     else:
         centre = float(test.learning_rates[-1]) / 10.0**UNKNOWN
-    first = test.first_losses
-    above = math.inf if limits.divergence is None else threshold(first, limits.divergence)
+    divergence = limits.divergence
+    above = math.inf if divergence is None else threshold(test.first_losses, divergence)
 
     def train(rate: float, repeat: int) -> Sequence[float]:
         return runs.train(rate, steps, repeat, above)
 
     repeats = limits.probe_repeats if limits.refine else 1
-    search = Search(centre, train, steps, repeats, left, first)
+    search = Search(centre, train, steps, repeats, left, test.untrained_losses)
     return replace(test, probe=search.probe(dtype))

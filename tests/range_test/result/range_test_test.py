@@ -313,6 +313,25 @@ def test_the_first_losses_set_the_level() -> None:
     assert test.first_losses == np.median(rows, axis=0)[:10].tolist()
     rates = np.geomspace(1e-6, 1.0, 400)
     assert len(RangeTest(rates, np.ones(400)).first_losses) == 20
+
+
+def test_half_of_the_losses_set_the_level_where_they_do_not_fall() -> None:
+    """So the noise of one loss matters less; where they fall early, those before are left."""
+    rates = np.geomspace(1e-7, 10.0, 400)
+    assert len(RangeTest(rates, np.ones(400)).untrained_losses) == 200
+    falling = np.concatenate([np.ones(10), np.linspace(1.0, 0.0, 390)])
+    assert 10 <= len(RangeTest(rates, falling).untrained_losses) < 100
+    assert RangeTest(rates[:5], np.full(5, np.nan)).untrained_losses == []
+
+
+def test_the_level_is_that_of_the_lowest_rates() -> None:
+    """A further ramp upwards begins where training begins at once; one downwards does not."""
+    low, high = np.geomspace(1e-7, 1.0, 100), np.geomspace(0.1, 100.0, 100)
+    first, second = np.ones(100), np.full(100, 2.0)
+    upward = RangeTest(high, second, earlier=RangeTest(low, first))
+    downward = RangeTest(low, first, earlier=RangeTest(high, second))
+    for test in (upward, downward):
+        assert set(test.first_losses) == set(test.untrained_losses) == {1.0}
     assert RangeTest(RATES[:2], np.array([1.0, np.nan])).first_losses == [1.0]
 
 
