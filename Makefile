@@ -41,7 +41,7 @@ mutants: $(VENV)/installed $(MUTANTS_VENV)/installed
 
 # The tests with the lowest versions that are declared, with the newest, and on a newer CPython in
 # WebAssembly (with node and npm). Each makes its environments and records what came out;
-# `make versions` writes docs/versions.md.
+# `make versions` writes docs/reference/versions.md.
 SIDES := core jax keras torch
 RECORD := --record
 oldest: $(VENV)/installed

@@ -1,4 +1,4 @@
-"""Draw every schedule: `make gallery` writes docs/gallery.md and its pictures."""
+"""Draw every schedule: `make gallery` writes docs/reference/gallery.md and its pictures."""
 
 import inspect
 from pathlib import Path
@@ -7,7 +7,7 @@ import lrsched
 from lrsched import Schedule
 from lrsched._core.definition import REGISTRY
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "reference"
 COSINE = lrsched.cosine_decay(0.1, 1000)
 EXAMPLES = [
     lrsched.constant(0.1),

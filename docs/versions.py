@@ -1,10 +1,10 @@
-"""Make the table of versions: `make versions` writes docs/versions.md from the runs on record."""
+"""Make the table of versions: `make versions` writes docs/reference/versions.md from the runs on record."""
 
 from pathlib import Path
 
 from tests.scripts.recorded import EXTRAS, ROOT, Run, read_runs, requirements
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).parent / "reference/versions.md"
 CONSTRAINTS = ROOT / "constraints.txt"
 HEAD = """# Versions
 

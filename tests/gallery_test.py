@@ -24,7 +24,7 @@ def test_every_schedule_is_shown_once(gallery: dict[str, Any]) -> None:
 
 
 def test_the_committed_page_is_up_to_date(gallery: dict[str, Any]) -> None:
-    page = (DOCS / "gallery.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "gallery.md").read_text(encoding="utf-8")
     for schedule in gallery["EXAMPLES"]:
         assert gallery["section"](schedule) in page
-        assert (DOCS / "gallery" / f"{schedule.name}.svg").read_text() == schedule._repr_svg_()
+        assert (DOCS / "reference" / "gallery" / f"{schedule.name}.svg").read_text() == schedule._repr_svg_()

@@ -45,7 +45,7 @@ The constants of the rules were chosen on the tasks of the first part alone. The
 looked at after that; the tasks of the third were written before anything was chosen. The second
 then showed a fault on one task: the search for the best rate went down where no loss had risen. It
 was mended, and all figures are from after that. No constant was changed. The losses of the
-truth are [on record](../benchmarks/results/suggestions_truth.npz): `python -m
+truth are [on record](../../benchmarks/results/suggestions_truth.npz): `python -m
 benchmarks.suggestions.truth` took 4 minutes and 18 seconds for them on an H100.
 
 By default a test may make three times the updates of its ramp, and makes them where it is
@@ -82,7 +82,7 @@ def page(known: Suggestions) -> str:
             table(["", "aim", *PARTS.values()], aims(known)),
             behind(known),
             "![The scores over the length of the ramp]"
-            "(../benchmarks/results/range_test_quality.svg)\n\nScores above 4 leave the figure.\n",
+            "(../../benchmarks/results/range_test_quality.svg)\n\nScores above 4 leave the figure.\n",
             "## At a constant rate\n\nScores are means over runs of 100 and of 300 updates.\n",
             *(of_part(known, part) for part in PARTS),
             ahead(known),

@@ -144,12 +144,12 @@ class RangeTest(ScheduleBuilder):
         is 1 and e is 0.2. For the peak of "warmup_cosine" or "one_cycle" c is 1.6 and e is 0: on
         the tasks that chose them, such runs of 150 and of 2400 updates had about the same best
         peak. For "cyclic", which was not measured, all rates stay as they are. One factor for all
-        tasks leaves much to chance: docs/range-tests-quality.md says how much.
+        tasks leaves much to chance: docs/explanation/range-tests-quality.md says how much.
 
         Args:
             method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
                 another library, its faults included: "torch-lr-finder", "ignite", "lightning",
-                and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
+                and fastai's "valley", "slide", "minimum" and "steep". docs/explanation/range-tests-quality.md
                 compares them. These have no band.
             total_steps: the number of updates of the run, or None.
             shape: "constant", "warmup_cosine", "one_cycle" or "cyclic".
