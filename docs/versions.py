@@ -1,4 +1,4 @@
-"""Make the table of versions: `make versions` writes docs/reference/versions.md from the runs on record."""
+"""Make the table of versions, from the runs on record: `make versions` writes it."""
 
 from pathlib import Path
 

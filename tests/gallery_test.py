@@ -27,4 +27,6 @@ def test_the_committed_page_is_up_to_date(gallery: dict[str, Any]) -> None:
     page = (DOCS / "reference" / "gallery.md").read_text(encoding="utf-8")
     for schedule in gallery["EXAMPLES"]:
         assert gallery["section"](schedule) in page
-        assert (DOCS / "reference" / "gallery" / f"{schedule.name}.svg").read_text() == schedule._repr_svg_()
+        assert (
+            DOCS / "reference" / "gallery" / f"{schedule.name}.svg"
+        ).read_text() == schedule._repr_svg_()

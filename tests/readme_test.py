@@ -255,7 +255,12 @@ def trainers() -> Names:
     }
 
 
-RUN_ABOVE = {"README.md", "docs/guides/schedules.md", "docs/guides/training-loops.md", "docs/guides/range-tests.md"}
+RUN_ABOVE = {
+    "README.md",
+    "docs/guides/schedules.md",
+    "docs/guides/training-loops.md",
+    "docs/guides/range-tests.md",
+}
 RUN_ABOVE |= {"docs/guides/trainers.md"}
 
 
@@ -284,7 +289,9 @@ def test_relative_links_lead_to_files_and_headings(page: str) -> None:
             assert anchor in map(slug, re.findall(r"^#+ (.+)$", text, re.MULTILINE)), link
 
 
-@pytest.mark.parametrize("page", sorted({*TEXTS} - {"docs/guides/coming-from.md", "benchmarks/README.md"}))
+@pytest.mark.parametrize(
+    "page", sorted({*TEXTS} - {"docs/guides/coming-from.md", "benchmarks/README.md"})
+)
 def test_public_names_exist(page: str) -> None:
     for module, name in re.findall(r"\b(lrsched(?:_\w+)?)\.([a-z]\w+)", TEXTS[page]):
         assert hasattr(importlib.import_module(module), name), f"{module}.{name}"

@@ -82,7 +82,8 @@ def page(known: Suggestions) -> str:
             table(["", "aim", *PARTS.values()], aims(known)),
             behind(known),
             "![The scores over the length of the ramp]"
-            "(../../benchmarks/results/range_test_quality.svg)\n\nScores above 4 leave the figure.\n",
+            "(../../benchmarks/results/range_test_quality.svg)\n\n"
+            "Scores above 4 leave the figure.\n",
             "## At a constant rate\n\nScores are means over runs of 100 and of 300 updates.\n",
             *(of_part(known, part) for part in PARTS),
             ahead(known),

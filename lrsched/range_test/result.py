@@ -149,8 +149,8 @@ class RangeTest(ScheduleBuilder):
         Args:
             method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
                 another library, its faults included: "torch-lr-finder", "ignite", "lightning",
-                and fastai's "valley", "slide", "minimum" and "steep". docs/explanation/range-tests-quality.md
-                compares them. These have no band.
+                and fastai's "valley", "slide", "minimum" and "steep", which
+                docs/explanation/range-tests-quality.md compares. These have no band.
             total_steps: the number of updates of the run, or None.
             shape: "constant", "warmup_cosine", "one_cycle" or "cyclic".
             skip_start: the number of updates at the beginning that are left out.
