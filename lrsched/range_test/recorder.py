@@ -12,10 +12,11 @@ from typing import Literal
 from lrsched._core.schedule import Schedule
 from lrsched.schedules.ramp import exponential_ramp
 
+# Why the updates ended: all were made, the loss rose far, it was not finite, or batches ran out.
 Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
 
 LOW, HIGH = 1e-7, 10.0  # the ends of a range test by default
-DIVERGENCE = 4.0  # times the level of the first losses is divergence by default
+DIVERGENCE = 4.0  # how many times the level of the first losses is divergence by default
 FIRST = 10  # losses, or a twentieth of the test's where that is more, set the level
 RANGES = 2.0  # a high loss is above the level by so many ranges of these losses at least
 WINDOW = 5  # losses, or a fiftieth of the test's, most of which are high where it has diverged

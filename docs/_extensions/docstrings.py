@@ -1,0 +1,74 @@
+"""Docstrings as reStructuredText: formulas are typeset, and sections of ours get headings.
+
+Sphinx's own napoleon turns "Args", "Returns" and "Raises" into fields.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+
+from docs._extensions.formulas import INDENT, SECTION, FormulaError, blocks, formula
+from docs._extensions.said import expected
+from lrsched._core.definition import Definition
+
+HEADINGS = {"Source": "Source", "Elsewhere": "Elsewhere"}
+EXAMPLE = ">>> "
+
+
+def rewritten(docstring: str, definition: Definition | None = None, after_summary: str = "") -> str:
+    """A docstring as napoleon reads it.
+
+    Args:
+        docstring: the docstring.
+        definition: what it documents, if that is a schedule, a recipe or a controller.
+        after_summary: text that is put below the first line.
+    """
+    text = docstring
+    for block in blocks(docstring):
+        text = text.replace(f"\n\n{block}", f"\n\n{_shown(block)}", 1)
+    if definition is not None:
+        text = _with_kinds(text, definition)
+    for section, heading in HEADINGS.items():
+        text = re.sub(rf"^{section}: ", f".. rubric:: {heading}\n\n", text, flags=re.MULTILINE)
+    text = re.sub(rf"\n\n(?={EXAMPLE})", "\n\n.. rubric:: Example\n\n", text, count=1)
+    if after_summary:
+        summary, _, rest = text.partition("\n\n")
+        text = f"{summary}\n\n{after_summary}\n\n{rest}"
+    return text
+
+
+def raw_html(html: str) -> str:
+    """HTML in reStructuredText."""
+    return f".. raw:: html\n\n{textwrap.indent(html, INDENT)}\n"
+
+
+def _shown(block: str) -> str:
+    """A block as a formula, or else as the code that it is."""
+    try:
+        return raw_html(f'<div class="formula">{formula(block)}</div>')
+    except FormulaError:
+        return f".. code-block:: text\n\n{block}\n"
+
+
+def _with_kinds(text: str, definition: Definition) -> str:
+    """The text with what each parameter must be, as a refusal would say it."""
+    kinds: Mapping[str, str] = {name: expected(kind) for name, kind in definition.kinds.items()}
+    head, section, rest = text.partition("\nArgs:\n")
+    arguments, blank, others = rest.partition("\n\n")
+    for name, must_be in kinds.items():
+        arguments = re.sub(
+            rf"^{INDENT}{name}: ",
+            lambda found, name=name, must_be=must_be: f"{INDENT}{name} (*{must_be}*): ",
+            arguments,
+            count=1,
+            flags=re.MULTILINE,
+        )
+    return head + section + arguments + blank + others
+
+
+def sections(docstring: str) -> set[str]:
+    """The sections that a docstring has, its example among them."""
+    found = {name.rstrip(":") for name in SECTION.findall(docstring)}
+    return found | {"Example"} if EXAMPLE in docstring else found

@@ -1,0 +1,88 @@
+"""The Sphinx extension of this site: a reference of the docstrings, and links from names in code."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+
+from docs._extensions import reference
+from docs._extensions.names import target
+from docs._extensions.places import ROOT
+
+BEFORE_NAPOLEON = 400  # Sphinx calls what has a lower priority first; 500 is the default
+EXPLORER = ROOT / "explorer" / "dist"  # what `make explorer` makes
+OUTSIDE = {  # files outside of docs/ that are pages of the site
+    "benchmarks/README.md": "explanation/benchmarks.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
+}
+LINK = re.compile(r"\]\(((?:\.\./)+)([\w./-]+)")
+OTHERS_NAMES = ("reference/cross-table", "guides/coming-from")  # pages of names of other libraries
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect what this extension does."""
+    app.connect("builder-inited", write_reference)
+    app.connect("source-read", lead_to_pages)
+    app.connect("autodoc-process-docstring", rewrite_docstring, priority=BEFORE_NAPOLEON)
+    app.connect("doctree-read", link_names)
+    app.connect("build-finished", copy_explorer)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_reference(app: Sphinx) -> None:
+    """Write the pages that are made of docstrings."""
+    reference.write(Path(app.srcdir) / "reference")
+
+
+def lead_to_pages(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Lead links to files outside of docs/ to their pages, where they have one."""
+
+    def page(found: re.Match[str]) -> str:
+        inside = OUTSIDE.get(found[2])
+        return f"]({found[1][: -len('../')]}{inside}" if inside else found[0]
+
+    source[0] = LINK.sub(page, source[0])
+
+
+def rewrite_docstring(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Typeset the formulas of a docstring, and add what the reference has besides."""
+    lines[:] = reference.documented(name, "\n".join(lines), EXPLORER.exists()).splitlines()
+
+
+def link_names(app: Sphinx, doctree: nodes.document) -> None:
+    """Make links of code that names something public."""
+    docname = app.env.docname
+    for literal in list(doctree.findall(nodes.literal)):
+        in_link = isinstance(literal.parent, (nodes.reference, nodes.title, pending_xref))
+        code = literal.astext()
+        found = None if in_link else target(code)
+        if found is None or ("." not in code and docname in OTHERS_NAMES):
+            continue
+        literal.replace_self(link(found, literal, docname))
+    if docname == "reference/gallery":
+        for image in list(doctree.findall(nodes.image)):
+            image.replace_self(link(f"lrsched.{image['alt']}", image, docname))
+
+
+def link(full_name: str, inside: nodes.Node, docname: str) -> pending_xref:
+    """A link to the place of a public name."""
+    made = pending_xref(
+        "", refdomain="py", reftype="obj", reftarget=full_name, refdoc=docname, refwarn=True
+    )
+    made += inside.deepcopy()
+    return made
+
+
+def copy_explorer(app: Sphinx, exception: Exception | None) -> None:
+    """Copy the explorer to the site, where it was made."""
+    if exception is None and app.builder.format == "html" and EXPLORER.exists():
+        shutil.copytree(EXPLORER, Path(app.outdir) / "explore", dirs_exist_ok=True)
