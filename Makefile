@@ -57,7 +57,7 @@ versions: $(VENV)/installed
 	$(RUN) -m docs.versions
 
 gallery: $(VENV)/installed
-	$(RUN) docs/gallery.py
+	$(RUN) -m docs.gallery
 
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.run ulp

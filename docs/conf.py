@@ -1,5 +1,6 @@
 """The settings of Sphinx: `make docs` builds the site."""
 
+import logging
 import sys
 import tomllib
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "adapters")]
 
+import matplotlib  # noqa: E402
+
 import lrsched  # noqa: E402
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 project = "lrsched"
 version = release = lrsched.__version__
+copyright = "the authors of lrsched, under the Apache License 2.0"
 html_title = f"{project} {version}"
 
 extensions = [
@@ -27,10 +31,13 @@ exclude_patterns = ["_extensions"]
 nitpicky = True
 # There is no network for the inventories of other libraries, and private names have no place.
 nitpick_ignore_regex = [("py:.*", r"(?!lrsched).*|.*\._.*")]
-suppress_warnings = ["toc.empty_glob", "toc.glob"]  # a part of the site may have no page yet
+# A part of the site may have no page yet.
+logging.getLogger("sphinx.sphinx.directives.other").addFilter(
+    lambda record: "glob pattern" not in str(record.msg)
+)
 
 default_role = "code"
-smartquotes = False  # recipes are code
+smartquotes_action = "D"  # dashes only: quotes are code here
 myst_heading_anchors = 4
 maximum_signature_line_length = 70
 
@@ -41,7 +48,8 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 html_theme = "furo"
-html_static_path = ["_static"]
+# A font that has what formulas need, for readers without one.
+html_static_path = ["_static", f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSerif.ttf"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False

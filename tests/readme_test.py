@@ -176,6 +176,17 @@ def test_the_tasks_of_the_readme_run() -> None:
     assert names["schedule"](500) == names["test"].suggest(shape="warmup_cosine").suggested
 
 
+def test_the_front_page_trains_a_model_in_both_frameworks() -> None:
+    torch.manual_seed(0)
+    pages = [*blocks("docs/index.md")]
+    assert [block.language for block in pages] == ["sh", "python", "python"]
+    for block in pages[1:]:
+        names: Names = {}
+        exec(compile(block.code, f"docs/index.md:{block.line}", "exec"), names)
+        assert names["schedule"].name == "warmup_cosine"
+        assert names["loss"].item() < 0.05  # 0.5 before training
+
+
 def test_the_page_of_schedules_runs() -> None:
     assert run("docs/guides/schedules.md")["halving"](0.1, 50)(50) == 0.05
 
@@ -257,6 +268,7 @@ def trainers() -> Names:
 
 RUN_ABOVE = {
     "README.md",
+    "docs/index.md",
     "docs/guides/schedules.md",
     "docs/guides/training-loops.md",
     "docs/guides/range-tests.md",
@@ -295,6 +307,15 @@ def test_relative_links_lead_to_files_and_headings(page: str) -> None:
 def test_public_names_exist(page: str) -> None:
     for module, name in re.findall(r"\b(lrsched(?:_\w+)?)\.([a-z]\w+)", TEXTS[page]):
         assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
+
+
+def test_the_formula_of_the_architecture_is_that_of_the_source() -> None:
+    source = (ROOT / "lrsched/schedules/cycles.py").read_text(encoding="utf-8")
+    (formula,) = (x for x in blocks("docs/explanation/architecture.md") if x.language == "py")
+    _, signature, *lines = (line.strip() for line in formula.code.splitlines())
+    assert signature.startswith("def cyclic(xp, count, init_value")
+    assert len(lines) == 8
+    assert all(f"{line}\n" in source for line in lines)
 
 
 def test_the_readme_lists_every_schedule_and_nothing_else() -> None:

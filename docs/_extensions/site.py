@@ -1,4 +1,4 @@
-"""The Sphinx extension of this site: a reference of the docstrings, and links from names in code."""
+"""The Sphinx extension of this site: a reference of docstrings, and links from names in code."""
 
 from __future__ import annotations
 
