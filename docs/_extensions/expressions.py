@@ -61,8 +61,10 @@ def operator(sign: str) -> str:
 
 
 def fenced(inside: str, fences: str = "()") -> str:
-    """What stands between two fences, which grow with it."""
-    return element("mrow", operator(fences[0]), inside, operator(fences[1]))
+    """What stands between two fences, which grow with a fraction."""
+    stretchy = "true" if "<mfrac>" in inside else "false"
+    left, right = (f'<mo stretchy="{stretchy}">{fence}</mo>' for fence in fences)
+    return element("mrow", left, inside, right)
 
 
 def name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The table of what hyperparameters must be, and of which must be so: from the kinds."""
+"""The table of what hyperparameters must be, from their kinds."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HEAD = """\
 """
 
 
-def rows() -> dict[str, list[tuple[str, str]]]:
-    """Which parameters of which schedules must be what, by the words of the refusal."""
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+def rows() -> dict[str, set[str]]:
+    """Which parameters must be what, by the words of the refusal."""
+    found: dict[str, set[str]] = defaultdict(set)
     for definition in (*REGISTRY.values(), *CONTROLLERS.values()):
         if definition.is_own:
             for parameter, kind in definition.kinds.items():
-                found[expected(kind) + static(kind)].append((parameter, definition.name))
-    return dict(sorted(found.items(), key=lambda row: (-len(row[1]), row[0])))
+                found[expected(kind) + static(kind)].add(parameter)
+    return found
 
 
 def static(kind: Kind) -> str:
@@ -38,13 +38,6 @@ def static(kind: Kind) -> str:
 def table() -> str:
     """The table in reStructuredText, the kinds with most parameters first."""
     text = HEAD
-    for must_be, places in rows().items():
-        by_parameter: dict[str, list[str]] = defaultdict(list)
-        for parameter, name in places:
-            by_parameter[parameter].append(name)
-        listed = (
-            f"*{parameter}* of {', '.join(f'`{name}`' for name in names)}"
-            for parameter, names in by_parameter.items()
-        )
-        text += f"   * - {must_be}\n     - {'; '.join(listed)}\n"
+    for must_be, parameters in sorted(rows().items(), key=lambda row: (-len(row[1]), row[0])):
+        text += f"   * - {must_be}\n     - {', '.join(sorted(parameters))}\n"
     return text

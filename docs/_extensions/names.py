@@ -30,10 +30,11 @@ def parameters() -> frozenset[str]:
     return frozenset(found)
 
 
-def target(code: str) -> str | None:
+def target(code: str, is_name: bool = False) -> str | None:
     """The full name that a piece of code names, if it is public.
 
-    A name without its package is one of `lrsched`. With arguments it is ours only if these have the
+    A name without its package is one of `lrsched`; one that is a parameter somewhere counts only if
+    it must be a name (`is_name`). With arguments it is ours only if these have the
     names of our parameters, as other libraries have functions of the same names.
 
     >>> target("cyclic"), target("lrsched_torch.lambda_lr"), target("Schedule.resolve")
@@ -51,7 +52,8 @@ def target(code: str) -> str | None:
     if path in PACKAGES:
         return None
     name = f"lrsched.{first}"
-    if name not in public_names() or (first in parameters() and not (decorator or member)):
+    may_be_parameter = first in parameters() and not (is_name or decorator or member)
+    if name not in public_names() or may_be_parameter:
         return None
     if member:
         is_class = isinstance(value_of(name), type) and hasattr(value_of(name), member)

@@ -38,6 +38,7 @@ def write(folder: Path) -> None:
     """Write every page below a folder, and leave alone what is as it was."""
     pages = {f"{page.path}.rst": page_text(page) for page in all_pages()}
     pages["schedules/index.rst"] = schedules_index()
+    pages["api/index.rst"] = api_index()
     pages["api/kinds_table.txt"] = kinds_table.table()
     pages["api/recipe.schema.json"] = json.dumps(json_schema(), indent=1) + "\n"
     for path, text in pages.items():
@@ -88,6 +89,22 @@ def schedules_index() -> str:
         parts.append("\n".join(f"- `{name}`: {summary(name)}" for name in names))
         parts.append(".. toctree::\n   :hidden:\n\n" + "\n".join(f"   {name}" for name in names))
     return "\n\n".join(parts) + "\n"
+
+
+def api_index() -> str:
+    """Everything else that is public, page by page."""
+    pages = [*group_pages(), *package_pages()]
+    parts = [heading("Functions and classes"), "What is public besides the schedules."]
+    parts += (f":doc:`{page.title} <{Path(page.path).name}>`: {_listed(page)}" for page in pages)
+    names = (f"   {Path(page.path).name}" for page in pages)
+    parts.append(".. toctree::\n   :hidden:\n\n" + "\n".join(names))
+    return "\n\n".join(parts) + "\n"
+
+
+def _listed(page: Page) -> str:
+    """The names on a page as links, those of a package without it."""
+    shown = ((full_name.rpartition(".")[2], full_name) for full_name in page.names)
+    return ", ".join(f":py:obj:`{name} <{full_name}>`" for name, full_name in shown)
 
 
 def summary(name: str) -> str:
@@ -142,11 +159,11 @@ def see_also(name: str, docstring: str) -> str:
     related = [other for other in names if other != name]
     named = (target(code) for code in LITERAL.findall(docstring))
     others = [x.removeprefix("lrsched.") for x in dict.fromkeys(named) if x and x.count(".") == 1]
-    lines = [f"- {family}: {_codes(related)}"]
+    lines = [f"- The same family, {family}: {_codes(related)}"]
     if mentioned := [other for other in others if other not in names]:
-        lines.append(f"- named here: {_codes(mentioned)}")
+        lines.append(f"- Named above: {_codes(mentioned)}")
     return ".. rubric:: See also\n\n" + "\n".join(lines)
 
 
 def _codes(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(f":py:obj:`{name} <lrsched.{name}>`" for name in names)

@@ -23,6 +23,7 @@ OUTSIDE = {  # files outside of docs/ that are pages of the site
     "CHANGELOG.md": "changes.md",
 }
 LINK = re.compile(r"\]\(((?:\.\./)+)([\w./-]+)")
+PAGES_OF_NAMES = ("reference/gallery", "reference/schedules/index")
 OTHERS_NAMES = ("reference/cross-table", "guides/coming-from")  # pages of names of other libraries
 
 
@@ -64,7 +65,7 @@ def link_names(app: Sphinx, doctree: nodes.document) -> None:
     for literal in list(doctree.findall(nodes.literal)):
         in_link = isinstance(literal.parent, (nodes.reference, nodes.title, pending_xref))
         code = literal.astext()
-        found = None if in_link else target(code)
+        found = None if in_link else target(code, docname in PAGES_OF_NAMES)
         if found is None or ("." not in code and docname in OTHERS_NAMES):
             continue
         literal.replace_self(link(found, literal, docname))
