@@ -5,7 +5,7 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
+.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery docs docs-serve ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -59,6 +59,15 @@ versions: $(VENV)/installed
 gallery: $(VENV)/installed
 	$(RUN) -m docs.gallery
 
+# The site, in build/docs. `make docs-serve` shows it on this machine only.
+DOCS := build/docs
+PORT ?= 8000
+docs: $(VENV)/docs-installed
+	$(RUN) -m sphinx -b html -j 2 -W --keep-going -q docs $(DOCS)
+
+docs-serve: docs
+	$(RUN) -m http.server $(PORT) --bind 127.0.0.1 --directory $(DOCS)
+
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.run ulp
 
@@ -73,6 +82,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/docs-installed: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 $(QUICK_VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(QUICK_VENV)
 	$(QUICK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cli]' \
@@ -85,4 +98,4 @@ $(MUTANTS_VENV)/installed:
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-* demo dist
+	rm -rf $(VENV) .venv-* build demo dist docs/reference/api docs/reference/schedules

@@ -57,7 +57,7 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 _REPOSITORY = _PROJECT.get("urls", {}).get("Repository")
-html_theme_options = {"navigation_with_keys": True}
+html_theme_options: dict[str, object] = {"navigation_with_keys": True}
 if _REPOSITORY:  # "edit this page" needs to know where
     html_theme_options |= {
         "source_repository": _REPOSITORY,

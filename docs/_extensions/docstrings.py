@@ -58,13 +58,8 @@ def _with_kinds(text: str, definition: Definition) -> str:
     head, section, rest = text.partition("\nArgs:\n")
     arguments, blank, others = rest.partition("\n\n")
     for name, must_be in kinds.items():
-        arguments = re.sub(
-            rf"^{INDENT}{name}: ",
-            lambda found, name=name, must_be=must_be: f"{INDENT}{name} (*{must_be}*): ",
-            arguments,
-            count=1,
-            flags=re.MULTILINE,
-        )
+        before, parameter, after = f"\n{arguments}".partition(f"\n{INDENT}{name}: ")
+        arguments = f"{before}{parameter[:-2]} (*{must_be}*): {after}".removeprefix("\n")
     return head + section + arguments + blank + others
 
 

@@ -66,7 +66,7 @@ def comment_of(full_name: str) -> str:
     lines = inspect.getsource(import_module(module)).splitlines()
     place = next(i for i, line in enumerate(lines) if re.match(rf"{name}\b.*=", line))
     beside = lines[place].partition("  # ")[2]
-    above = []
+    above: list[str] = []
     while lines[place - 1 - len(above)].startswith("# "):
         above.append(lines[place - 1 - len(above)].removeprefix("# "))
     return beside or " ".join(reversed(above))

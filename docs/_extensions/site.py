@@ -79,7 +79,7 @@ def link(full_name: str, inside: nodes.Node, docname: str) -> pending_xref:
     made = pending_xref(
         "", refdomain="py", reftype="obj", reftarget=full_name, refdoc=docname, refwarn=True
     )
-    made += inside.deepcopy()
+    made.append(inside.deepcopy())
     return made
 
 
