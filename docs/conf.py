@@ -37,7 +37,7 @@ logging.getLogger("sphinx.sphinx.directives.other").addFilter(
 )
 
 default_role = "code"
-smartquotes_action = "D"  # dashes only: quotes are code here
+smartquotes = False  # quotes and dashes of code stay as they are
 myst_heading_anchors = 4
 maximum_signature_line_length = 70
 

@@ -5,11 +5,12 @@ Sphinx's own napoleon turns "Args", "Returns" and "Raises" into fields.
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from collections.abc import Mapping
 
-from docs._extensions.formulas import INDENT, SECTION, FormulaError, blocks, formula
+from docs._extensions.formulas import INDENT, SECTION, blocks, formula
 from docs._extensions.said import expected
 from lrsched._core.definition import Definition
 
@@ -17,17 +18,25 @@ HEADINGS = {"Source": "Source", "Elsewhere": "Elsewhere"}
 EXAMPLE = ">>> "
 
 
-def rewritten(docstring: str, definition: Definition | None = None, after_summary: str = "") -> str:
+def rewritten(
+    docstring: str,
+    definition: Definition | None = None,
+    after_summary: str = "",
+    is_formula: bool = False,
+) -> str:
     """A docstring as napoleon reads it.
 
     Args:
         docstring: the docstring.
         definition: what it documents, if that is a schedule, a recipe or a controller.
         after_summary: text that is put below the first line.
+        is_formula: whether indented blocks are formulas, as they are with a definition; others are
+            code.
     """
     text = docstring
     for block in blocks(docstring):
-        text = text.replace(f"\n\n{block}", f"\n\n{_shown(block)}", 1)
+        shown = _formula(block) if definition or is_formula else code(block)
+        text = text.replace(f"\n\n{block}", f"\n\n{shown}", 1)
     if definition is not None:
         text = _with_kinds(text, definition)
     for section, heading in HEADINGS.items():
@@ -44,12 +53,17 @@ def raw_html(html: str) -> str:
     return f".. raw:: html\n\n{textwrap.indent(html, INDENT)}\n"
 
 
-def _shown(block: str) -> str:
-    """A block as a formula, or else as the code that it is."""
+def _formula(block: str) -> str:
+    return raw_html(f'<div class="formula">{formula(block)}</div>')
+
+
+def code(block: str) -> str:
+    """An indented block as it is: as code, if it is code."""
     try:
-        return raw_html(f'<div class="formula">{formula(block)}</div>')
-    except FormulaError:
+        ast.parse(textwrap.dedent(block))
+    except SyntaxError:
         return f".. code-block:: text\n\n{block}\n"
+    return f".. code-block:: python\n\n{block}\n"
 
 
 def _with_kinds(text: str, definition: Definition) -> str:

@@ -26,6 +26,7 @@ from docs._extensions.said import is_data, of_data
 from lrsched import json_schema
 from lrsched._core.definition import Definition
 
+OF_OWN_CODE = ("schedule", "controller")  # decorators, whose docstrings show code
 EXPLORER = "explore/index.html"
 SCHEDULES = "Schedules"
 INDEX_TEXT = """\
@@ -78,7 +79,9 @@ def entry(full_name: str) -> str:
         return f".. py:data:: {full_name}\n\n   {of_data(full_name)}"
     if not inspect.isclass(value_of(full_name)):
         return f".. autofunction:: {full_name}"
-    return f".. autoclass:: {full_name}\n   :members:\n   :inherited-members: tuple"
+    bases = value_of(full_name).__mro__
+    others = sorted({base.__name__ for base in bases if not base.__module__.startswith("lrsched")})
+    return f".. autoclass:: {full_name}\n   :members:\n   :inherited-members: {', '.join(others)}"
 
 
 def schedules_index() -> str:
@@ -122,7 +125,9 @@ def documented(full_name: str, docstring: str, explorer: bool = False) -> str:
     """
     definition = definition_of(full_name)
     if definition is None:
-        return rewritten(docstring)
+        name = full_name.removeprefix("lrsched.")
+        in_family = any(name in names for names in families().values())
+        return rewritten(docstring, is_formula=in_family and name not in OF_OWN_CODE)
     text = rewritten(docstring, definition, picture(definition.name, explorer))
     return f"{text}\n\n{see_also(definition.name, docstring)}\n"
 

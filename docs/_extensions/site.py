@@ -22,8 +22,10 @@ OUTSIDE = {  # files outside of docs/ that are pages of the site
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changes.md",
 }
+FIELDS = {" -- ": " \N{EN DASH} ", "Variables": "Attributes"}
 LINK = re.compile(r"\]\(((?:\.\./)+)([\w./-]+)")
 PAGES_OF_NAMES = ("reference/gallery", "reference/schedules/index")
+PACKAGE_PAGES = "reference/api/lrsched"
 OTHERS_NAMES = ("reference/cross-table", "guides/coming-from")  # pages of names of other libraries
 
 
@@ -32,7 +34,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_reference)
     app.connect("source-read", lead_to_pages)
     app.connect("autodoc-process-docstring", rewrite_docstring, priority=BEFORE_NAPOLEON)
+    app.connect("sphinx-click-process-description", show_as_code)
+    app.connect("sphinx-click-process-epilog", show_as_code)
     app.connect("doctree-read", link_names)
+    app.connect("doctree-read", name_fields)
     app.connect("build-finished", copy_explorer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -62,10 +67,11 @@ def rewrite_docstring(
 def link_names(app: Sphinx, doctree: nodes.document) -> None:
     """Make links of code that names something public."""
     docname = app.env.docname
+    package = docname.rpartition("/")[2] if docname.startswith(PACKAGE_PAGES) else "lrsched"
     for literal in list(doctree.findall(nodes.literal)):
         in_link = isinstance(literal.parent, (nodes.reference, nodes.title, pending_xref))
         code = literal.astext()
-        found = None if in_link else target(code, docname in PAGES_OF_NAMES)
+        found = None if in_link else target(code, package, docname in PAGES_OF_NAMES)
         if found is None or ("." not in code and docname in OTHERS_NAMES):
             continue
         literal.replace_self(link(found, literal, docname))
@@ -81,6 +87,24 @@ def link(full_name: str, inside: nodes.Node, docname: str) -> pending_xref:
     )
     made.append(inside.deepcopy())
     return made
+
+
+def name_fields(app: Sphinx, doctree: nodes.document) -> None:
+    """Write dashes and headings of fields as they are written elsewhere."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text.astext() in FIELDS:
+            text.parent.replace(text, nodes.Text(FIELDS[text.astext()]))
+
+
+def show_as_code(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Show what a command's help has in lines of its own as code, as it is in the terminal."""
+    shown: list[str] = []
+    for line in lines:
+        is_code = line.startswith("| ")
+        if is_code and not (shown and shown[-1].startswith("   ")):
+            shown += ["", ".. code-block:: sh", ""]
+        shown.append(f"   {line[2:].strip()}" if is_code else line)
+    lines[:] = shown
 
 
 def copy_explorer(app: Sphinx, exception: Exception | None) -> None:

@@ -117,15 +117,27 @@ def test_families_have_every_schedule_and_controller_once() -> None:
         ("staircase", None),  # a parameter elsewhere
         ("lrsched.staircase", "lrsched.staircase"),
         ("a + b", None),
+        ("plot", None),  # a method, more often
+        ("lambda_lr", "lrsched_torch.lambda_lr"),
+        ("range_test", None),  # of several packages
     ],
 )
 def test_code_that_names_something_public_is_known(code: str, expected: str | None) -> None:
     assert target(code) == expected
 
 
-def test_a_block_that_is_no_formula_is_code() -> None:
-    text = rewritten("One line.\n\n    $ lrsched show cyclic\n\nText.")
-    assert text == "One line.\n\n.. code-block:: text\n\n    $ lrsched show cyclic\n\n\nText."
+def test_a_name_is_looked_for_in_the_package_of_the_page_first() -> None:
+    assert target("range_test", "lrsched_jax") == "lrsched_jax.range_test"
+    assert target("sweep", "lrsched_torch") == "lrsched_torch.sweep"
+    assert target("staircase", is_name=True) == "lrsched.staircase"
+
+
+def test_a_block_is_a_formula_or_code() -> None:
+    docstring = "One line.\n\n    f(p) = 1 - p\n\nText."
+    assert rewritten(docstring, is_formula=True).count("<math") == 1
+    code = "One line.\n\n.. code-block:: python\n\n    f(p) = 1 - p\n\n\nText."
+    assert rewritten(docstring) == code
+    assert ".. code-block:: text\n\n    $ make" in rewritten("One line.\n\n    $ make docs\n")
 
 
 @pytest.mark.parametrize("module", MODULES)
