@@ -56,11 +56,11 @@ GROUPS = {
         *("Schedule", "Controller", "Plateau", "PlateauState", "RemainingProgress"),
     ),
     ("durations", "Durations"): ("Duration", "run_fraction", "epochs", "examples", "tokens"),
-    ("recipes", "Recipes read"): (
+    ("recipes", "Reading recipes"): (
         *("from_dict", "from_json", "load", "from_repr", "from_name", "from_config"),
         "json_schema",
     ),
-    ("curves", "Curves drawn and compared"): ("plot", "diff", "Diff"),
+    ("curves", "Drawing and comparing curves"): ("plot", "diff", "Diff"),
     ("annotations", "Annotations of formulas"): (
         *("Value", "Positive", "Rate", "Fraction", "Steps", "WholeSteps", "Inner"),
         *("Array", "Namespace"),

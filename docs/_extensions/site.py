@@ -100,7 +100,7 @@ def show_as_code(app: Sphinx, context: Any, lines: list[str]) -> None:
     """Show what a command's help has in lines of its own as code, as it is in the terminal."""
     shown: list[str] = []
     for line in lines:
-        is_code = line.startswith("| ")
+        is_code = line.startswith("| ") and not line.endswith(":")
         if is_code and not (shown and shown[-1].startswith("   ")):
             shown += ["", ".. code-block:: sh", ""]
         shown.append(f"   {line[2:].strip()}" if is_code else line)
