@@ -17,6 +17,7 @@ from docs._extensions.places import ROOT
 
 BEFORE_NAPOLEON = 400  # Sphinx calls what has a lower priority first; 500 is the default
 EXPLORER = ROOT / "explorer" / "dist"  # what `make explorer` makes
+EXPLORER_LINK = '<a href="explore/index.html">The explorer</a> draws any recipe, with its parameters as sliders.'
 OUTSIDE = {  # files outside of docs/ that are pages of the site
     "benchmarks/README.md": "explanation/benchmarks.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -48,13 +49,15 @@ def write_reference(app: Sphinx) -> None:
 
 
 def lead_to_pages(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lead links to files outside of docs/ to their pages, where they have one."""
+    """Lead links to files outside of docs/, and to the explorer, to their pages where they exist."""
 
     def page(found: re.Match[str]) -> str:
         inside = OUTSIDE.get(found[2])
         return f"]({found[1][: -len('../')]}{inside}" if inside else found[0]
 
     source[0] = LINK.sub(page, source[0])
+    if EXPLORER.exists():
+        source[0] = source[0].replace("<!-- explorer -->", EXPLORER_LINK)
 
 
 def rewrite_docstring(
