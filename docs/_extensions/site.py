@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
 from docs._extensions import reference
+from docs._extensions.docstrings import sections
 from docs._extensions.names import target
 from docs._extensions.places import ROOT
 
 BEFORE_NAPOLEON = 400  # Sphinx calls what has a lower priority first; 500 is the default
 EXPLORER = ROOT / "explorer" / "dist"  # what `make explorer` makes
-EXPLORER_LINK = '<a href="explore/index.html">The explorer</a> draws any recipe, with its parameters as sliders.'
+EXPLORER_LINK = '<a href="explore/index.html">The explorer</a> draws any recipe as you change it.'
 OUTSIDE = {  # files outside of docs/ that are pages of the site
     "benchmarks/README.md": "explanation/benchmarks.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -35,6 +37,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_reference)
     app.connect("source-read", lead_to_pages)
     app.connect("autodoc-process-docstring", rewrite_docstring, priority=BEFORE_NAPOLEON)
+    app.connect("autodoc-process-signature", hide_signature)
     app.connect("sphinx-click-process-description", show_as_code)
     app.connect("sphinx-click-process-epilog", show_as_code)
     app.connect("doctree-read", link_names)
@@ -49,7 +52,7 @@ def write_reference(app: Sphinx) -> None:
 
 
 def lead_to_pages(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lead links to files outside of docs/, and to the explorer, to their pages where they exist."""
+    """Lead links to what is outside of docs/ to its pages, where these exist."""
 
     def page(found: re.Match[str]) -> str:
         inside = OUTSIDE.get(found[2])
@@ -65,6 +68,12 @@ def rewrite_docstring(
 ) -> None:
     """Typeset the formulas of a docstring, and add what the reference has besides."""
     lines[:] = reference.documented(name, "\n".join(lines), EXPLORER.exists()).splitlines()
+
+
+def hide_signature(app: Sphinx, what: str, name: str, obj: Any, *others: Any) -> Any:
+    """Show no signature of a class that something else makes, whose docstring has no arguments."""
+    is_made_elsewhere = what in ("class", "exception") and "Args" not in sections(getdoc(obj) or "")
+    return ("", None) if is_made_elsewhere else None
 
 
 def link_names(app: Sphinx, doctree: nodes.document) -> None:
