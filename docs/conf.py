@@ -1,11 +1,13 @@
 """The settings of Sphinx: `make docs` builds the site."""
 
 import logging
+import os
 import sys
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+os.environ.setdefault("KERAS_BACKEND", "jax")  # imported already; TensorFlow takes seconds
 sys.path[:0] = [str(ROOT), str(ROOT / "adapters")]
 
 import matplotlib  # noqa: E402

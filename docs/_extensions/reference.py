@@ -76,7 +76,9 @@ def heading(text: str, line: str = "=") -> str:
 def entry(full_name: str) -> str:
     """What Sphinx documents under a public name."""
     if is_data(full_name):
-        return f".. py:data:: {full_name}\n\n   {of_data(full_name)}"
+        value = value_of(full_name)
+        shown = f"\n   :value: {value}" if isinstance(value, (int, float)) else ""
+        return f".. py:data:: {full_name}{shown}\n\n   {of_data(full_name)}"
     if not inspect.isclass(value_of(full_name)):
         return f".. autofunction:: {full_name}"
     bases = value_of(full_name).__mro__
