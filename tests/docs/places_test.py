@@ -133,9 +133,9 @@ def test_a_name_is_looked_for_in_the_package_of_the_page_first() -> None:
 
 
 def test_a_block_is_a_formula_or_code() -> None:
-    docstring = "One line.\n\n    f(p) = 1 - p\n\nText."
+    docstring = "One line.\n\n    q = 1 - p\n\nText."
     assert rewritten(docstring, is_formula=True).count("<math") == 1
-    code = "One line.\n\n.. code-block:: python\n\n    f(p) = 1 - p\n\n\nText."
+    code = "One line.\n\n.. code-block:: python\n\n    q = 1 - p\n\n\nText."
     assert rewritten(docstring) == code
     assert ".. code-block:: text\n\n    $ make" in rewritten("One line.\n\n    $ make docs\n")
 
