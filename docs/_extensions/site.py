@@ -79,7 +79,9 @@ def hide_signature(app: Sphinx, what: str, name: str, obj: Any, *others: Any) ->
 def link_names(app: Sphinx, doctree: nodes.document) -> None:
     """Make links of code that names something public."""
     docname = app.env.docname
-    package = docname.rpartition("/")[2] if docname.startswith(PACKAGE_PAGES) else "lrsched"
+    package = "lrsched" if docname.startswith(("reference/schedules/", "reference/api/")) else ""
+    if docname.startswith(PACKAGE_PAGES):
+        package = docname.rpartition("/")[2]
     for literal in list(doctree.findall(nodes.literal)):
         in_link = isinstance(literal.parent, (nodes.reference, nodes.title, pending_xref))
         code = literal.astext()
