@@ -5,7 +5,7 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
+.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery docs docs-serve ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -41,7 +41,7 @@ mutants: $(VENV)/installed $(MUTANTS_VENV)/installed
 
 # The tests with the lowest versions that are declared, with the newest, and on a newer CPython in
 # WebAssembly (with node and npm). Each makes its environments and records what came out;
-# `make versions` writes docs/versions.md.
+# `make versions` writes docs/reference/versions.md.
 SIDES := core jax keras torch
 RECORD := --record
 oldest: $(VENV)/installed
@@ -57,7 +57,16 @@ versions: $(VENV)/installed
 	$(RUN) -m docs.versions
 
 gallery: $(VENV)/installed
-	$(RUN) docs/gallery.py
+	$(RUN) -m docs.gallery
+
+# The site, in build/docs. `make docs-serve` shows it on this machine only.
+DOCS := build/docs
+PORT ?= 8000
+docs: $(VENV)/docs-installed
+	$(RUN) -m sphinx -b html -j 2 -W --keep-going -q docs $(DOCS)
+
+docs-serve: docs
+	$(RUN) -m http.server $(PORT) --bind 127.0.0.1 --directory $(DOCS)
 
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.run ulp
@@ -73,6 +82,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/docs-installed: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 $(QUICK_VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(QUICK_VENV)
 	$(QUICK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cli]' \
@@ -85,4 +98,4 @@ $(MUTANTS_VENV)/installed:
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-* demo dist
+	rm -rf $(VENV) .venv-* build demo dist docs/reference/api docs/reference/schedules

@@ -3,7 +3,8 @@
 How far the loss held out, after training at the suggested constant rate, is above that at the best
 rate of a grid of 25: the geometric mean over tasks of the median of ten seeds. Other libraries'
 rules are on the same ramps: the figure is our score over theirs.
-[Its own page](../docs/range-tests-quality.md) has all lengths, runs, tasks and worst cases.
+[Its own page](../docs/explanation/range-tests-quality.md) has all lengths, runs, tasks and worst
+cases.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def on_record() -> Suggestions:
 def publish() -> Suggestions:
     """Write the page and its figure from what is on record."""
     found = on_record()
-    (ROOT / "docs" / "range-tests-quality.md").write_text(page(found), encoding="utf-8")
+    (ROOT / "docs/explanation/range-tests-quality.md").write_text(page(found), encoding="utf-8")
     figure(found, ROOT / "benchmarks" / "results" / "range_test_quality.svg")
     return found
 

@@ -1,8 +1,9 @@
 """Errors in float32.
 
 The largest difference of each schedule's values from the exact ones, in units of the last place, on
-[a page of its own](../docs/numbers.md#errors-in-float32), which says how it is found; beside it
-optax's, and that of the published formula in NumPy's float32. At most 8 is required, and 4 the aim.
+[a page of its own](../docs/explanation/numbers.md#errors-in-float32), which says how it is found;
+beside it optax's, and that of the published formula in NumPy's float32. At most 8 is required, and
+4 the aim.
 """
 
 import sys
@@ -23,7 +24,7 @@ from tests.oracles import exact
 from tests.strategies import BY_NAME, drawn
 from tests.ulp import error_of, telling_counts
 
-PAGE = Path(__file__).parents[1] / "docs" / "numbers.md"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "numbers.md"
 HEADING = "## Errors in float32"
 Found = tuple[float, int, Schedule]
 

@@ -1,13 +1,17 @@
-"""Draw every schedule: `make gallery` writes docs/gallery.md and its pictures."""
+"""Draw every schedule: `make gallery` writes docs/reference/gallery.md and its pictures."""
 
-import inspect
 from pathlib import Path
 
 import lrsched
-from lrsched import Schedule
-from lrsched._core.definition import REGISTRY
+from docs._extensions.places import families
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "reference"
+COLUMNS = 3
+HEAD = """# Gallery
+
+Every schedule once, as `make gallery` draws it. On the site, each picture leads to the page of its
+schedule, which has the recipe of the picture.
+"""
 COSINE = lrsched.cosine_decay(0.1, 1000)
 EXAMPLES = [
     lrsched.constant(0.1),
@@ -73,11 +77,23 @@ EXAMPLES = [
 ]
 
 
-def section(schedule: Schedule) -> str:
-    """A heading with the first line of the docstring, the picture and its recipe."""
-    summary = (inspect.getdoc(REGISTRY[schedule.name].body) or "").splitlines()[0]
-    picture = f"![{schedule.name}](gallery/{schedule.name}.svg)"
-    return f"## {schedule.name}\n\n{summary}\n\n{picture}\n\n```text\n{schedule!r}\n```\n"
+def page() -> str:
+    """The page: a table of pictures for each family of schedules."""
+    names = {schedule.name for schedule in EXAMPLES}
+    parts = [HEAD]
+    for family, members in families().items():
+        if shown := [name for name in members if name in names]:
+            parts.append(f"## {family[:1].upper()}{family[1:]}\n\n{table(shown)}")
+    return "\n".join(parts)
+
+
+def table(names: list[str]) -> str:
+    """The pictures of some schedules, with their names, a few in each row."""
+    cells = [f"![{name}](gallery/{name}.svg) `{name}`" for name in names]
+    cells += [""] * (-len(cells) % COLUMNS)
+    rows = [cells[i : i + COLUMNS] for i in range(0, len(cells), COLUMNS)]
+    lines = [[""] * COLUMNS, ["---"] * COLUMNS, *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def main() -> None:
@@ -85,9 +101,7 @@ def main() -> None:
     (FOLDER / "gallery").mkdir(exist_ok=True)
     for schedule in EXAMPLES:
         (FOLDER / "gallery" / f"{schedule.name}.svg").write_text(schedule._repr_svg_())
-    intro = "# Gallery\n\nEvery schedule once, as `make gallery` draws it.\n"
-    page = "\n".join([intro, *map(section, EXAMPLES)])
-    (FOLDER / "gallery.md").write_text(page, encoding="utf-8")
+    (FOLDER / "gallery.md").write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

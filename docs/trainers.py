@@ -1,4 +1,4 @@
-"""Write the table of docs/trainers.md: `python -m docs.trainers`.
+"""Write the table of docs/guides/trainers.md: `python -m docs.trainers`.
 
 The figures are those of the benchmark, `python -m benchmarks.run range_test_stacks`, on a machine
 without a GPU. The lines of code are counted in the page itself.
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.measure import Ratio, section_of
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).parent / "guides/trainers.md"
 RESULTS = Path(__file__).parents[1] / "benchmarks/results"
 BEGIN, END = "<!-- table -->\n", "<!-- end of the table -->\n"
 HEAD = """\

@@ -1,11 +1,12 @@
-"""Make the table of versions: `make versions` writes docs/versions.md from the runs on record."""
+"""Make the table of versions, from the runs on record: `make versions` writes it."""
 
 from pathlib import Path
 
 from tests.scripts.recorded import EXTRAS, ROOT, Run, read_runs, requirements
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).parent / "reference/versions.md"
 CONSTRAINTS = ROOT / "constraints.txt"
+NOT_OF_USERS = ("all", "dev", "docs")
 HEAD = """# Versions
 
 What the library was tested with. `make oldest`, `make newest` and `make wasm` ran the tests and
@@ -56,7 +57,7 @@ def page(runs: list[Run]) -> str:
     """The page for these runs."""
     columns = (versions_of(runs, "oldest"), pinned(), versions_of(runs, "newest"))
     sides = {"always": requirements()}
-    sides |= {f"`{extra}`": requirements(extra) for extra in EXTRAS if extra not in ("all", "dev")}
+    sides |= {f"`{extra}`": requirements(extra) for extra in EXTRAS if extra not in NOT_OF_USERS}
     rows: dict[str, list[str]] = {}
     for side, names in sides.items():
         for name in names:

@@ -131,7 +131,7 @@ CALLS: dict[str, Callable[[Any, int, Names], float]] = {
     "fastai": lambda made, count, names: made(count / names["total"]),
     "stable-baselines3": lambda made, count, names: made(1 - count / names["total"]),
 }
-PAGE = (Path(__file__).parents[1] / "docs" / "coming-from.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/guides/coming-from.md").read_text(encoding="utf-8")
 HERE = {name: getattr(lrsched, name) for name in lrsched.__all__}
 
 

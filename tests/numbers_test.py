@@ -1,4 +1,4 @@
-"""The tables of docs/numbers.md say what types values and updates have."""
+"""The tables of docs/explanation/numbers.md say what types values and updates have."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ import lrsched
 from lrsched.controllers import reduce_on_plateau
 from tests.optional import needing, needs
 
-PAGE = (Path(__file__).parents[1] / "docs" / "numbers.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/explanation/numbers.md").read_text(encoding="utf-8")
 LIBRARIES = {"np": "numpy", "jnp": "jax", "torch": "torch", "tf": "tensorflow"}
 MODULES = {"np": "numpy", "jnp": "jax.numpy", "torch": "torch", "tf": "tensorflow"}
 RATE, GRADIENT = 1.003, 99.0  # 99.5 in bfloat16, but 99 from a rate that is rounded to it

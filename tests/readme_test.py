@@ -36,13 +36,13 @@ from lrsched.range_test import RangeTest
 
 ROOT = Path(__file__).parents[1]
 OTHER_DOCS = {
-    "docs/coming-from.md",
-    "docs/gallery.md",
-    "docs/numbers.md",
+    "docs/guides/coming-from.md",
+    "docs/reference/gallery.md",
+    "docs/explanation/numbers.md",
 }  # with tests of their own
 TEXTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md")
     for path in sorted(ROOT.glob(pattern))
 }
 PAGES = [name for name in TEXTS if re.match("README|docs/", name) and name not in OTHER_DOCS]
@@ -176,19 +176,30 @@ def test_the_tasks_of_the_readme_run() -> None:
     assert names["schedule"](500) == names["test"].suggest(shape="warmup_cosine").suggested
 
 
+def test_the_front_page_trains_a_model_in_both_frameworks() -> None:
+    torch.manual_seed(0)
+    pages = [*blocks("docs/index.md")]
+    assert [block.language for block in pages] == ["sh", "python", "python"]
+    for block in pages[1:]:
+        names: Names = {}
+        exec(compile(block.code, f"docs/index.md:{block.line}", "exec"), names)
+        assert names["schedule"].name == "warmup_cosine"
+        assert names["loss"].item() < 0.05  # 0.5 before training
+
+
 def test_the_page_of_schedules_runs() -> None:
-    assert run("docs/schedules.md")["halving"](0.1, 50)(50) == 0.05
+    assert run("docs/guides/schedules.md")["halving"](0.1, 50)(50) == 0.05
 
 
 def test_the_page_of_training_loops_runs() -> None:
-    names = run("docs/training-loops.md")
+    names = run("docs/guides/training-loops.md")
     assert isinstance(names["theirs"], torch.optim.lr_scheduler.SequentialLR)
     assert names["found"].losses.shape == (32, 200)
     assert names["configure_optimizers"](names["model"])["lr_scheduler"]["interval"] == "step"
 
 
 def test_the_page_of_range_tests_runs() -> None:
-    names = run("docs/range-tests.md")
+    names = run("docs/guides/range-tests.md")
     assert names["schedule"](500) == names["test"].suggest(shape="warmup_cosine").suggested
     assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
     assert Path("range_test.png").exists()
@@ -197,7 +208,7 @@ def test_the_page_of_range_tests_runs() -> None:
 @pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)` is deprecated")
 @pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
 def test_the_page_of_trainers_runs() -> None:
-    names = run("docs/trainers.md", **trainers())
+    names = run("docs/guides/trainers.md", **trainers())
     assert names["callback"].result is None
     assert names["test"].label == "Keras"
     assert names["schedule"](10_000) == 1e-6
@@ -255,8 +266,14 @@ def trainers() -> Names:
     }
 
 
-RUN_ABOVE = {"README.md", "docs/schedules.md", "docs/training-loops.md", "docs/range-tests.md"}
-RUN_ABOVE |= {"docs/trainers.md"}
+RUN_ABOVE = {
+    "README.md",
+    "docs/index.md",
+    "docs/guides/schedules.md",
+    "docs/guides/training-loops.md",
+    "docs/guides/range-tests.md",
+}
+RUN_ABOVE |= {"docs/guides/trainers.md"}
 
 
 @pytest.mark.parametrize(
@@ -284,10 +301,21 @@ def test_relative_links_lead_to_files_and_headings(page: str) -> None:
             assert anchor in map(slug, re.findall(r"^#+ (.+)$", text, re.MULTILINE)), link
 
 
-@pytest.mark.parametrize("page", sorted({*TEXTS} - {"docs/coming-from.md", "benchmarks/README.md"}))
+@pytest.mark.parametrize(
+    "page", sorted({*TEXTS} - {"docs/guides/coming-from.md", "benchmarks/README.md"})
+)
 def test_public_names_exist(page: str) -> None:
     for module, name in re.findall(r"\b(lrsched(?:_\w+)?)\.([a-z]\w+)", TEXTS[page]):
         assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
+
+
+def test_the_formula_of_the_architecture_is_that_of_the_source() -> None:
+    source = (ROOT / "lrsched/schedules/cycles.py").read_text(encoding="utf-8")
+    (formula,) = (x for x in blocks("docs/explanation/architecture.md") if x.language == "py")
+    _, signature, *lines = (line.strip() for line in formula.code.splitlines())
+    assert signature.startswith("def cyclic(xp, count, init_value")
+    assert len(lines) == 8
+    assert all(f"{line}\n" in source for line in lines)
 
 
 def test_the_readme_lists_every_schedule_and_nothing_else() -> None:
@@ -299,7 +327,7 @@ def test_the_readme_lists_every_schedule_and_nothing_else() -> None:
 
 
 def test_the_cross_table_has_every_schedule_and_nothing_else() -> None:
-    text = TEXTS["docs/cross-table.md"]
+    text = TEXTS["docs/reference/cross-table.md"]
     cells = re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
     cells += re.findall(r"^(?:- |  ).*", text, re.MULTILINE)
     named = set(re.findall(r"`(\w+)\(", "\n".join(cells)))

@@ -74,5 +74,5 @@ def test_the_parts_have_tasks_of_their_own() -> None:
 
 
 def test_the_page_is_that_of_the_record() -> None:
-    written = (DOCS / "range-tests-quality.md").read_text(encoding="utf-8")
+    written = (DOCS / "explanation" / "range-tests-quality.md").read_text(encoding="utf-8")
     assert page(KNOWN) == written

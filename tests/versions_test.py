@@ -21,7 +21,7 @@ def versions() -> dict[str, Any]:
 
 
 def test_the_committed_page_is_up_to_date(versions: dict[str, Any]) -> None:
-    page = (DOCS / "versions.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "versions.md").read_text(encoding="utf-8")
     assert page == versions["page"](read_runs())
 
 

@@ -116,9 +116,9 @@ def range_test(
             rising rates.
         every: the number of updates between two calls of `metrics`.
         divergence: a multiple d, above 1. Rising rates end where most of the last 5 losses are
-            above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first 10. Of
-            more than 200 or 250 updates these are the first 5 %, and the last 2 %. None and
-            infinity end them only at a loss that is not finite.
+            above `m + max((d - 1) * abs(m), 2 * r)`, with m the median and r the range of the first
+            10. Of more than 200 or 250 updates these are the first 5 %, and the last 2 %. None
+            and infinity end them only at a loss that is not finite.
         look_every: the losses are read after this many updates, or earlier if updates are slow; in
             compiled mode the device looks at them every 10 updates. Updates after the end are
             dropped.

@@ -94,7 +94,7 @@ def range_test(
             `steps`; and with `refine` at least `steps` and 10 times `probe_steps`. With a list of
             schedules there are no more than `steps`.
         divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
-            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            are above `m + max((d - 1) * abs(m), 2 * r)`, m the median and r the range of the first
             10 losses (in a longer test of 2 %, and of the first 5 %). None or infinity never stops
             for a finite loss.
         keep_ratios: whether param groups with different learning rates keep their ratios under one

@@ -47,7 +47,7 @@ the best rate went down where no loss had risen. Both had shown that long runs o
 need lower peaks, which is why the small tasks were added. The fourth part was written before the
 last constants were chosen, and scored once, after that.
 
-The losses of the truth are [on record](../benchmarks/results/suggestions_truth.npz): `python -m
+The losses of the truth are [on record](../../benchmarks/results/suggestions_truth.npz): `python -m
 benchmarks.suggestions.truth` takes about 7 seconds for a task on an H100.
 
 By default a test may make three times the updates of its ramp, and makes them where it is
@@ -84,7 +84,8 @@ def page(known: Suggestions) -> str:
             table(["", "aim", *known.parts.values()], aims(known)),
             behind(known),
             "![The scores over the length of the ramp]"
-            "(../benchmarks/results/range_test_quality.svg)\n\nScores above 4 leave the figure.\n",
+            "(../../benchmarks/results/range_test_quality.svg)\n\n"
+            "Scores above 4 leave the figure.\n",
             "## At a constant rate\n\nScores are means over runs of 100 and of 300 updates.\n",
             *(of_part(known, part) for part in known.parts),
             ahead(known),

@@ -81,8 +81,6 @@ def greedy(
 ) -> GreedyState:
     """Higher by a factor while a metric improves, lower by it when the metric stops improving.
 
-        better as in `reduce_on_plateau`
-
         value <- min(value / factor, max_value)    after more than `patience` better ones in a row
                  max(value * factor, min_value)    after more than `patience` others in a row
 

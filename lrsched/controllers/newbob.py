@@ -33,7 +33,8 @@ def newbob(
 ) -> NewbobState:
     """Constant until a metric improves too little since the previous one, then lower by a factor.
 
-        improvement = (previous - metric) / previous        (0 where previous is 0)
+        improvement = (previous - metric) / previous    for previous != 0
+                      0                                 for previous = 0
 
         value <- value * decay_rate    if improvement < threshold, `patience` times passed over
 

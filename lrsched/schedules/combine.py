@@ -48,21 +48,24 @@ def warmup(
 
     t is the count of updates made so far, W is `warmup_steps`. `shape` selects g, as in `anneal`:
 
-        "linear"            g(x) = 1 - x, so r = p, or r = p ** power
+        "linear"            g(x) = 1 - x,  r = p ** power
         "cosine"            g(x) = (1 + cos(pi * x)) / 2
         "quarter-cosine"    g(x) = cos(pi * x / 2)
         "1-sqrt"            g(x) = 1 - sqrt(x)
         "1-square"          g(x) = 1 - x ** 2
         "exponential"       g(x) = 2 ** (1 - x) - 1
-        "lowered-linear"    g(x) = 0.7 * (1 - x), and 1 at x = 0
+        "lowered-linear"    g(x) = 0.7 * (1 - x)    for x > 0
+                                   1                for x = 0
 
     `mode` selects the target, and how the schedule is counted:
 
-        "before"    target = schedule(0),    then schedule(t - W)
-        "over"      target = schedule(0),    then schedule(t): a jump, if it is not flat
-        "into"      target = schedule(W),    then schedule(t)
-        "times"     value(t) = schedule(t) * (init_value + (1 - init_value) * r),
-                                             then schedule(t)
+        "before"    target = schedule(0),  value(t) = schedule(t - W)               for t >= W
+        "over"      target = schedule(0),  value(t) = schedule(t)                   for t >= W
+        "into"      target = schedule(W),  value(t) = schedule(t)                   for t >= W
+        "times"     value(t) = schedule(t) * (init_value + (1 - init_value) * r)    for t < W
+                               schedule(t)                                          for t >= W
+
+    With "over" the value jumps at count W, if the schedule is not flat.
 
     Args:
         schedule: the schedule after the warmup.
@@ -134,7 +137,8 @@ def join(xp: Namespace, count: Array, schedules: Inners, boundaries: Boundaries)
         value(t) = schedules[k](t - b)
 
         k = the number of `boundaries` that are <= t
-        b = boundaries[k - 1], or 0 for k = 0
+        b = boundaries[k - 1]    for k > 0
+            0                    for k = 0
 
     t is the count of updates made so far. After a boundary between two steps, the next schedule
     has a count that is no whole number.
@@ -165,8 +169,8 @@ def join(xp: Namespace, count: Array, schedules: Inners, boundaries: Boundaries)
 def then_scale(xp: Namespace, count: Array, schedule: Inner, begin: Phase, factor: Inner) -> Array:
     """A schedule up to a step, and from there its last value times a second schedule.
 
-        value(t) = schedule(t)                           for t < begin
-                   schedule(begin) * factor(t - begin)   for t >= begin
+        value(t) = schedule(t)                            for t < begin
+                   schedule(begin) * factor(t - begin)    for t >= begin
 
     t is the count of updates made so far. The factor starts from whatever value the schedule has
     reached, so it can continue a run that is under way or was stopped. A factor that is 1 at its

@@ -155,16 +155,14 @@ def one_cycle(
 ) -> Array:
     """Once up to a peak and down to far below the start: the 1cycle policy.
 
-        value(t) = a + (b - a) * g((t - start) / (end - start))     in the phase from a to b
+        value(t) = v0 + (v1 - v0) * g(t / e)                    for t <= e
+                   v1 + (v2 - v1) * g((t - e) / (N - 1 - e))    for e < t <= N - 1
 
-        phase               a     b     start    end
-        up                  v0    v1    0        e
-        down                v1    v2    e        N - 1
+    and with `three_phase`
 
-        with `three_phase`:
-        up                  v0    v1    0        e
-        down                v1    v0    e        2 * e
-        further down        v0    v2    2 * e    N - 1
+        value(t) = v0 + (v1 - v0) * g(t / e)                            for t <= e
+                   v1 + (v0 - v1) * g((t - e) / e)                      for e < t <= 2 * e
+                   v0 + (v2 - v0) * g((t - 2 * e) / (N - 1 - 2 * e))    for 2 * e < t <= N - 1
 
         v1 = peak_value,  v0 = v1 / div_factor,  v2 = v0 / final_div_factor
         N = total_steps,  e = up_fraction * N - 1

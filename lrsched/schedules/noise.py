@@ -45,10 +45,10 @@ def noise(
         value(t) = schedule(t) * (1 + amount * u)    for begin <= t < end
                    schedule(t)                       elsewhere
 
-        u = hash(floor(t / every), key), spread evenly over (-1, 1)
+        u = hash(floor(t / every), key)
 
-    t is the count of updates made so far. The hash has 23 bits. The product saturates at 1e38, just
-    inside float32.
+    t is the count of updates made so far. The hash is spread evenly over (-1, 1) and has 23
+    bits. The product saturates at 1e38, just inside float32.
 
     Args:
         schedule: the schedule without noise.

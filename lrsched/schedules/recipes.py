@@ -88,7 +88,8 @@ def warmup_stable_decay(
         "1-sqrt"            g(p) = 1 - sqrt(p)
         "1-square"          g(p) = 1 - p ** 2
         "exponential"       g(p) = 2 ** (1 - p) - 1
-        "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
+        "lowered-linear"    g(p) = 0.7 * (1 - p)    for p > 0
+                                   1                for p = 0
 
     Args:
         peak_value: the highest value.

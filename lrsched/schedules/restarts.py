@@ -214,16 +214,15 @@ def with_restarts(
 ) -> Schedule:
     """A schedule a given number of times, each cycle scaled in length and height.
 
-        value(t) = cycle i at t - start(i)     for start(i) <= t < start(i + 1)
+        value(t) = cycle(i, t - start(i))    for start(i) <= t < start(i + 1)
 
-        cycle i = schedule stretched by period_mult ** i, its `init_value` times peak_mult ** i,
-                  after a linear warmup from `init_value`
         start(0) = 0
         start(i + 1) = start(i) + warmup_steps + steps * period_mult ** i
 
-    t is the count of updates made so far. A cycle may begin between two steps. The warmup is not
-    stretched. The last cycle is not cut off: where the schedule holds its end value, so does the
-    result.
+    t is the count of updates made so far. Cycle i is the schedule stretched by period_mult ** i,
+    its `init_value` times peak_mult ** i, after a linear warmup from the `init_value` of this
+    recipe. A cycle may begin between two steps. The warmup is not stretched. The last cycle is not
+    cut off: where the schedule holds its end value, so does the result.
 
     Args:
         schedule: the first cycle, without a warmup.

@@ -52,8 +52,10 @@ def time_warp(
 
         value(t) = schedule(u(t))
 
-        u(t) = (rates[0] + ... ) / unit, summed over the t steps made so far, where a step has the
-               rate rates[k], and k is the number of `boundaries` that are at or before it
+        u(t) = (rates[0] * b[1] + rates[1] * (b[2] - b[1]) + ... + rates[k] * (t - b[k])) / unit
+
+        k = the number of `boundaries` that are <= t
+        b = (0, *boundaries)
 
     t is the count of updates made so far. Where rates are batch sizes, u counts examples, `unit` of
     them at a time. `Schedule.resolve` makes such a schedule for a batch size that changes.
@@ -188,7 +190,8 @@ def switch(first: Inner, second: Inner, step: Steps, continuous: Flag = False) -
         value(t) = first(t)         for t < step
                    c * second(t)    for t >= step
 
-        c = first(step) / second(step) if `continuous`, else 1
+        c = first(step) / second(step)    with `continuous`
+            1                             without `continuous`
 
     t is the count of updates made so far, the same for both. A run that goes on with another recipe
     has such a schedule. c is at most 1e18 in magnitude.

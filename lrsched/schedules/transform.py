@@ -265,7 +265,8 @@ def cooldown(
         "1-sqrt"            g(p) = 1 - sqrt(p)
         "1-square"          g(p) = 1 - p ** 2
         "exponential"       g(p) = 2 ** (1 - p) - 1
-        "lowered-linear"    g(p) = 0.7 * (1 - p), and 1 at p = 0
+        "lowered-linear"    g(p) = 0.7 * (1 - p)    for p > 0
+                                   1                for p = 0
 
     To cool down a run that is under way or finished, set `begin` to the step it has reached.
 

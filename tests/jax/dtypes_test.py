@@ -154,7 +154,7 @@ def test_optax_1051_and_1405_apply_if_finite_takes_an_injected_schedule(dtype: s
 
 
 def test_optax_injects_a_b2_of_1_into_adam_in_bfloat16() -> None:
-    """Whatever the rate is: `docs/numbers.md` warns of it."""
+    """Whatever the rate is: `docs/explanation/numbers.md` warns of it."""
     params = jnp.ones(3, jnp.bfloat16)
     optimizer = inject(optax.adam)(0.1)
     assert optimizer.init(params).hyperparams["b2"] == 1.0

@@ -125,7 +125,7 @@ def range_test(
             unscaled then.
         closure: whether to call `optimizer.step(closure)`; by default if the optimizer requires it.
         divergence: a multiple d, above 1. The rates stop to rise where most of the last 5 losses
-            are above m + max((d - 1) |m|, 2 r), with m the median and r the range of the first
+            are above `m + max((d - 1) * abs(m), 2 * r)`, m the median and r the range of the first
             10 losses; in a long test, most of the last 2 % of them, and the first 5 %. A training
             ends where most of its last 5 losses are above the same number. None or infinity never
             stops for a finite loss.

@@ -19,9 +19,9 @@ class Change(NamedTuple):
     exponent: float
 
 
-# Chosen on the tuned tasks of docs/range-tests-quality.md, at 150, 600 and 2400 updates (constant
-# rates also at 100 and 300). A decay to 0 bears a higher peak than a constant rate, and the more so
-# the longer the run, which cancels what a longer run costs.
+# Chosen on the tuned tasks of docs/explanation/range-tests-quality.md, at 150, 600 and 2400 updates
+# (constant rates also at 100 and 300). A decay to 0 bears a higher peak than a constant rate, and
+# the more so the longer the run, which cancels what a longer run costs. Cycles were not measured.
 SHAPES = {
     "constant": Change(1.0, 0.2),
     "warmup_cosine": Change(1.6, 0.0),

@@ -15,8 +15,8 @@ from lrsched.range_test.reading.valley import scaled
 
 Array = npt.NDArray[np.float64]
 
-PROBE_STEPS = 100  # updates of each training of a refinement
-PROBE_REPEATS = 2  # trainings at the best rates of a refinement, on different batches
+PROBE_STEPS = 100  # the updates of each training of a refinement
+PROBE_REPEATS = 2  # the trainings at each of the best rates of a refinement, on other batches
 MARGIN = 0.18  # decades from the best rate down to the suggestion: rates above may be unstable
 BELOW_UNSTABLE = 0.5  # decades from the lowest rate that diverged down to the suggestion, at least
 UNSTABLE = float(scaled(np.array([np.inf]), 1.0, 1.0)[0])  # the height of a training that diverged

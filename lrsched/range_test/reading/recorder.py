@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
+# Why the updates ended: all were made, the loss rose far, it was not finite, or batches ran out.
 Stopped = Literal["finished", "diverged", "nonfinite", "exhausted"]
 
-DIVERGENCE = 4.0  # times the level of the first losses is divergence by default
+DIVERGENCE = 4.0  # how many times the level of the first losses is divergence by default
 FIRST = 10  # losses, or a twentieth of the test's where that is more, set the level
 RANGES = 2.0  # a high loss is above the level by so many ranges of these losses at least
 WINDOW = 5  # losses, or a fiftieth of the test's, most of which are high where it has diverged

@@ -92,14 +92,14 @@ class LossCurve(ABC):
         these, as nothing else was measured. For the peak of "warmup_cosine" or "one_cycle" c is 1.6
         and e is 0. For "cyclic" both leave the rates as they are. The last factor is for runs that
         pass more than 20 times over the same examples: they over-fit less at lower rates. These
-        numbers were chosen on the tuned tasks of docs/range-tests-quality.md, which says how much
-        they leave to chance.
+        numbers were chosen on the tuned tasks of docs/explanation/range-tests-quality.md, which
+        says how much they leave to chance.
 
         Args:
             method: "default"; "steepest", where the smooth curve falls fastest; or the rule of
                 another library, its faults included: "torch-lr-finder", "ignite", "lightning",
-                and fastai's "valley", "slide", "minimum" and "steep". docs/range-tests-quality.md
-                compares them. These have no band.
+                and fastai's "valley", "slide", "minimum" and "steep", which
+                docs/explanation/range-tests-quality.md compares. These have no band.
             total_steps: the number of updates of the run, or None.
             shape: "constant", "warmup_cosine", "one_cycle" or "cyclic".
             epoch_steps: the number of updates in a pass over the data, `len(loader)`, where every
