@@ -74,7 +74,7 @@ from lrsched.schedules.warmup_factors import (
     untuned_linear_warmup,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Array",

@@ -1,11 +1,14 @@
 """The distribution: what is in the wheel, and that it works installed alone."""
 
+import re
 import subprocess
 import sys
 import tomllib
 import venv
 import zipfile
 from pathlib import Path
+
+import lrsched
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +21,14 @@ def test_every_adapter_is_a_package_that_is_listed() -> None:
     assert sorted(listed) == sorted(["lrsched", *found])
     assert not list(ROOT.glob("adapters/*.py"))
     assert all((ROOT / package / "py.typed").exists() for package in listed)
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    changed = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert cited is not None
+    assert changed is not None
+    assert cited[1] == changed[1] == lrsched.__version__
 
 
 def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
