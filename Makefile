@@ -4,6 +4,7 @@ VENV ?= .venv
 QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
 
@@ -68,9 +69,13 @@ quality: $(VENV)/installed
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.run
 
+# pip installs torch, as it may be set up to take a certain build, and uv the rest, in a third of the
+# time. Where only pip is told which index to use, uv finds nothing there, and pip does it all.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) --no-deps -c constraints.txt torch uv
+	$(RUN) -m uv pip install --quiet --compile-bytecode -c constraints.txt -e '.[dev]' \
+		|| $(PIP) -c constraints.txt -e '.[dev]'
 	touch $@
 
 $(QUICK_VENV)/installed: pyproject.toml constraints.txt
