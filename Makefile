@@ -30,7 +30,7 @@ lint: $(VENV)/installed
 	$(RUN) -m ruff format --check .
 
 types: $(VENV)/installed
-	$(RUN) -m mypy
+	$(RUN) -m mypy --num-workers 2
 
 extras:
 	$(PYTHON) tests/scripts/extras.py
