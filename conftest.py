@@ -48,8 +48,18 @@ def registry() -> Iterator[None]:
     REGISTRY.update(known)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Garbage collections need not go through all that is imported, again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
-    """Garbage collections need not go through all that was imported, again and again."""
+    """Nor need they while the tests run."""
     gc.collect()
     gc.freeze()
 

@@ -1,13 +1,10 @@
 """`ControlledRate` in training, on each of Keras's backends."""
 
-import functools
 import itertools
-import json
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from tests.optional import is_installed, needing, needs
+from tests.optional import needs
 
 needs("jax")
 needs("keras")
@@ -15,31 +12,15 @@ needs("keras")
 import numpy as np
 import pytest
 
-from tests.processes import outputs, start
+from tests.keras.everywhere import PARAMS, TRAINING, everywhere
 from tests.scripts.keras_controlled import DECAY, EPOCHS, LOSSES, MOMENTUM, RECIPE, UPDATES
 
-BACKENDS = ("jax", "torch", "tensorflow", "numpy")
-PARAMS = [needing(backend, backend) for backend in BACKENDS]
-TRAINING = PARAMS[:3]
 COMPILING = ("jax", "tensorflow")
 
 
-@functools.cache
-def everywhere() -> dict[str, Any]:
-    """What the script prints on each backend."""
-    backends = list(filter(is_installed, BACKENDS))
-    with tempfile.TemporaryDirectory() as folder:
-        found = outputs(
-            *(
-                start("keras_controlled.py", folder, warnings="default", KERAS_BACKEND=backend)
-                for backend in backends
-            ),
-            seconds=300,
-        )
-    return {
-        backend: json.loads(out.splitlines()[-1])
-        for backend, out in zip(backends, found, strict=True)
-    }
+def on(backend: str) -> Any:
+    """What the script of these tests has found on a backend."""
+    return everywhere()[backend]["controlled"]
 
 
 def wanted(losses: Sequence[float | None], accumulated: int = 1) -> list[float]:
@@ -67,14 +48,14 @@ def test_the_plateau_is_cut_in_the_runs() -> None:
 
 @pytest.mark.parametrize("backend", PARAMS)
 def test_a_loop_without_fit(backend: str) -> None:
-    found = everywhere()[backend]["loop"]
+    found = on(backend)["loop"]
     np.testing.assert_allclose(found, wanted(LOSSES), rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("backend", TRAINING)
 @pytest.mark.parametrize(("run", "batches"), [("fit", 1), ("accumulated", 2)])
 def test_each_update_uses_the_rate(backend: str, run: str, batches: int) -> None:
-    found = everywhere()[backend][run]
+    found = on(backend)[run]
     assert found["losses"] == sorted(found["losses"], reverse=True)
     rates = wanted(found["losses"], batches)
     np.testing.assert_allclose(found["rates"], rates, rtol=1e-7)
@@ -85,14 +66,14 @@ def test_each_update_uses_the_rate(backend: str, run: str, batches: int) -> None
 
 @pytest.mark.parametrize("backend", TRAINING)
 def test_fit_called_twice(backend: str) -> None:
-    np.testing.assert_allclose(everywhere()[backend]["two fits"], wanted(FALLING), rtol=1e-7)
+    np.testing.assert_allclose(on(backend)["two fits"], wanted(FALLING), rtol=1e-7)
 
 
 @pytest.mark.parametrize("backend", TRAINING)
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_killed_run_that_goes_on(backend: str, is_first: bool) -> None:
     """A backup that is written before the callback has observed an epoch lacks its metric."""
-    before, after = everywhere()[backend]["killed" if is_first else "killed, backup first"]
+    before, after = on(backend)["killed" if is_first else "killed, backup first"]
     observed = [loss if is_first or epoch != 2 else None for epoch, loss in enumerate(FALLING)]
     np.testing.assert_allclose(before, wanted(FALLING)[: 3 * UPDATES], rtol=1e-7)
     np.testing.assert_allclose(after, wanted(observed)[3 * UPDATES :], rtol=1e-7)
@@ -100,14 +81,14 @@ def test_a_killed_run_that_goes_on(backend: str, is_first: bool) -> None:
 
 @pytest.mark.parametrize("backend", TRAINING)
 def test_beside_keras_own_callback(backend: str) -> None:
-    theirs, ours = everywhere()[backend]["beside Keras"]
+    theirs, ours = on(backend)["beside Keras"]
     assert len(set(theirs)) > 3
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 @pytest.mark.parametrize("backend", TRAINING)
 def test_a_weight_decay_in_a_variable(backend: str) -> None:
-    found = everywhere()[backend]["weight decay"]
+    found = on(backend)["weight decay"]
     decays = np.repeat(by_epochs(DECAY), UPDATES)
     np.testing.assert_allclose(found["rates"], decays, rtol=1e-7)
     assert found["left"] == pytest.approx(np.prod(1 - 0.5 * decays), rel=1e-5)
@@ -116,7 +97,7 @@ def test_a_weight_decay_in_a_variable(backend: str) -> None:
 @pytest.mark.parametrize("backend", TRAINING)
 @pytest.mark.parametrize("run", ["momentum", "momentum, eagerly"])
 def test_a_momentum(backend: str, run: str) -> None:
-    found = everywhere()[backend][run]
+    found = on(backend)[run]
     if backend in COMPILING and run == "momentum":
         assert found == (
             "ControlledRate: momentum must be one that the compiled training function reads anew "

@@ -1,12 +1,10 @@
 """Schedules in Keras, on each of its backends."""
 
-import functools
 import json
 import re
-import tempfile
 from typing import Any
 
-from tests.optional import is_installed, needing, needs
+from tests.optional import needs
 
 needs("jax")
 needs("keras")
@@ -18,39 +16,22 @@ import pytest
 
 import lrsched
 from lrsched_keras import KerasSchedule
-from tests.processes import outputs, start
+from tests.keras.everywhere import PARAMS, TRAINING, everywhere
 from tests.scripts.keras_backends import RECIPE
 
-BACKENDS = ("jax", "torch", "tensorflow", "numpy")
-PARAMS = [needing(backend, backend) for backend in BACKENDS]
-TRAINING = PARAMS[:3]
 
-
-@functools.cache
-def everywhere() -> dict[str, Any]:
-    """What the script prints on each backend."""
-    backends = list(filter(is_installed, BACKENDS))
-    with tempfile.TemporaryDirectory() as folder:
-        found = outputs(
-            *(
-                start("keras_backends.py", folder, warnings="default", KERAS_BACKEND=backend)
-                for backend in backends
-            ),
-            seconds=300,
-        )
-    return {
-        backend: json.loads(out.splitlines()[-1])
-        for backend, out in zip(backends, found, strict=True)
-    }
+def on(backend: str) -> Any:
+    """What the script of these tests has found on a backend."""
+    return everywhere()[backend]["schedules"]
 
 
 @pytest.mark.parametrize("backend", TRAINING)
 @pytest.mark.parametrize("compiled", [True, False])
 def test_each_update_uses_the_schedules_rate(backend: str, compiled: bool) -> None:
     if backend == "torch" and compiled:
-        assert f"rates, jit_compile={compiled}" not in everywhere()[backend]  # see the script
+        assert f"rates, jit_compile={compiled}" not in on(backend)  # see the script
         return
-    found = everywhere()[backend]
+    found = on(backend)
     wanted = [RECIPE(count) for count in range(8)]
     np.testing.assert_allclose(found[f"rates, jit_compile={compiled}"], wanted, rtol=5e-7)
     moved = 3 * sum(wanted)  # of three weights, whose gradient is 1
@@ -59,7 +40,7 @@ def test_each_update_uses_the_schedules_rate(backend: str, compiled: bool) -> No
 
 @pytest.mark.parametrize("backend", TRAINING)
 def test_a_saved_model_goes_on_where_it_was(backend: str) -> None:
-    found = everywhere()[backend]
+    found = on(backend)
     assert found["loaded"] == f"KerasSchedule({RECIPE!r})"
     wanted = [RECIPE(count) for count in range(8, 16)]
     np.testing.assert_allclose(found["after loading"], wanted, rtol=5e-7)
@@ -68,7 +49,7 @@ def test_a_saved_model_goes_on_where_it_was(backend: str) -> None:
 @pytest.mark.parametrize("backend", PARAMS)
 def test_a_curve(backend: str) -> None:
     wanted = [RECIPE(count) for count in (0, 8, 100)]
-    np.testing.assert_allclose(everywhere()[backend]["curve"], wanted, rtol=5e-7)
+    np.testing.assert_allclose(on(backend)["curve"], wanted, rtol=5e-7)
 
 
 def test_config_and_back() -> None:

@@ -1,10 +1,9 @@
 """The range test of a Keras model, on each of Keras's backends that trains."""
 
-import functools
 import json
 from typing import Any
 
-from tests.optional import is_installed, needing, needs
+from tests.optional import needs
 
 needs("jax")
 needs("keras")
@@ -12,55 +11,35 @@ needs("keras")
 import numpy as np
 import pytest
 
-from tests.processes import outputs, start
+from tests.keras.everywhere import TRAINING, everywhere
 from tests.scripts.keras_going_on import going_on
 from tests.scripts.keras_models import BATCHES, RAMP, STEPS
 from tests.scripts.keras_range_tests import PARTS
-
-ELSEWHERE = ("torch", "tensorflow")
-PARAMS = [needing(backend, backend) for backend in ("jax", *ELSEWHERE)]
-
-
-@functools.cache
-def elsewhere() -> dict[str, Any]:
-    """What the script prints on backends other than that of this process."""
-    backends = list(filter(is_installed, ELSEWHERE))
-    found = outputs(
-        *(
-            start("keras_range_tests.py", 1, warnings="default", KERAS_BACKEND=backend)
-            for backend in backends
-        ),
-        seconds=300,
-    )
-    return {
-        backend: json.loads(out.splitlines()[-1])
-        for backend, out in zip(backends, found, strict=True)
-    }
 
 
 def result(backend: str, name: str) -> Any:
     """A result of the script; on JAX it is run in this process."""
     if backend != "jax":
-        return elsewhere()[backend][name]
+        return everywhere()[backend]["range tests"][name]
     return json.loads(json.dumps(PARTS[name]()))
 
 
-@pytest.mark.parametrize("backend", PARAMS[1:])
+@pytest.mark.parametrize("backend", TRAINING[1:])
 def test_nothing_has_changed_after_any_stop(backend: str) -> None:
     assert result(backend, "stops") == []
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_nothing_has_changed_after_an_error_in_a_training_step(backend: str) -> None:
     assert result(backend, "in train_step") == ["", ""]
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_a_first_training_after_a_test_is_that_without_it(backend: str) -> None:
     assert result(backend, "fresh") == ""
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_each_update_uses_its_rate_and_the_loss_is_its_own(backend: str) -> None:
     found = result(backend, "linear")
     assert len(found) == 5
@@ -70,7 +49,7 @@ def test_each_update_uses_its_rate_and_the_loss_is_its_own(backend: str) -> None
         np.testing.assert_array_equal(rates, ramp)
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_a_finder_that_reads_logs_sees_the_mean_since_the_epoch_began(backend: str) -> None:
     ours, theirs = map(np.array, result(backend, "finder"))
     assert len(ours) == len(theirs) == BATCHES - 1
@@ -79,13 +58,13 @@ def test_a_finder_that_reads_logs_sees_the_mean_since_the_epoch_began(backend: s
     assert np.abs(theirs[1:] - ours[1:]).min() > 0.01
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_the_losses_of_several_outputs_are_added(backend: str) -> None:
     losses, (evaluated,) = result(backend, "outputs")
     assert losses[0] == pytest.approx(evaluated, rel=1e-6)
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_updates_that_a_scaled_loss_skips_are_repeated(backend: str) -> None:
     stopped, losses, rates, wrong = result(backend, "half")
     assert (stopped, wrong) == ("finished", "")
@@ -93,7 +72,7 @@ def test_updates_that_a_scaled_loss_skips_are_repeated(backend: str) -> None:
     assert rates == sorted(set(rates))
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_metrics_disturb_nothing(backend: str) -> None:
     (without, with_metrics), metrics, logs = result(backend, "measured")
     assert without == with_metrics
@@ -103,7 +82,7 @@ def test_metrics_disturb_nothing(backend: str) -> None:
         assert rows[0][1] == pytest.approx(logs[name], rel=1e-5)
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_batches_in_every_form(backend: str) -> None:
     found = result(backend, "sources")
     own = {"a PyDataset", "a shuffled loader"}  # which have an order of their own
@@ -128,7 +107,7 @@ def test_a_test_goes_on_where_its_rate_is_uncertain() -> None:
     assert trains["trainings"]
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_a_training_is_that_of_its_rate_on_its_batches(backend: str) -> None:
     """From the same state, the second time at the best rates on other batches."""
     wrong, repeats, losses, wanted = result(backend, "trainings")
@@ -138,13 +117,13 @@ def test_a_training_is_that_of_its_rate_on_its_batches(backend: str) -> None:
     np.testing.assert_array_equal(losses, wanted)
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_nothing_has_changed_after_trainings(backend: str) -> None:
     """Also after an error in the middle of one."""
     assert result(backend, "faults") == ["", ""]
 
 
-@pytest.mark.parametrize("backend", PARAMS)
+@pytest.mark.parametrize("backend", TRAINING)
 def test_a_test_goes_on_no_further_where_a_generator_ends(backend: str) -> None:
     (ramp, trainings), (same, none) = result(backend, "generators")
     assert ramp == same
@@ -154,11 +133,11 @@ def test_a_test_goes_on_no_further_where_a_generator_ends(backend: str) -> None:
 
 def test_the_losses_of_a_training_step_in_torch() -> None:
     needs("torch")
-    ours, theirs = elsewhere()["torch"]["beside torch"]
+    ours, theirs = result("torch", "beside torch")
     assert len(ours) == STEPS
     assert ours == theirs
 
 
 def test_nothing_has_changed_in_layers_of_torch() -> None:
     needs("torch")
-    assert elsewhere()["torch"]["layers of torch"] == ""
+    assert result("torch", "layers of torch") == ""

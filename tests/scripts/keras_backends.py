@@ -1,7 +1,5 @@
 """Trains with a schedule on the Keras backend of the environment; see `tests/keras/`."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +42,14 @@ def fitted(model: Any, epochs: int) -> list[float]:
     return recorder.rates
 
 
-def main(folder: Path) -> None:
+def run(folder: Path) -> dict[str, Any]:
     backend = keras.backend.backend()
     results: dict[str, Any] = {}
     value = KerasSchedule(RECIPE)(keras.ops.convert_to_tensor([0, 8, 100]))
     results["curve"] = np.asarray(keras.ops.convert_to_numpy(value), float).tolist()
     if backend != "numpy":  # which does not train
         train(results, backend, folder)
-    print(json.dumps(results))
+    return results
 
 
 def train(results: dict[str, Any], backend: str, folder: Path) -> None:
@@ -68,7 +66,3 @@ def train(results: dict[str, Any], backend: str, folder: Path) -> None:
     loaded = keras.saving.load_model(folder / f"{backend}.keras")
     results["loaded"] = repr(loaded.optimizer._learning_rate)
     results["after loading"] = fitted(loaded, 1)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

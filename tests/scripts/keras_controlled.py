@@ -1,7 +1,5 @@
 """Trains with `ControlledRate` on the Keras backend of the environment; see `tests/keras/`."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +174,7 @@ def with_momentum(**options: Any) -> Any:
     return before - weight(model)
 
 
-def main(folder: Path) -> None:
+def run(folder: Path) -> dict[str, Any]:
     backend = keras.backend.backend()
     results: dict[str, Any] = {"loop": in_a_loop()}
     if backend != "numpy":  # which does not train
@@ -189,8 +187,4 @@ def main(folder: Path) -> None:
         results["weight decay"] = decayed()
         results["momentum"] = with_momentum()
         results["momentum, eagerly"] = with_momentum(run_eagerly=True)
-    print(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    return results

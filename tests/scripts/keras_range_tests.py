@@ -1,7 +1,5 @@
 """Range tests of Keras models on the backend of the environment; see `tests/keras/`."""
 
-import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,13 +32,9 @@ PARTS: dict[str, Callable[[], Any]] = {
 }
 
 
-def main(draws: int) -> None:
+def run(draws: int) -> dict[str, Any]:
     results = {"stops": stops(draws), **{name: part() for name, part in PARTS.items()}}
     if keras.backend.backend() == "torch":
         results["beside torch"] = beside_torch()
         results["layers of torch"] = layers_of_torch()
-    print(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    return results
