@@ -24,15 +24,13 @@ async function start(data) {
     const headers = { "Content-Type": types[name] ?? "application/octet-stream" };
     return new Response(await files[name], { headers });
   };
-  const library = unpacked(data.library);const T0=performance.now();
+  const library = unpacked(data.library);
   const python = await loadPyodide({
     indexURL: PLACE,
     createPyodideModule,
     lockFileContents: { info, packages: {} },
   });
-  console.log("pyodide", performance.now()-T0);
   write(python.FS, JSON.parse(new TextDecoder().decode(await library)));
-  console.log("write", performance.now()-T0);
   return python.runPython(`
 import sys
 sys.path.append("/lib/lrsched-explorer")
