@@ -5,7 +5,8 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
+.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality
+.PHONY: bench explorer docs-test clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -16,7 +17,7 @@ test: lint types $(VENV)/installed
 # The library without its adapters, in less than a minute. The environment has NumPy and small
 # libraries, and is made in a quarter of a minute. Tests that need a framework are skipped by name.
 quick: $(QUICK_VENV)/installed
-	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core formats numerics range_test schedules sweep)
+	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core explorer formats numerics range_test schedules sweep)
 
 # What needs a GPU, in two minutes, with an installation of torch or JAX for one:
 # `make gpu RUN=python`. With DEVICE=cpu it runs on the CPU. Nothing else collects these files.
@@ -68,9 +69,26 @@ quality: $(VENV)/installed
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.run
 
+# The page of `lrsched explore`, with node and npm, into $(PAGE): index.html and what it needs.
+PAGE := lrsched/explorer/page
+explorer:
+	cd explorer && npm ci --no-audit --no-fund && node build.mjs ../$(PAGE)
+
+# Drives the page in a browser, which nothing else collects. As root on Debian it installs chromium.
+CHROMIUM ?= $(shell command -v chromium || echo /usr/bin/chromium)
+docs-test: explorer $(VENV)/docs
+	@test -x $(CHROMIUM) || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null; } || \
+		{ echo "docs-test: install chromium, and name it: make docs-test CHROMIUM=/path/to/chromium"; exit 1; }
+	test -x $(CHROMIUM) || { apt-get update -qq && apt-get install -qq -y chromium; }
+	CHROMIUM=$(CHROMIUM) $(RUN) -m pytest tests/browser -o python_files='*_check.py' -s
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/docs: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 $(QUICK_VENV)/installed: pyproject.toml constraints.txt

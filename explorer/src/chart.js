@@ -69,6 +69,7 @@ export class Chart {
       padding: [10, 14, 0, 0],
       legend: { show: false },
       cursor: {
+        y: false,
         drag: { x: true, y: false, setScale: false },
         points: { size: 7, width: 2 },
       },

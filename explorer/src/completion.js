@@ -33,7 +33,7 @@ export class Completion {
   }
 
   #option(item, place) {
-    const note = element("span", {}, item.note);
+    const note = element("span", {}, item.note.replaceAll("`", ""));
     const take = (event) => {
       event.preventDefault(); // the field keeps the focus
       this.#take(place);

@@ -40,12 +40,12 @@ export class Difference {
   #lines({ first, values, largest, relative, compared, steps, rtol }) {
     const scope =
       compared === steps
-        ? `${place(steps)} steps, relative tolerance ${rtol}`
-        : `${place(compared)} of ${place(steps)} steps, evenly spaced; relative tolerance ${rtol}`;
+        ? `${place(steps)} steps, relative tolerance ${shortValue(rtol)}`
+        : `${place(compared)} of ${place(steps)} steps, evenly spaced; relative tolerance ${shortValue(rtol)}`;
     const lines =
       first === null
         ? [["Same", "at all steps that were compared"]]
-        : [["First at step", `${place(first)}: ${shortValue(values[0], 7)} and ${shortValue(values[1], 7)}`]];
+        : [["First at step", `${place(first)}, with ${shortValue(values[0], 7)} and ${shortValue(values[1], 7)}`]];
     if (largest[1] > 0) {
       lines.push(["Largest", `${shortValue(largest[1])} at step ${place(largest[0])}`]);
       lines.push(["Largest relative", `${shortValue(relative[1])} at step ${place(relative[0])}`]);

@@ -26,7 +26,7 @@ export class Parameters {
 
   #recipe(description, path) {
     const rows = description.parameters.map((each) => this.#parameter(each, [...path, each.name]));
-    const summary = element("p", { class: "hint" }, description.summary);
+    const summary = element("p", { class: "hint" }, description.summary.replaceAll("`", ""));
     return element("div", { class: "group" }, path.length ? "" : head(description), summary, ...rows);
   }
 

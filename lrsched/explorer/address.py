@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from lrsched._core.checks import Refusal
 from lrsched._core.durations import UNITS
-from lrsched.explorer.reading import read_recipe
+from lrsched.explorer.reading import check_size, read_recipe
 
 MAX_FRAGMENT = 60_000  # characters
 MAX_CURVES = 8
@@ -16,6 +17,8 @@ MAX_NAME = 60
 AXES = ("step", *UNITS)
 LENGTHS = tuple(unit.argument for unit in UNITS.values())
 KEYS = ("recipe", "name", "colour", "hidden", *LENGTHS, "axis", "log", "from", "to", "against")
+_refuse = Refusal("explore")
+
 START = "warmup(cosine_decay(0.1, 900), 100)"  # what a page without a state shows
 
 
@@ -49,9 +52,16 @@ def read_state(fragment: str) -> dict[str, Any]:
 def write_recipes(recipes: list[str]) -> str:
     """The fragment that shows recipes.
 
+    Raises:
+        ValueError: there are more than the page shows, or one is longer than it takes.
+
     >>> write_recipes(["constant(0.1)"])
     'recipe=constant(0.1)'
     """
+    if len(recipes) > MAX_CURVES:
+        _refuse("recipes", f"at most {MAX_CURVES}", len(recipes))
+    for recipe in recipes:
+        check_size(recipe)
     return _encoded([("recipe", recipe) for recipe in recipes])
 
 

@@ -33,6 +33,7 @@ def change(text: str, path: Path, value: str) -> str:
     >>> change("cosine_decay(0.1, 900)", ("end_value",), "0.01")
     'cosine_decay(0.1, 900, end_value=0.01)'
     """
+    text = text.strip()
     recipe = read_recipe(text)
     check_size(value)
     changed = replaced(recipe, path, read(str(path[0]), value))
@@ -47,7 +48,7 @@ def replaced(recipe: Any, path: Path, value: Any) -> Any:
     """A recipe, or a list of a recipe, with another value at a path."""
     first, *rest = path
     if isinstance(recipe, Recipe) and isinstance(first, str):
-        inner = recipe.params[first] if rest else None
+        inner = recipe.params.get(first) if rest else None
         return recipe.replace(**{first: replaced(inner, rest, value) if rest else value})
     if type(recipe) is tuple and isinstance(first, int):
         items = list(recipe)

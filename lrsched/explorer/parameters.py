@@ -163,8 +163,8 @@ def _of_duration(duration: Duration) -> dict[str, float]:
 def _range(kind: Kind, number: float, bounds: Mapping[str, Any], whole: bool) -> dict[str, Any]:
     low, high = bounds.get("minimum", -math.inf), bounds.get("maximum", math.inf)
     size = 10.0 ** math.ceil(math.log10(abs(number))) if number else 0.1
-    if high <= 1:
-        return {"low": max(low, 0.0), "high": high, "scale": "linear"}
+    if low >= 0 and high <= 1:
+        return {"low": low, "high": high, "scale": "linear"}
     if whole or kind.unit == "steps" or number < 0:
         reach = max(size if 2 * abs(number) <= size else 2.5 * size, 10 if whole else 0)
         lowest = -reach if number < 0 else max(low, 0)
