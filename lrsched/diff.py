@@ -285,7 +285,8 @@ def _exceeds(a: Array, b: Array, rtol: float, atol: float) -> Mask:
 
     with np.errstate(invalid="ignore", over="ignore"):
         apart = _absolute_difference(a, b)
-        return np.isinf(apart) | (apart > bound(np, a, b, rtol, atol))
+        exceeding: Mask = np.isinf(apart) | (apart > bound(np, a, b, rtol, atol))
+        return exceeding
 
 
 def bound(xp: Any, a: Any, b: Any, rtol: float, atol: float) -> Any:

@@ -26,6 +26,15 @@ export class Chart {
   show(data, isLog) {
     this.#data = data;
     this.isLog = isLog;
+    const isEmpty = !data.curves.length;
+    this.box.classList.toggle("empty", isEmpty);
+    if (isEmpty) {
+      this.#plot?.destroy();
+      this.#plot = undefined;
+      this.box.textContent = "Add a recipe to see its curve.";
+      return;
+    }
+    if (!this.#plot) this.box.textContent = "";
     const shape = JSON.stringify([data.label, isLog, data.curves.map((each) => each.colour)]);
     const columns = [data.places, ...data.curves.map((each) => this.#column(each.values))];
     if (this.#plot && shape === this.shape) {
@@ -105,9 +114,20 @@ export class Chart {
       hooks: {
         setCursor: [(plot) => this.#point(plot.cursor.idx)],
         setSelect: [(plot) => this.#select(plot)],
-        ready: [(plot) => plot.over.addEventListener("dblclick", () => this.onReset())],
+        ready: [(plot) => this.#listen(plot.over)],
       },
     };
+  }
+
+  #listen(over) {
+    over.addEventListener("dblclick", () => this.onReset());
+    const touch = (event) => {
+      if (event.pointerType !== "touch") return;
+      const { left, top } = over.getBoundingClientRect();
+      this.#plot.setCursor({ left: event.clientX - left, top: event.clientY - top });
+    };
+    over.addEventListener("pointerdown", touch);
+    over.addEventListener("pointermove", touch);
   }
 
   #point(index) {
@@ -130,7 +150,7 @@ export class Chart {
 
   #key(event) {
     const places = this.#data?.places;
-    if (!places || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.#plot || event.ctrlKey || event.metaKey || event.altKey) return;
     const last = places.length - 1;
     const here = this.index ?? 0;
     const stride = event.shiftKey ? Math.max(Math.round(last / 20), 1) : 1;

@@ -1,7 +1,7 @@
 // What to write for the selected recipe, in a tab for each place to write it.
 import { byId, element, fill } from "./dom.js";
 
-const TABS = { optax: "optax", torch: "torch", keras: "Keras", shell: "Command line", json: "JSON" };
+const TABS = { optax: "optax", torch: "torch", keras: "Keras", shell: "Shell", json: "JSON" };
 
 export class Code {
   constructor(app) {

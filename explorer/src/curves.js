@@ -7,6 +7,7 @@ export class Curves {
   constructor(app) {
     this.app = app;
     this.list = byId("curves");
+    new ResizeObserver(() => this.#fit()).observe(this.list);
     byId("add").addEventListener("click", () => this.add("constant(0.1)"));
     byId("gallery").addEventListener("change", ({ target }) => {
       if (target.value) this.add(target.value);
@@ -40,6 +41,10 @@ export class Curves {
       const { curves } = this.app.state;
       fill(this.list, ...curves.map((curve, place) => this.#item(curve, place)));
     });
+    this.#fit();
+  }
+
+  #fit() {
     this.list.querySelectorAll("textarea").forEach(fit);
   }
 
@@ -71,7 +76,7 @@ export class Curves {
     fill(line, text);
     if (refused?.column) {
       const go = () => goTo(field, refused.line, refused.column);
-      line.append(" ", element("button", { type: "button", class: "quiet", onclick: go }, "Go there"));
+      line.prepend(element("button", { type: "button", onclick: go }, "Go there"), " ");
     }
   }
 
@@ -103,7 +108,7 @@ export class Curves {
       if (event.key === "Enter" && !event.shiftKey) event.preventDefault();
     });
     field.addEventListener("focus", () => app.select(place));
-    field.addEventListener("blur", () => app.state.save(null));
+    field.addEventListener("blur", () => app.state.settle());
     const name = element("input", {
       class: "name",
       maxlength: "60",

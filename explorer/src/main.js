@@ -181,8 +181,12 @@ class Explorer {
     this.chart.show(this.shown, log);
     this.readout.show(this.shown);
     byId("reset").disabled = this.state.from === null;
-    byId("note").hidden = !drawn.is_nominal;
-    byId("note").textContent = "Lengths that are not given are those of a nominal run. Give them below.";
+    const notes = [];
+    if (drawn.is_nominal) notes.push("Lengths that are not given are those of a nominal run. Give them below.");
+    const hasZero = log && shown.some((curve) => curve.values.some((value) => value <= 0));
+    if (hasZero) notes.push("Values of 0 and below are not on a logarithmic axis.");
+    byId("note").hidden = !notes.length;
+    byId("note").textContent = notes.join(" ");
     document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn ?? 0) + 1);
     this.difference.showLater();
   }

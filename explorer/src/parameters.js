@@ -3,6 +3,7 @@ import { byId, element, fill, keepingFocus } from "./dom.js";
 import { written } from "./numbers.js";
 
 const POSITIONS = 1000; // of a slider that does not go by integers
+const WIDE = ["duration", "text"]; // types whose texts are long
 
 export class Parameters {
   #dragged = false; // while a slider is moved, the form stays as it is
@@ -20,14 +21,15 @@ export class Parameters {
         fill(this.form, element("p", { class: "hint" }, "Add a recipe to change its parameters."));
         return;
       }
-      fill(this.form, this.#recipe(description, []));
+      const title = element("p", { class: "head" }, element("b", {}, description.name));
+      fill(this.form, title, ...this.#recipe(description, []));
     });
   }
 
   #recipe(description, path) {
     const rows = description.parameters.map((each) => this.#parameter(each, [...path, each.name]));
-    const summary = element("p", { class: "hint" }, description.summary.replaceAll("`", ""));
-    return element("div", { class: "group" }, path.length ? "" : head(description), summary, ...rows);
+    const summary = description.summary.replaceAll("`", "");
+    return [element("p", { class: "hint" }, summary), ...rows];
   }
 
   #parameter(each, path) {
@@ -37,9 +39,8 @@ export class Parameters {
   }
 
   #nested(each, path) {
-    return this.#details(path, label(each, path), each.schedule.name, [
-      this.#recipe(each.schedule, path),
-    ]);
+    const content = this.#recipe(each.schedule, path);
+    return this.#details(path, label(each, path), each.schedule.name, content);
   }
 
   #list(each, path) {
@@ -75,10 +76,11 @@ export class Parameters {
     parts.field = this.#field(each, common);
     parts.field.addEventListener("change", () => this.#change(parts, parts.field.value));
     parts.slider = each.slider ? this.#slider(parts, name) : "";
-    const unit = element("span", { class: "unit" }, each.unit);
+    const isWide = WIDE.includes(each.type);
+    const unit = isWide ? "" : element("span", { class: "unit" }, each.unit);
     return element(
       "div",
-      { class: "parameter" },
+      { class: isWide ? "parameter wide" : "parameter" },
       element("label", { for: id }, name),
       parts.field,
       unit,
@@ -108,7 +110,7 @@ export class Parameters {
       "data-key": `slider-${parts.path.join("/")}`,
     });
     made.value = scale.position(each.slider.number);
-    const say = () => made.setAttribute("aria-valuetext", `${field.value} ${each.unit}`.trim());
+    const say = () => made.setAttribute("aria-valuetext", `${field.value} ${WIDE.includes(each.type) ? "" : each.unit}`.trim());
     say();
     made.addEventListener("input", () => {
       this.#dragged = true;
@@ -120,7 +122,7 @@ export class Parameters {
     const end = () => {
       if (!this.#dragged) return;
       this.#dragged = false;
-      this.app.state.save(null);
+      this.app.state.settle();
       this.app.describe();
     };
     made.addEventListener("change", end);
@@ -136,10 +138,6 @@ export class Parameters {
 }
 
 const label = (each, path) => each.name || String(path.at(-1) + 1);
-
-function head(description) {
-  return element("p", { class: "head" }, element("b", {}, description.name));
-}
 
 // From positions of a slider to numbers, and back.
 function scaleOf({ slider, minimum }) {

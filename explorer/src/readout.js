@@ -12,6 +12,7 @@ export class Readout {
   // Shows a table of what is drawn, without a pointer.
   show(data) {
     this.data = data;
+    this.table.hidden = !data.curves.length;
     const heads = ["", "at the pointer", "first", "lowest", "highest", "last"];
     this.head = element("th", { scope: "col" }, heads[1]);
     const row = heads.map((text, at) => (at === 1 ? this.head : element("th", { scope: "col" }, text)));

@@ -1,6 +1,8 @@
 // The state of the page, and the address that has all of it. Python reads and writes the address.
 import { later } from "./dom.js";
 
+const EMPTY = { axis: "step", log: false, from: null, to: null, active: 0 };
+
 export class State {
   #written; // the fragment that the address has
   #edit; // what is being edited: all changes of it make one entry of the history
@@ -9,13 +11,7 @@ export class State {
     this.python = python;
     this.onRead = onRead;
     this.onRefused = onRefused;
-    this.curves = [];
-    this.lengths = {};
-    this.axis = "step";
-    this.log = false;
-    this.from = this.to = null;
-    this.against = [0, 1];
-    this.active = 0;
+    Object.assign(this, EMPTY, { curves: [], lengths: {}, against: [0, 1] });
     this.writeLater = later(250, () => this.#write());
     const changed = () => this.#fragment() !== this.#written && this.read();
     addEventListener("popstate", changed);
@@ -40,7 +36,7 @@ export class State {
       this.active = Math.min(this.active, Math.max(this.curves.length - 1, 0));
       this.onRead();
     } catch (refused) {
-      Object.assign(this, { curves: [], from: null, to: null, active: 0, log: false });
+      Object.assign(this, EMPTY, { curves: [], lengths: {}, against: [0, 1] });
       this.onRead();
       this.onRefused(refused.message);
     }
@@ -52,6 +48,12 @@ export class State {
     this.#edit = edit;
     if (isNew) this.#write(true);
     else this.writeLater();
+  }
+
+  // Ends what is being edited: the next change makes an entry of its own.
+  settle() {
+    this.#edit = undefined;
+    this.#write();
   }
 
   async #write(isNew = false) {

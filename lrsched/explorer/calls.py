@@ -55,8 +55,8 @@ def answer(request: str) -> str:
     What the library refuses is told as {"refused": {"message": ..., "line": ..., "column": ...}},
     with the place in the recipe, where the message has one.
 
-    >>> answer('{"call": "describe", "arguments": {"text": "constant(x=1)"}}')[:62]
-    '{"refused": {"message": "recipe: column 1: constant: got an une'
+    >>> answer('{"call": "describe", "arguments": {"text": "constant(x=1)"}}')[:60]
+    '{"refused": {"message": "recipe: column 1: constant: got an '
     """
     asked = json.loads(request)
     try:

@@ -60,7 +60,7 @@ def replaced(recipe: Any, path: Path, value: Any) -> Any:
 def _written(text: str, recipe: Any, path: Path, value: str) -> str:
     """The text with the value in the place of the one that a path leads to."""
     node: ast.expr = ast.parse(text, mode="eval").body
-    inner = recipe
+    inner: Any = recipe
     for depth, step in enumerate(path):
         found = _member(node, inner, step)
         if found is None:
@@ -68,7 +68,7 @@ def _written(text: str, recipe: Any, path: Path, value: str) -> str:
                 raise LookupError
             return _inserted(text, node, f"{step}={value}")
         node = found
-        inner = inner.params[step] if isinstance(inner, Recipe) else inner[step]
+        inner = (inner.params if isinstance(inner, Recipe) else inner)[step]
     begin, end = _span(text, node)
     return text[:begin] + value + text[end:]
 
@@ -81,7 +81,8 @@ def _member(node: ast.expr, recipe: Any, step: str | int) -> ast.expr | None:
     if isinstance(node, ast.Call):
         positional = dict(zip(parameters, node.args, strict=False))
         named = {keyword.arg: keyword.value for keyword in node.keywords}
-        return {**positional, **named}.get(str(step))
+        found: dict[str | None, ast.expr] = {**positional, **named}
+        return found.get(str(step))
     if isinstance(node, ast.BinOp):
         sides = [node.left, node.right]
         if recipe.name == "scale":  # a number stands on either side

@@ -13,7 +13,7 @@ from lrsched._core.recipe import Recipe
 from lrsched.explorer.reading import Lengths, read_lengths, read_recipe
 from lrsched.formats.names import known_names
 
-WIDTH = 88  # of a line of code
+WIDTH = 72  # of a line of code: what the page shows of one
 
 
 class _Framework(NamedTuple):
@@ -67,7 +67,8 @@ def code(text: str, lengths: Lengths, steps: int = 1000) -> dict[str, str]:
     from lrsched import cosine_decay, warmup
     <BLANKLINE>
     schedule = warmup(
-        schedule=cosine_decay(init_value=0.1, decay_steps=900), warmup_steps=100
+        schedule=cosine_decay(init_value=0.1, decay_steps=900),
+        warmup_steps=100
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=1, momentum=0.9)
     scheduler = lrsched_torch.lambda_lr(optimizer, schedule)
@@ -122,10 +123,10 @@ def _shown(size: Any) -> str:
 def formatted(line: str) -> str:
     """A line of code whose calls are broken where it is too long.
 
-    >>> print(formatted("x = f(" + ", ".join(f"a{n}=g({n})" for n in range(12)) + ")"))
+    >>> print(formatted("x = f(" + ", ".join(f"a{n}=g({n})" for n in range(10)) + ")"))
     x = f(
-        a0=g(0), a1=g(1), a2=g(2), a3=g(3), a4=g(4), a5=g(5), a6=g(6), a7=g(7), a8=g(8),
-        a9=g(9), a10=g(10), a11=g(11)
+        a0=g(0), a1=g(1), a2=g(2), a3=g(3), a4=g(4), a5=g(5), a6=g(6),
+        a7=g(7), a8=g(8), a9=g(9)
     )
     """
     return "\n".join(_broken(line, ""))

@@ -38,10 +38,9 @@ def compare(a: str, b: str, lengths: Lengths, steps: int) -> dict[str, Any]:
     (1, (4, 0.5))
     """
     drawn = drawable([a, b], lengths)
-    for error in drawn.errors:
-        if error:
-            raise ValueError(error)
     first, second = drawn.schedules
+    if first is None or second is None:
+        raise ValueError(next(filter(None, drawn.errors)))
     counts = spaced_counts(0, steps - 1, MAX_STEPS) if steps > 1 else [0]
     found = _differing(first, second, counts)
     if found and len(counts) < steps:

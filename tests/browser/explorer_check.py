@@ -15,6 +15,7 @@ from lrsched._arrays.scalars import SCALARS
 from lrsched.cli.explorer_page import page_folder
 from lrsched.explorer.examples import EXAMPLES
 from tests.browser.conftest import Explorer
+from tests.explorer.hostile import HOSTILE
 
 WARM = "warmup(cosine_decay(0.1,900),100)"
 DECAY = lrsched.warmup(lrsched.cosine_decay(0.1, 900), 100)
@@ -51,7 +52,7 @@ def test_values_are_those_of_cpython(explorer: Explorer, monkeypatch: pytest.Mon
             "draw", { recipes: [recipe], lengths: {}, low, high, points }, Symbol()))))"""
     drawn = iter(explorer.page.evaluate(script, [list(map(repr, EXAMPLES)), views]))
     inexact = elementary(monkeypatch)
-    farthest = 0
+    farthest = 0.0
     for schedule in EXAMPLES:
         for found in (next(drawn), next(drawn)):
             ours = [schedule(count) for count in found["counts"]]
@@ -213,7 +214,7 @@ def test_what_to_write_is_copied(explorer: Explorer) -> None:
         ("optax", "optimizer = optax.sgd(schedule"),
         ("torch", "lrsched_torch.lambda_lr(optimizer, schedule)"),
         ("Keras", "lrsched_keras.KerasSchedule(schedule)"),
-        ("Command line", "lrsched values 'warmup("),
+        ("Shell", "lrsched values 'warmup("),
     ):
         explorer.page.get_by_role("tab", name=tab).click()
         assert expected in explorer.page.locator("#text").inner_text()
@@ -353,6 +354,16 @@ def test_the_keyboard_alone(explorer: Explorer) -> None:
     assert explorer.counts()[-1] < whole
     explorer.after(lambda: page.keyboard.press("0"))
     assert explorer.counts()[-1] == whole
+
+
+def test_hostile_texts_do_not_end_python(explorer: Explorer) -> None:
+    script = """texts => Promise.all(texts.map((text) =>
+        explorer.python.ask("describe", { text }, Symbol())
+            .then(() => "accepted", (error) => error.message)))"""
+    messages = explorer.page.evaluate(script, HOSTILE)
+    assert [message for message in messages if "too large to be read" in message] == []
+    assert "accepted" not in messages
+    assert explorer.ask("describe", text=WARM)["name"] == "warmup"
 
 
 def test_a_recipe_that_python_does_not_survive(explorer: Explorer) -> None:

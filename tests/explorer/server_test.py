@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,8 +139,8 @@ commands.main()
 def test_the_address_has_the_recipes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(explore, "page_folder", lambda: folder)
-    monkeypatch.setattr(explore.PageServer, "run", lambda server: server.server_close())
-    monkeypatch.setattr(explore.webbrowser, "open", opened.append)
+    monkeypatch.setattr(PageServer, "run", lambda server: server.server_close())
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     result = run_command("explore", "constant(0.1)", "linear(1, 0, 10)")
     address = result.stdout.strip()
     fragment = address.partition("#")[2]
