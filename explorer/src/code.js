@@ -9,7 +9,11 @@ export class Code {
     this.texts = {};
     this.chosen = "optax";
     this.tabs = Object.entries(TABS).map(([name, title]) =>
-      element("button", { type: "button", role: "tab", "aria-controls": "panel", onclick: () => this.choose(name) }, title),
+      element(
+        "button",
+        { type: "button", role: "tab", "aria-controls": "panel", onclick: () => this.choose(name) },
+        title,
+      ),
     );
     byId("tabs").append(...this.tabs);
     byId("tabs").addEventListener("keydown", (event) => this.#key(event));

@@ -6,7 +6,12 @@ let number = 0;
 export class Completion {
   constructor(field, python, onTake) {
     Object.assign(this, { field, python, onTake, items: [], chosen: -1 });
-    this.list = element("ul", { role: "listbox", id: `list-${++number}`, class: "completions", hidden: true });
+    this.list = element("ul", {
+      role: "listbox",
+      id: `list-${++number}`,
+      class: "completions",
+      hidden: true,
+    });
     for (const [name, value] of [
       ["role", "combobox"],
       ["aria-autocomplete", "list"],

@@ -123,7 +123,13 @@ export class Curves {
     return element(
       "li",
       {},
-      element("div", { class: "row" }, this.#swatch(curve, place), name, ...this.#buttons(curve, place)),
+      element(
+        "div",
+        { class: "row" },
+        this.#swatch(curve, place),
+        name,
+        ...this.#buttons(curve, place),
+      ),
       element("div", { class: "field" }, field, completion.list),
       error,
     );
@@ -160,7 +166,13 @@ export class Curves {
     const button = (text, key, action, pressed) =>
       element(
         "button",
-        { type: "button", class: "quiet", "data-key": `${key}-${place}`, onclick: action, ...pressed },
+        {
+          type: "button",
+          class: "quiet",
+          "data-key": `${key}-${place}`,
+          onclick: action,
+          ...pressed,
+        },
         text,
       );
     return [

@@ -45,7 +45,12 @@ export class Difference {
     const lines =
       first === null
         ? [["Same", "at all steps that were compared"]]
-        : [["First at step", `${place(first)}, with ${shortValue(values[0], 7)} and ${shortValue(values[1], 7)}`]];
+        : [
+            [
+              "First at step",
+              `${place(first)}, with ${shortValue(values[0], 7)} and ${shortValue(values[1], 7)}`,
+            ],
+          ];
     if (largest[1] > 0) {
       lines.push(["Largest", `${shortValue(largest[1])} at step ${place(largest[0])}`]);
       lines.push(["Largest relative", `${shortValue(relative[1])} at step ${place(relative[0])}`]);

@@ -24,6 +24,7 @@ export class Files {
       event.preventDefault();
       document.body.classList.remove("dropping");
       if (app.about) this.#take(event.dataTransfer.files);
+      else app.notice("Python is loading. Drop the file again when it is there.");
     });
   }
 
@@ -39,12 +40,10 @@ export class Files {
 
   async open(name, content, given) {
     const { app } = this;
-    const all = { ...app.state.lengths, ...given };
     try {
-      const asked = { name, content, given: all };
-      const found = await app.python.ask("open_file", asked, Symbol());
+      const found = await app.python.ask("open_file", { name, content, given }, Symbol());
       if (found.missing) return this.#ask(name, content, given, found);
-      for (const field of app.about.lengths) app.state.lengths[field] = all[field] ?? "";
+      for (const field of app.about.lengths) app.state.lengths[field] ||= given[field] ?? "";
       this.#close();
       app.curves.add(found.recipe, name);
     } catch (refused) {
@@ -57,7 +56,10 @@ export class Files {
     const fields = missing.map((argument) =>
       element("input", { id: `missing-${argument}`, name: argument, size: "10", required: true }),
     );
-    const rows = fields.map((field) => element("label", {}, field.name.replaceAll("_", " "), " ", field));
+    for (const field of fields) field.value = this.app.state.lengths[field.name] ?? "";
+    const rows = fields.map((field) =>
+      element("label", {}, field.name.replaceAll("_", " "), " ", field),
+    );
     fill(
       this.form,
       element("p", {}, message),

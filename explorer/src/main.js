@@ -43,7 +43,8 @@ class Explorer {
   load() {
     const script = document.createElement("script");
     script.src = "data.js";
-    script.onload = () => this.python.start().catch((error) => this.#python("failed", error.message));
+    script.onload = () =>
+      this.python.start().catch((error) => this.#python("failed", error.message));
     script.onerror = () => this.#python("failed", "data.js, which holds Python, cannot be loaded.");
     document.head.append(script);
   }
@@ -55,7 +56,8 @@ class Explorer {
     }
     if (this.about) return; // it was started again
     this.about = await this.python.ask("about");
-    byId("status").textContent = `lrsched ${this.about.version}, running here. Nothing leaves this page.`;
+    byId("status").textContent =
+      `lrsched ${this.about.version}, running here. Nothing leaves this page.`;
     this.curves.offer(this.about.examples);
     this.run.offer(this.about);
     for (const id of ["add", "gallery", "open", "axis", "reset"]) byId(id).disabled = false;
@@ -140,7 +142,9 @@ class Explorer {
   async describe() {
     const curve = this.state.current;
     if (!curve) return this.parameters.show(undefined);
-    const described = await this.python.ask("describe", { text: curve.recipe }).catch(() => undefined);
+    const described = await this.python
+      .ask("describe", { text: curve.recipe })
+      .catch(() => undefined);
     if (described) this.parameters.show(described);
   }
 
@@ -170,7 +174,10 @@ class Explorer {
     const shown = curves
       .map((curve, place) => ({ ...curve, values: drawn.values[place], place }))
       .filter((curve) => curve.values && !curve.hidden)
-      .map((curve) => ({ ...curve, name: curve.name || curve.recipe.match(/[a-z_]\w*(?=\()/)?.[0] || "" }));
+      .map((curve) => ({
+        ...curve,
+        name: curve.name || curve.recipe.match(/[a-z_]\w*(?=\()/)?.[0] || "",
+      }));
     curves.forEach((curve, place) => {
       curve.noCurve = drawn.errors[place];
       curve.label ??= curve.recipe.match(/[a-z_]\w*(?=\()/)?.[0];
@@ -182,12 +189,15 @@ class Explorer {
     this.readout.show(this.shown);
     byId("reset").disabled = this.state.from === null;
     const notes = [];
-    if (drawn.is_nominal) notes.push("Lengths that are not given are those of a nominal run. Give them below.");
+    if (drawn.is_nominal)
+      notes.push("Lengths that are not given are those of a nominal run. Give them below.");
     const hasZero = log && shown.some((curve) => curve.values.some((value) => value <= 0));
     if (hasZero) notes.push("Values of 0 and below are not on a logarithmic axis.");
     byId("note").hidden = !notes.length;
     byId("note").textContent = notes.join(" ");
-    document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn ?? 0) + 1);
+    document.documentElement.dataset.drawn = String(
+      Number(document.documentElement.dataset.drawn ?? 0) + 1,
+    );
     this.difference.showLater();
   }
 

@@ -6,7 +6,10 @@ export function shortValue(value, digits = 5) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size < 1e-3 || size >= 1e7) {
-    return value.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e");
+    return value
+      .toExponential(digits - 1)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e");
   }
   return String(Number(value.toPrecision(digits)));
 }
@@ -17,7 +20,11 @@ export function place(value) {
 
 // Counts on an axis: 10,000, then 2M.
 export function tick(value) {
-  for (const [size, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"]]) {
+  for (const [size, letter] of [
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+  ]) {
     if (Math.abs(value) >= size) return `${Number((value / size).toPrecision(6))}${letter}`;
   }
   return GROUPED.format(value);

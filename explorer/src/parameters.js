@@ -47,7 +47,10 @@ export class Parameters {
     const items = each.items.map((item, place) => this.#parameter(item, [...path, place]));
     const hasSchedules = each.items.some((item) => item.schedule);
     const whole = hasSchedules ? [] : [this.#row({ ...each, type: "text" }, path, "all")];
-    return this.#details(path, label(each, path), `${each.items.length} items`, [...whole, ...items]);
+    return this.#details(path, label(each, path), `${each.items.length} items`, [
+      ...whole,
+      ...items,
+    ]);
   }
 
   #details(path, name, note, content) {
@@ -91,9 +94,14 @@ export class Parameters {
 
   #field(each, common) {
     const options = each.type === "flag" ? ["True", "False"] : each.options;
-    if (!options) return element("input", { ...common, type: "text", spellcheck: "false", value: each.value });
+    if (!options)
+      return element("input", { ...common, type: "text", spellcheck: "false", value: each.value });
     const texts = each.optional ? [...options, "None"] : options;
-    const made = element("select", common, ...texts.map((text) => element("option", { value: text }, text)));
+    const made = element(
+      "select",
+      common,
+      ...texts.map((text) => element("option", { value: text }, text)),
+    );
     made.value = each.value;
     return made;
   }
@@ -110,7 +118,11 @@ export class Parameters {
       "data-key": `slider-${parts.path.join("/")}`,
     });
     made.value = scale.position(each.slider.number);
-    const say = () => made.setAttribute("aria-valuetext", `${field.value} ${WIDE.includes(each.type) ? "" : each.unit}`.trim());
+    const say = () =>
+      made.setAttribute(
+        "aria-valuetext",
+        `${field.value} ${WIDE.includes(each.type) ? "" : each.unit}`.trim(),
+      );
     say();
     made.addEventListener("input", () => {
       this.#dragged = true;

@@ -15,9 +15,15 @@ export class Readout {
     this.table.hidden = !data.curves.length;
     const heads = ["", "at the pointer", "first", "lowest", "highest", "last"];
     this.head = element("th", { scope: "col" }, heads[1]);
-    const row = heads.map((text, at) => (at === 1 ? this.head : element("th", { scope: "col" }, text)));
+    const row = heads.map((text, at) =>
+      at === 1 ? this.head : element("th", { scope: "col" }, text),
+    );
     const body = data.curves.map((curve) => this.#row(curve));
-    fill(this.table, element("thead", {}, element("tr", {}, ...row)), element("tbody", {}, ...body));
+    fill(
+      this.table,
+      element("thead", {}, element("tr", {}, ...row)),
+      element("tbody", {}, ...body),
+    );
     this.cells = body.map((each) => each.children[1]);
   }
 

@@ -7,7 +7,13 @@ const NAMES = {
   batch_size: ["batch size", "examples in a step"],
   tokens_per_step: ["tokens per step", "tokens in a step"],
 };
-const AXES = { step: "steps", run: "the run", epochs: "epochs", examples: "examples", tokens: "tokens" };
+const AXES = {
+  step: "steps",
+  run: "the run",
+  epochs: "epochs",
+  examples: "examples",
+  tokens: "tokens",
+};
 
 export class Run {
   constructor(app) {
@@ -37,7 +43,12 @@ export class Run {
         },
       });
       this.fields[name] = field;
-      return element("span", { class: "length" }, element("label", { for: name }, NAMES[name][0]), field);
+      return element(
+        "span",
+        { class: "length" },
+        element("label", { for: name }, NAMES[name][0]),
+        field,
+      );
     });
     byId("lengths").append(...rows, this.error);
     this.needs = axes;

@@ -45,7 +45,10 @@ function write(FS, files) {
     const cached = `${root}/${file.cached}`;
     FS.mkdirTree(cached.slice(0, cached.lastIndexOf("/")));
     FS.writeFile(`${root}/${path}`, file.source);
-    FS.writeFile(cached, Uint8Array.from(atob(file.bytecode), (c) => c.charCodeAt(0)));
+    FS.writeFile(
+      cached,
+      Uint8Array.from(atob(file.bytecode), (c) => c.charCodeAt(0)),
+    );
   }
 }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import webbrowser
 from typing import Any
 
 import click
@@ -11,7 +9,6 @@ import click
 from lrsched.cli import arguments
 from lrsched.cli.errors import attempt
 from lrsched.cli.explorer_page import page_folder
-from lrsched.cli.page_server import PageServer
 from lrsched.explorer.address import write_recipes
 
 
@@ -25,6 +22,11 @@ def explore(recipes: tuple[Any, ...], port: int, no_browser: bool) -> None:
     The page runs lrsched in the browser: curves, sliders for the parameters, the difference of two
     recipes, and what to write in each framework. It is served on this machine only, until Ctrl-C.
     """
+    import threading
+    import webbrowser
+
+    from lrsched.cli.page_server import PageServer  # http takes as long to import as lrsched
+
     fragment = attempt(lambda: write_recipes(list(map(repr, recipes)))) if recipes else ""
     folder = attempt(page_folder)
     server = attempt(lambda: PageServer(folder, port))

@@ -60,7 +60,7 @@ def replaced(recipe: Any, path: Path, value: Any) -> Any:
 def _written(text: str, recipe: Any, path: Path, value: str) -> str:
     """The text with the value in the place of the one that a path leads to."""
     node: ast.expr = ast.parse(text, mode="eval").body
-    inner: Any = recipe
+    inner = recipe
     for depth, step in enumerate(path):
         found = _member(node, inner, step)
         if found is None:
@@ -68,7 +68,7 @@ def _written(text: str, recipe: Any, path: Path, value: str) -> str:
                 raise LookupError
             return _inserted(text, node, f"{step}={value}")
         node = found
-        inner = (inner.params if isinstance(inner, Recipe) else inner)[step]
+        inner = inner.params[str(step)] if isinstance(inner, Recipe) else inner[step]
     begin, end = _span(text, node)
     return text[:begin] + value + text[end:]
 
@@ -76,7 +76,8 @@ def _written(text: str, recipe: Any, path: Path, value: str) -> str:
 def _member(node: ast.expr, recipe: Any, step: str | int) -> ast.expr | None:
     """The part of a node that writes a parameter, or an item of a list; None for a default."""
     if isinstance(node, ast.Tuple | ast.List):
-        return node.elts[int(step)]
+        item: ast.expr = node.elts[int(step)]
+        return item
     parameters = recipe._definition.parameters
     if isinstance(node, ast.Call):
         positional = dict(zip(parameters, node.args, strict=False))
