@@ -47,11 +47,12 @@ const sources = Object.fromEntries(
     .sort()
     .map((path) => [join("lrsched", relative(library, path)), readFileSync(path, "utf8")]),
 );
+const { library: files, stdlib } = await compiled(sources);
 const data = {
   worker: packed(await bundled("worker.js")),
   wasm: packed(installed("pyodide/pyodide.asm.wasm")),
-  stdlib: packed(installed("pyodide/python_stdlib.zip")),
-  library: packed(JSON.stringify(await compiled(sources))),
+  stdlib: packed(stdlib),
+  library: packed(JSON.stringify(files)),
 };
 
 rmSync(output, { recursive: true, force: true });
