@@ -72,7 +72,7 @@ bench: $(VENV)/installed
 # The page of `lrsched explore`, with node and npm, into $(PAGE): index.html and what it needs.
 PAGE := lrsched/explorer/page
 explorer:
-	cd explorer && npm ci --no-audit --no-fund && node build.mjs ../$(PAGE)
+	cd explorer && npm ci --no-audit --no-fund && node build.mjs $(abspath $(PAGE))
 
 # Drives the page in a browser, which nothing else collects. As root on Debian it installs chromium.
 CHROMIUM ?= $(shell command -v chromium || echo /usr/bin/chromium)

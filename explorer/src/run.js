@@ -39,6 +39,9 @@ export class Run {
         onchange: () => {
           Object.assign(this.app.state, { from: null, to: null });
           this.app.state.lengths[name] = field.value.trim();
+          if (!field.value.trim() && this.needs[this.app.state.axis] === name) {
+            this.app.state.axis = "step";
+          }
           this.app.changed();
         },
       });

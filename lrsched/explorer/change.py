@@ -85,7 +85,7 @@ def _member(node: ast.expr, recipe: Any, step: str | int) -> ast.expr | None:
         found: dict[str | None, ast.expr] = {**positional, **named}
         return found.get(str(step))
     if isinstance(node, ast.BinOp):
-        sides = [node.left, node.right]
+        sides: list[ast.expr] = [node.left, node.right]
         if recipe.name == "scale":  # a number stands on either side
             sides.sort(key=lambda side: isinstance(side, ast.Constant | ast.UnaryOp))
         return sides[parameters.index(str(step))]
