@@ -1,7 +1,7 @@
 // The curves, drawn by uPlot at the places that Python chose.
 import uPlot from "uplot";
 import { byId } from "./dom.js";
-import { shortValue, tick } from "./numbers.js";
+import { shortValue, tick } from "./texts.js";
 
 const DASHES = [[], [8, 4], [2, 3], [10, 4, 2, 4], [14, 4], [4, 4], [10, 3, 2, 3, 2, 3], [1, 4]];
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -2,6 +2,7 @@
 import { colourOf } from "./chart.js";
 import { Completion } from "./completion.js";
 import { byId, element, fill, keepingFocus } from "./dom.js";
+import { nameOf } from "./texts.js";
 
 export class Curves {
   constructor(app) {
@@ -62,7 +63,7 @@ export class Curves {
       this.#refuse(item, field, curve);
       const name = item.querySelector(".name");
       if (name !== document.activeElement) name.value = curve.name;
-      name.placeholder = curve.label ?? "name";
+      name.placeholder = nameOf({ recipe: curve.recipe });
     });
   }
 

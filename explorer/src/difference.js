@@ -1,6 +1,6 @@
 // Where two recipes differ.
 import { byId, element, fill, later } from "./dom.js";
-import { place, shortValue } from "./numbers.js";
+import { nameOf, place, shortValue } from "./texts.js";
 
 export class Difference {
   constructor(app) {
@@ -23,7 +23,7 @@ export class Difference {
     const pair = state.against.map((each, side) => (each < state.curves.length ? each : side));
     this.selects.forEach((select, side) => {
       const options = state.curves.map((curve, value) =>
-        element("option", { value }, `${value + 1} ${curve.name || curve.label || ""}`),
+        element("option", { value }, `${value + 1} ${nameOf(curve)}`),
       );
       fill(select, ...options);
       select.value = pair[side];

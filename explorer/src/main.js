@@ -5,6 +5,7 @@ import { Curves } from "./curves.js";
 import { Difference } from "./difference.js";
 import { byId } from "./dom.js";
 import { Files } from "./files.js";
+import { nameOf } from "./texts.js";
 import { Parameters } from "./parameters.js";
 import { Python } from "./python.js";
 import { Readout } from "./readout.js";
@@ -108,7 +109,6 @@ class Explorer {
       if (!described) return;
       curve.refused = undefined;
       curve.recipe = text;
-      curve.label = described.name;
       this.curves.refresh();
       this.draw();
       this.parameters.show(described);
@@ -176,11 +176,10 @@ class Explorer {
       .filter((curve) => curve.values && !curve.hidden)
       .map((curve) => ({
         ...curve,
-        name: curve.name || curve.recipe.match(/[a-z_]\w*(?=\()/)?.[0] || "",
+        name: nameOf(curve),
       }));
     curves.forEach((curve, place) => {
       curve.noCurve = drawn.errors[place];
-      curve.label ??= curve.recipe.match(/[a-z_]\w*(?=\()/)?.[0];
     });
     this.curves.refresh();
     this.shown = { places: drawn.places, label: drawn.label, curves: shown };

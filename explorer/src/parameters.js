@@ -1,6 +1,6 @@
 // The parameters of the selected recipe as fields and sliders, nested as the recipe is.
 import { byId, element, fill, keepingFocus } from "./dom.js";
-import { written } from "./numbers.js";
+import { written } from "./texts.js";
 
 const POSITIONS = 1000; // of a slider that does not go by integers
 const WIDE = ["duration", "text"]; // types whose texts are long

@@ -1,7 +1,7 @@
 // The values as text: where the pointer is, and the ends of the view.
 import { colourOf } from "./chart.js";
 import { byId, element, fill } from "./dom.js";
-import { place, shortValue } from "./numbers.js";
+import { place, shortValue } from "./texts.js";
 
 export class Readout {
   constructor() {

@@ -88,7 +88,8 @@ def _member(node: ast.expr, recipe: Any, step: str | int) -> ast.expr | None:
         sides: list[ast.expr] = [node.left, node.right]
         if recipe.name == "scale":  # a number stands on either side
             sides.sort(key=lambda side: isinstance(side, ast.Constant | ast.UnaryOp))
-        return sides[parameters.index(str(step))]
+        place: int = parameters.index(str(step))
+        return sides[place]
     raise LookupError
 
 

@@ -7,21 +7,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lrsched._core import kinds
 from lrsched._core.checks import Kind
 from lrsched._core.durations import Duration
 from lrsched._core.recipe import Recipe
 from lrsched.explorer.reading import read_recipe
 
-# What a number is that counts nothing.
-_MEANINGS = (
-    (kinds.VALUE, "value"),
-    (kinds.VALUES, "value"),
-    (kinds.POSITIVE, "value"),
-    (kinds.RATE, "ratio"),
-    (kinds.FRACTION, "ratio"),
-    (kinds.POWER, "power"),
-)
+# What a number is that counts nothing, by the last word of its name.
+_MEANINGS = {
+    **dict.fromkeys(("value", "values", "low", "high"), "value"),
+    **dict.fromkeys(("rate", "mult", "fraction", "scale", "factor", "ratio"), "ratio"),
+}
 DECADES = 2  # that a slider of values reaches to either side
 
 
@@ -53,16 +48,16 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
         "name": recipe.name,
         "summary": (inspect.getdoc(definition.factory) or "").partition("\n")[0],
         "parameters": [
-            {"name": name, **_parameter(definition.kinds[name], value)}
+            {"name": name, **_parameter(name, definition.kinds[name], value)}
             for name, value in recipe.params.items()
         ],
     }
 
 
-def _parameter(kind: Kind, value: Any) -> dict[str, Any]:
+def _parameter(name: str, kind: Kind, value: Any) -> dict[str, Any]:
     found = {
         "type": _type(kind, value),
-        "unit": _unit(kind),
+        "unit": _unit(name, kind),
         "expected": kind.expected,
         "value": repr(value),
         "optional": _is_optional(kind),
@@ -72,7 +67,7 @@ def _parameter(kind: Kind, value: Any) -> dict[str, Any]:
         found["schedule"] = _recipe(value)
     elif type(value) is tuple:
         item = kind._replace(schema=_schema(kind).get("items", {}))
-        found["items"] = [{"name": "", **_parameter(item, each)} for each in value]
+        found["items"] = [{"name": "", **_parameter(name, item, each)} for each in value]
     else:
         found["slider"] = _slider(kind, value)
     return found
@@ -101,9 +96,9 @@ def _is_whole(kind: Kind, value: float) -> bool:
     return kind.item_type is int or (kind.unit == "steps" and type(value) is int)
 
 
-def _unit(kind: Kind) -> str:
-    meaning = next((text for known, text in _MEANINGS if kind.convert is known.convert), "")
-    return kind.unit or meaning
+def _unit(name: str, kind: Kind) -> str:
+    is_number = kind.item_type in (int, float)
+    return kind.unit or (_MEANINGS.get(name.rpartition("_")[2], "") if is_number else "")
 
 
 def _schema(kind: Kind) -> Mapping[str, Any]:

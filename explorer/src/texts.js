@@ -1,4 +1,4 @@
-// Numbers as text.
+// Numbers and names as text.
 const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
 
 // A value, as short as it is read: 0.1, 0.00123, 3.2e-5.
@@ -35,4 +35,9 @@ export function written(number, whole) {
   if (whole) return String(Math.round(number));
   const short = Number(number.toPrecision(3));
   return Number.isInteger(short) ? `${short}.0`.replace(/^(.*e.*)\.0$/, "$1") : String(short);
+}
+
+// What a curve is called: its name, or the first schedule that its recipe calls.
+export function nameOf({ name, recipe }) {
+  return name || (recipe.match(/[a-z_]\w*(?=\s*\()/)?.[0] ?? "recipe");
 }
