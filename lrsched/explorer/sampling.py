@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from lrsched.explorer.reading import Lengths, read_lengths, read_recipe, resolve
 from lrsched.plot import last_count
 
 MAX_VALUES = 10_000  # of all curves together
+MAX_KNOWN = 50_000  # values of one curve that are kept
 KINKS = 24  # of a curve, whose places are found exactly
 VISIBLE = 1e-3  # of the range of the values: less than a row of pixels
 PARTS = 8  # of the interval that holds a kink, in each round of the search
@@ -68,7 +70,7 @@ def draw(
     drawn = drawable(recipes, lengths, axis)
     shown = [schedule for schedule in drawn.schedules if schedule is not None]
     scale = drawn.axis.scale
-    last = last_count(shown) if shown else 1
+    last = max(map(_last, shown), default=1)
     begin = min(max(round((low or 0.0) / scale), 0), MAX_COUNT - 1)
     end = last if high is None else min(max(round(high / scale), begin + 1), MAX_COUNT)
     number = max(min(points, MAX_VALUES // (len(shown) or 1)), 2)
@@ -136,12 +138,28 @@ def spaced_counts(begin: int, end: int, number: int) -> list[int]:
     return [begin + (end - begin) * point // number for point in range(number + 1)]
 
 
-def values(schedule: Callable[[Any], Any], counts: Sequence[int]) -> list[float]:
-    """The values at counts."""
-    return [float(schedule(count)) for count in counts]
+def values(schedule: Schedule, counts: Sequence[int]) -> list[float]:
+    """The values at counts. Those of the latest schedules are kept: most edits change one curve."""
+    known = _known(schedule)
+    if len(known) > MAX_KNOWN:
+        known.clear()
+    for count in counts:
+        if count not in known:
+            known[count] = float(schedule(count))
+    return [known[count] for count in counts]
 
 
-def kinks(schedule: Callable[[Any], Any], counts: Sequence[int]) -> list[int]:
+@functools.lru_cache(16)
+def _known(schedule: Schedule) -> dict[int, float]:
+    return {}
+
+
+@functools.lru_cache(16)
+def _last(schedule: Schedule) -> int:
+    return last_count([schedule])
+
+
+def kinks(schedule: Schedule, counts: Sequence[int]) -> list[int]:
     """The counts around the steps and kinks of a curve that spaced counts only come near to.
 
     >>> from lrsched import step_decay
@@ -164,7 +182,7 @@ def kinks(schedule: Callable[[Any], Any], counts: Sequence[int]) -> list[int]:
     return result
 
 
-def _search(schedule: Callable[[Any], Any], low: int, high: int) -> list[int]:
+def _search(schedule: Schedule, low: int, high: int) -> list[int]:
     """Counts ever nearer to the sharpest bend between two counts."""
     found: list[int] = []
     while True:
