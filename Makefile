@@ -6,7 +6,8 @@ MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery docs docs-serve ulp quality bench clean
+.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality
+.PHONY: bench docs docs-serve docs-test explorer dist clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -17,7 +18,7 @@ test: lint types $(VENV)/installed
 # The library without its adapters, in less than a minute. The environment has NumPy and small
 # libraries, and is made in a quarter of a minute. Tests that need a framework are skipped by name.
 quick: $(QUICK_VENV)/installed
-	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core formats numerics range_test schedules sweep)
+	$(QUICK_VENV)/bin/python -m pytest -n 2 --dist worksteal lrsched $(addprefix tests/,arrays cli configs controllers core explorer formats numerics range_test schedules sweep)
 
 # What needs a GPU, in two minutes, with an installation of torch or JAX for one:
 # `make gpu RUN=python`. With DEVICE=cpu it runs on the CPU. Nothing else collects these files.
@@ -69,6 +70,14 @@ docs: $(VENV)/docs-installed
 docs-serve: docs
 	$(RUN) -m http.server $(PORT) --bind 127.0.0.1 --directory $(DOCS)
 
+# The source distribution and the wheel, with the explorer's page in them; the wheel is installed
+# into an empty environment, and used there.
+dist: explorer $(VENV)/docs-installed
+	rm -rf dist
+	$(RUN) -m build --quiet
+	$(RUN) -m twine check --strict dist/*
+	$(RUN) tests/scripts/try_wheel.py dist/*.whl
+
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.run ulp
 
@@ -77,6 +86,19 @@ quality: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.run
+
+# The page of `lrsched explore`, with node and npm, into $(PAGE): index.html and what it needs.
+PAGE := lrsched/explorer/page
+explorer:
+	cd explorer && npm ci --no-audit --no-fund && node build.mjs $(abspath $(PAGE))
+
+# Drives the site and the explorer in a browser. As root on Debian it installs chromium.
+CHROMIUM ?= $(shell command -v chromium || echo /usr/bin/chromium)
+docs-test: explorer docs
+	@test -x $(CHROMIUM) || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null; } || \
+		{ echo "docs-test: install chromium, and name it: make docs-test CHROMIUM=/path/to/chromium"; exit 1; }
+	test -x $(CHROMIUM) || { apt-get update -qq && apt-get install -qq -y chromium; }
+	CHROMIUM=$(CHROMIUM) $(RUN) -m pytest tests/browser -o python_files='*_check.py' -s
 
 # pip installs torch, as it may be set up to take a certain build, and uv the rest, in a third of the
 # time. Where only pip is told which index to use, uv finds nothing there, and pip does it all.

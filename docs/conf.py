@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "adapters")]
 import matplotlib  # noqa: E402
 
 import lrsched  # noqa: E402
+from docs._extensions.site import EXPLORER  # noqa: E402
 
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -29,7 +30,7 @@ extensions = [
     "sphinx_copybutton",
     "docs._extensions.site",
 ]
-exclude_patterns = ["_extensions"]
+exclude_patterns = ["_extensions", "_templates"]
 nitpicky = True
 # There is no network for the inventories of other libraries, and private names have no place.
 nitpick_ignore_regex = [("py:.*", r"(?!lrsched).*|.*\._.*")]
@@ -53,6 +54,18 @@ html_theme = "furo"
 # A font that has what formulas need, for readers without one.
 html_static_path = ["_static", f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSerif.ttf"]
 html_css_files = ["site.css"]
+templates_path = ["_templates"]
+html_context = {"has_explorer": EXPLORER.exists()}
+html_sidebars = {  # Furo's, with a link to the explorer
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "explorer.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_copy_source = False
 html_show_sphinx = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

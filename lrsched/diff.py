@@ -26,11 +26,13 @@ ROUNDING = 1e-12  # the relative rounding error of a difference or a product
 ROUNDING_OF = {"float64": 0.0, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 NOISE = 8 * ROUNDING_OF["float32"]  # of what is computed in float32, in parts of the largest value
 
+RTOL = 1e-6
+
 _refuse = Refusal("diff")
 _tolerance = number(">= 0")
 
 
-def diff(a: Any, b: Any, steps: int, rtol: float = 1e-6, atol: float = 0.0) -> Diff:
+def diff(a: Any, b: Any, steps: int, rtol: float = RTOL, atol: float = 0.0) -> Diff:
     """Compare two learning-rate curves at the steps 0, 1, ..., `steps` - 1.
 
     A curve is a schedule of this library or of optax, any function of the step, a torch scheduler,
@@ -184,8 +186,8 @@ class Diff:
 
         with np.errstate(invalid="ignore"):
             size = np.maximum(abs(self.a), abs(self.b))
-            bound: Mask = self.absolute <= ROUNDING_OF[self.dtype] * size + self._noise
-        return bound
+            within: Mask = self.absolute <= ROUNDING_OF[self.dtype] * size + self._noise
+        return within
 
     @cached_property
     def _noise(self) -> float:
@@ -282,5 +284,11 @@ def _exceeds(a: Array, b: Array, rtol: float, atol: float) -> Mask:
     import numpy as np
 
     with np.errstate(invalid="ignore", over="ignore"):
-        apart, bound = _absolute_difference(a, b), atol + rtol * np.maximum(abs(a), abs(b))
-        return np.isinf(apart) | (apart > bound)
+        apart = _absolute_difference(a, b)
+        exceeding: Mask = np.isinf(apart) | (apart > bound(np, a, b, rtol, atol))
+        return exceeding
+
+
+def bound(xp: Any, a: Any, b: Any, rtol: float, atol: float) -> Any:
+    """The largest difference of values that do not differ."""
+    return atol + rtol * xp.maximum(abs(a), abs(b))

@@ -34,6 +34,7 @@ ROOMS = (
     ("lrsched.range_test",),
     ("lrsched.sweep.*",),
     ("lrsched",),
+    ("lrsched.explorer.*",),
     ("lrsched.cli.*",),
     ("lrsched.__main__",),
     ("lrsched_torch._schedulers.*",),

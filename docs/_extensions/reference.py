@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import quote
 
 from docs import gallery
 from docs._extensions import kinds_table
@@ -25,6 +24,7 @@ from docs._extensions.places import (
 from docs._extensions.said import is_data, of_data
 from lrsched import json_schema
 from lrsched._core.definition import Definition
+from lrsched.explorer.address import write_recipes
 
 OF_OWN_CODE = ("schedule", "controller")  # decorators, whose docstrings show code
 EXPLORER = "explore/index.html"
@@ -156,7 +156,9 @@ def picture(name: str, explorer: bool) -> str:
     shown = f".. image:: /reference/gallery/{name}.svg\n   :alt: The curve of the recipe below\n"
     shown += f"   :class: curve\n\n.. code-block:: python\n\n   {recipe}\n"
     if explorer:
-        shown += f"\n`Open this recipe in the explorer <../../{EXPLORER}#{quote(recipe)}>`__\n"
+        shown += (
+            f"\n`Open this recipe in the explorer <../../{EXPLORER}#{write_recipes([recipe])}>`__\n"
+        )
     return shown
 
 

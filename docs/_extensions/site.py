@@ -18,7 +18,7 @@ from docs._extensions.names import target
 from docs._extensions.places import ROOT
 
 BEFORE_NAPOLEON = 400  # Sphinx calls what has a lower priority first; 500 is the default
-EXPLORER = ROOT / "explorer" / "dist"  # what `make explorer` makes
+EXPLORER = ROOT / "lrsched" / "explorer" / "page"  # what `make explorer` makes
 EXPLORER_LINK = '<a href="explore/index.html">The explorer</a> draws any recipe as you change it.'
 OUTSIDE = {  # files outside of docs/ that are pages of the site
     "benchmarks/README.md": "explanation/benchmarks.md",

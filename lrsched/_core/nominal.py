@@ -94,9 +94,18 @@ def _axis(recipes: Sequence[Any], given: Mapping[str, Any]) -> Axis:
     if len(given) == 1 and not any(map(_has_steps, recipes)):
         ((argument, size),) = given.items()
         unit = next(name for name, each in UNITS.items() if each.argument == argument)
-        return Axis(LABELS[unit], size if unit in ("examples", "tokens") else 1 / size)
+        return axis_in(unit, size)
     sizes = ", ".join(f"{argument}={size:g}" for argument, size in given.items())
     return Axis(f"step ({sizes})")
+
+
+def axis_in(unit: str, size: float) -> Axis:
+    """The axis in a unit, from the argument of `Schedule.resolve` that gives its size.
+
+    >>> axis_in("epochs", 100).places([0, 50])
+    [0.0, 0.5]
+    """
+    return Axis(LABELS[unit], size if unit in ("examples", "tokens") else 1 / size)
 
 
 def _has_steps(recipe: Any) -> bool:

@@ -14,9 +14,11 @@ from lrsched._core.definition import Definition
 from lrsched._core.schedule import Schedule
 from lrsched.cli import arguments
 from lrsched.cli.errors import Refused, attempt
+from lrsched.cli.explore import explore
 from lrsched.cli.figures import empty_figure, figure_of, save, terminal_plot
 from lrsched.cli.range_test import range_test
 from lrsched.cli.recipes import convert, to_json
+from lrsched.diff import RTOL
 from lrsched.diff import diff as compare
 from lrsched.formats.names import find, known_names
 
@@ -64,6 +66,7 @@ def cli() -> None:
       lrsched diff "linear(1, 0, 100)" "0.5 * linear(2, 0, 100)" --steps 200
       lrsched json "warmup_cosine(0.1, run_fraction(1.0), 500)" -o recipe.json
       lrsched convert ds_config.json --total-steps 10000
+      lrsched explore "warmup(cosine_decay(0.1, 900), warmup_steps=100)"
     """
 
 
@@ -125,7 +128,7 @@ def values(recipe: Schedule, steps: int | None, at: list[int] | None) -> None:
 @arguments.recipe("a")
 @arguments.recipe("b")
 @arguments.steps("Compare steps 0 to N - 1.", required=True)
-@click.option("--rtol", default=1e-6, show_default=True, help="Largest relative difference.")
+@click.option("--rtol", default=RTOL, show_default=True, help="Largest relative difference.")
 @click.option("--atol", default=0.0, show_default=True, help="Largest absolute difference.")
 @arguments.picture
 @arguments.resolving(_in_steps)
@@ -145,7 +148,7 @@ def diff(
     sys.exit(0 if found.same else 1)
 
 
-for _command in (to_json, convert, range_test):
+for _command in (to_json, convert, range_test, explore):
     cli.add_command(_command)
 
 

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
-from lrsched.configs.section import CONTEXT
+from lrsched.configs.section import ARGUMENT
 
 T = TypeVar("T")
 
 _RESOLVE = re.compile(r"resolve it with schedule\.resolve\((.*?)\)")
-_ARGUMENT = re.compile(rf"\b({'|'.join(CONTEXT)})=\.\.\.")
 _FORMAT = re.compile(r"\bformat='(\w+)'")
 
 
@@ -42,7 +41,7 @@ def in_options(text: str) -> str:
     'linear: steps is epochs(3); give --total-steps'
     """
     text = _RESOLVE.sub(r"give \1", text)
-    text = _ARGUMENT.sub(lambda found: option(found[1]), text)
+    text = ARGUMENT.sub(lambda found: option(found[1]), text)
     return _FORMAT.sub(r"--format \1", text)
 
 

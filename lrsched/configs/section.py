@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -35,6 +36,18 @@ CONTEXT: Mapping[str, Kind] = {
     "batch_size": number(">= 1e-18"),
     "tokens_per_step": number(">= 1e-18"),
 }
+
+
+ARGUMENT = re.compile(rf"\b({'|'.join(CONTEXT)})=\.\.\.")
+
+
+def arguments_in(refusal: str) -> list[str]:
+    """The arguments that a refusal asks for.
+
+    >>> arguments_in("from_config: DeepSpeed: total_num_steps is 'auto'; give total_steps=...")
+    ['total_steps']
+    """
+    return ARGUMENT.findall(refusal)
 
 
 class Format(NamedTuple):

@@ -14,12 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from tests.optional import needs
-
-sync_api = needs("playwright.sync_api", "playwright")
-
 SITE = Path(__file__).parents[2] / "build" / "docs"
-CHROMIUM = "/usr/bin/chromium"
 EXPLORER = "explore/"  # it has checks of its own
 GENERATED = ("genindex.html", "py-modindex.html", "search.html")
 PAGES = sorted(
@@ -90,14 +85,6 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 def test_the_site_is_there() -> None:

@@ -47,6 +47,7 @@ ROOMS = {
         "lrsched/_numerics/*.py",
         "tests/numerics/*_test.py tests/schedules/[!e]*_test.py tests/schedules/*_test.py",
     ),
+    "explorer": ("lrsched/explorer/*.py", "tests/explorer/[!s]*_test.py"),
     "range_test": (
         "lrsched/range_test/*/*.py",
         "tests/range_test/*/[!f]*_test.py tests/torch/range_test_progress_test.py"
