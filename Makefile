@@ -72,11 +72,12 @@ docs-serve: docs
 
 # The source distribution and the wheel, with the explorer's page in them; the wheel is installed
 # into an empty environment, and used there.
-dist: explorer $(VENV)/docs-installed
+dist: explorer $(VENV)/installed
 	rm -rf dist
-	$(RUN) -m build --quiet
+	$(PIP) twine
+	$(RUN) -m build
 	$(RUN) -m twine check --strict dist/*
-	$(RUN) tests/scripts/try_wheel.py dist/*.whl
+	$(RUN) -m tests.scripts.try_wheel dist/*.whl
 
 ulp: $(VENV)/installed
 	$(RUN) -m benchmarks.run ulp

@@ -4,11 +4,11 @@ import re
 import subprocess
 import sys
 import tomllib
-import venv
 import zipfile
 from pathlib import Path
 
 import lrsched
+from tests.scripts.try_wheel import installed, use_alone
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,16 +44,4 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
         "lrsched_torch",
     }
 
-    venv.create(tmp_path / "empty", with_pip=True)
-    python = str(tmp_path / "empty" / "bin" / "python")
-    constraints = ["-c", str(ROOT / "constraints.txt")]
-    install = [python, "-m", "pip", "install", "--quiet", *constraints, str(wheel)]
-    subprocess.run(install, check=True, capture_output=True)
-    code = """
-import importlib.util, numpy, lrsched
-assert not any(map(importlib.util.find_spec, ("jax", "torch", "matplotlib", "adapters")))
-schedule = lrsched.warmup(lrsched.cosine_decay(0.1, 10), 5)
-assert schedule(numpy.arange(20))[7] == schedule(7)
-assert lrsched.from_json(schedule.to_json()) == schedule
-"""
-    subprocess.run([python, "-I", "-W", "error", "-c", code], check=True, cwd=tmp_path)
+    use_alone(installed(wheel, "", tmp_path / "empty"), tmp_path)

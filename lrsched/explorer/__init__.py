@@ -1,4 +1,6 @@
-"""The Python side of the explorer: what its page asks, and answers as JSON; see docs/explanation/explorer.md.
+"""The Python side of the explorer: what its page asks, and answers as JSON.
+
+docs/explanation/explorer.md says how it works.
 
 The page runs these modules in the browser, so they import no array library.
 """
