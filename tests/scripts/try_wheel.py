@@ -1,4 +1,4 @@
-"""Install a wheel into an empty environment, and use it there: `python -m tests.scripts.try_wheel`."""
+"""Install a wheel into an empty environment, and use it: `python -m tests.scripts.try_wheel`."""
 
 import subprocess
 import sys
