@@ -9,7 +9,6 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from docs import gallery
 from docs._extensions import kinds_table
 from docs._extensions.docstrings import rewritten
 from docs._extensions.names import LITERAL, target
@@ -25,6 +24,7 @@ from docs._extensions.said import is_data, of_data
 from lrsched import json_schema
 from lrsched._core.definition import Definition
 from lrsched.explorer.address import write_recipes
+from lrsched.explorer.examples import EXAMPLES
 
 OF_OWN_CODE = ("schedule", "controller")  # decorators, whose docstrings show code
 EXPLORER = "explore/index.html"
@@ -145,7 +145,7 @@ def definition_of(full_name: str) -> Definition | None:
 @cache
 def examples() -> dict[str, str]:
     """The recipe of each picture of the gallery, by the name of the schedule."""
-    return {schedule.name: repr(schedule) for schedule in gallery.EXAMPLES}
+    return {schedule.name: repr(schedule) for schedule in EXAMPLES}
 
 
 def picture(name: str, explorer: bool) -> str:

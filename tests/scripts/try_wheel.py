@@ -20,24 +20,23 @@ def installed(wheel: Path, extra: str, folder: Path) -> Path:
     """The folder of the programs of a new environment that has the wheel alone."""
     venv.create(folder, with_pip=True)
     programs = folder / "bin"
-    install = [programs / "python", "-m", "pip", "install", "--quiet"]
-    constraints = ["-c", ROOT / "constraints.txt"]
-    subprocess.run([*install, *constraints, f"{wheel}{extra}"], check=True)
+    install = [f"{programs}/python", "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "-c", f"{ROOT}/constraints.txt", f"{wheel}{extra}"], check=True)
     return programs
 
 
 def use_alone(programs: Path, folder: Path) -> None:
     """Use the core, where no framework is."""
-    command = [programs / "python", "-I", "-W", "error", "-c", ALONE]
+    command = [f"{programs}/python", "-I", "-W", "error", "-c", ALONE]
     subprocess.run(command, check=True, cwd=folder)
 
 
 def use_command(programs: Path, folder: Path) -> None:
     """Use the command, and the explorer's page that is in the wheel."""
-    values = [programs / "lrsched", "values", "cosine_decay(0.1, 10)", "--at", "5"]
+    values = [f"{programs}/lrsched", "values", "cosine_decay(0.1, 10)", "--at", "5"]
     print(subprocess.run(values, check=True, cwd=folder, capture_output=True, text=True).stdout)
     page = "from lrsched.cli.explorer_page import page_folder; print(page_folder())"
-    subprocess.run([programs / "python", "-I", "-c", page], check=True, cwd=folder)
+    subprocess.run([f"{programs}/python", "-I", "-c", page], check=True, cwd=folder)
 
 
 def main(wheel: Path) -> None:
