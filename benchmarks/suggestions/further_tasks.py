@@ -1,6 +1,6 @@
 """Twelve tasks unlike those of `tasks`, written before any rule was tuned on the others.
 
-They are scored once, at the end: recurrent, with large embeddings, sparse, with updates of signs,
+They were first scored at the end: recurrent, with large embeddings, sparse, with updates of signs,
 with badly scaled features, contrastive, and with targets as in reinforcement learning.
 """
 

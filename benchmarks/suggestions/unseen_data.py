@@ -1,4 +1,4 @@
-"""The data of the unseen tasks: photographs and formulas."""
+"""The data of the unseen tasks: sets of scikit-learn, and formulas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
-    load_sample_images,
     make_swiss_roll,
 )
 
@@ -18,20 +17,6 @@ def pixels() -> Data:
     """The digits in shades from 0 to 1, as inputs and as targets."""
     images = np.asarray(load_digits().data, np.float32) / 16.0
     return shuffled(images, images, len(images))
-
-
-def photographs(size: int = 8) -> Data:
-    """Grey squares of two photographs, and which photograph and which third of its height."""
-    squares, labels = [], []
-    for photograph, image in enumerate(load_sample_images().images):
-        rows, columns = (length // size for length in image.shape[:2])
-        grey = image[: rows * size, : columns * size].mean(-1)
-        cut = grey.reshape(rows, size, columns, size).swapaxes(1, 2).reshape(-1, size * size)
-        squares.append(cut)
-        labels.append(3 * photograph + np.repeat(np.arange(rows) * 3 // rows, columns))
-    x = np.concatenate(squares)
-    x = (x - x.mean()) / x.std()
-    return shuffled(x.astype(np.float32), np.concatenate(labels).astype(np.int32), 6000)
 
 
 def roll(examples: int = 4000) -> Data:
@@ -49,24 +34,6 @@ def switching_rules(examples: int = 40_000, features: int = 10, rules: int = 4) 
     rule = 2 * (x[:, 0] > 0.0) + (x[:, 1] > 0.0)
     y = (x * weights[rule]).sum(1) + 0.1 * generator.normal(size=examples)
     return split(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
-
-
-def seasons(length: int = 32, windows: int = 4000) -> Data:
-    """Pieces of a series of a day's and a week's season, and the next value.
-
-    The noise is strong by day and weak by night, on top of an autoregressive level.
-    """
-    generator = np.random.default_rng(14)
-    hours = np.arange(length + windows)
-    day, week = np.sin(2.0 * np.pi * hours / 24.0), np.sin(2.0 * np.pi * hours / 168.0)
-    shocks = 0.2 * generator.normal(size=len(hours))
-    level = np.zeros(len(hours))
-    for hour in hours[1:]:
-        level[hour] = 0.9 * level[hour - 1] + shocks[hour]
-    noise = (0.25 + 0.2 * day) * generator.normal(size=len(hours))
-    series = day * (1.0 + 0.5 * week) + level + noise
-    x = np.lib.stride_tricks.sliding_window_view(series[:-1], length)
-    return split(jnp.asarray(x, jnp.float32), jnp.asarray(series[length:], jnp.float32))
 
 
 def communities(nodes: int = 400, number: int = 4, features: int = 32) -> tuple[Data, Array, Array]:

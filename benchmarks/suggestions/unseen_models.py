@@ -74,28 +74,6 @@ def flow(size: int, hidden: int, layers: int) -> Model:
     return Model(init, apply)
 
 
-def temporal_conv(channels: int, layers: int, outputs: int) -> Model:
-    """Dilated causal convolutions of 3 values with residuals over a series, read at the end."""
-
-    def init(key: jax.Array) -> Params:
-        first, last, *keys = jax.random.split(key, 2 + layers)
-        inner = [dense(each, 3 * channels, channels, 2**0.5) for each in keys]
-        return [dense(first, 1, channels), *inner, dense(last, channels, outputs)]
-
-    def apply(params: Params, x: jax.Array) -> jax.Array:
-        first, *inner, last = params
-        h = affine(first, x[..., None])
-        length = h.shape[1]
-        for place, layer in enumerate(inner):
-            step = 2**place
-            padded = jnp.pad(h, ((0, 0), (2 * step, 0), (0, 0)))
-            shifted = [padded[:, n * step : n * step + length] for n in range(3)]
-            h = h + jax.nn.relu(affine(layer, jnp.concatenate(shifted, -1)))
-        return affine(last, h[:, -1])
-
-    return Model(init, apply)
-
-
 def graph_conv(adjacency: Any, features: Any, hidden: int, classes: int) -> Model:
     """Two graph convolutions (Kipf and Welling 2017) over all nodes, read at the given ones."""
     inner = mlp(features.shape[1], hidden, classes)

@@ -1,31 +1,25 @@
-"""Nine tasks that are scored once: no constant was chosen, and no rule looked at, on them."""
+"""Seven tasks that are scored once: no constant was chosen, and no rule looked at, on them."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from benchmarks.suggestions import unseen_models as models
-from benchmarks.suggestions.data import Data
 from benchmarks.suggestions.models import mlp
-from benchmarks.suggestions.tasks import Task, clipped, cross_entropy, l2, squared, task, trained
+from benchmarks.suggestions.tasks import Task, clipped, cross_entropy, l2, squared, task
 from benchmarks.suggestions.unseen_data import (
     collocation_points,
     communities,
     diagnoses_and_smoothness,
-    photographs,
     pixels,
     roll,
-    seasons,
     switching_rules,
     triplets,
 )
 
-TEMPERATURE = 3.0  # at which a teacher's chances are compared
 MARGIN = 1.0  # of squared distances
-QUANTILES = np.array([0.1, 0.5, 0.9], np.float32)
 
 
 def negative_bound(outputs: jax.Array, images: jax.Array) -> jax.Array:
@@ -50,23 +44,6 @@ def negative_log_density(outputs: jax.Array, places: jax.Array) -> jax.Array:
     return -outputs.mean()
 
 
-def pinball(outputs: jax.Array, targets: jax.Array) -> jax.Array:
-    """The loss whose least is at the quantiles."""
-    above = targets[:, None] - outputs
-    found: jax.Array = jnp.maximum(QUANTILES * above, (QUANTILES - 1.0) * above).mean()
-    return found
-
-
-def distilled(logits: jax.Array, targets: jax.Array) -> jax.Array:
-    """Half the cross entropy of labels, half the divergence from a teacher (Hinton et al. 2015)."""
-    teacher, labels = targets[:, :-1], targets[:, -1].astype(int)
-    chances = jax.nn.softmax(teacher / TEMPERATURE)
-    logs = jax.nn.log_softmax(logits / TEMPERATURE)
-    divergence = TEMPERATURE**2 * optax.kl_divergence(logs, chances).mean()
-    found: jax.Array = 0.5 * cross_entropy(logits, labels) + 0.5 * divergence
-    return found
-
-
 def triplet(outputs: jax.Array, identities: jax.Array) -> jax.Array:
     """By how much the other identity is too near, with a margin, and a penalty of long vectors."""
     anchor, same, other = jnp.moveaxis(outputs, 1, 0)
@@ -81,17 +58,6 @@ def diagnosis_and_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     diagnosis = optax.sigmoid_binary_cross_entropy(outputs[:, 0], targets[:, 0]).mean()
     found: jax.Array = diagnosis + squared(outputs[:, 1], targets[:, 1])
     return found
-
-
-def taught(data: Data) -> Data:
-    """The same inputs, and the logits of a larger trained network before the labels."""
-    teacher = mlp(64, 128, 128, 6)
-    params = trained(teacher, data)
-
-    def with_logits(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return x, jnp.concatenate([teacher.apply(params, x), y[:, None]], -1)
-
-    return Data(*(with_logits(*part) for part in data))
 
 
 def unseen_tasks() -> list[Task]:
@@ -130,22 +96,6 @@ def unseen_tasks() -> list[Task]:
             collocation_points(),
             optax.adam,
             100,
-        ),
-        task(
-            "seasons quantiles tcn radam",
-            models.temporal_conv(16, 4, 3),
-            pinball,
-            seasons(),
-            optax.radam,
-            24,
-        ),
-        task(
-            "distilled photographs muon",
-            mlp(64, 32, 32, 6),
-            distilled,
-            taught(photographs()),
-            optax.contrib.muon,
-            200,
         ),
         task(
             "communities graph full batch adam",
