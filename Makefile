@@ -5,10 +5,17 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
+.PHONY: demo examples test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
+
+# Runs the examples of examples/README.md, which draw its pictures, in three minutes.
+EXAMPLES := flax_nnx language_model sweep torch_loop fine_tuning transformers_trainer lightning_module keras_fit
+examples: $(VENV)/installed
+	for name in $(EXAMPLES); do \
+		KERAS_BACKEND=jax $(RUN) examples/$$name.py --output examples/pictures/$$name.png || exit 1; \
+	done
 
 test: lint types $(VENV)/installed
 	$(RUN) -m pytest -n 2 --dist worksteal
