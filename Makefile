@@ -6,11 +6,18 @@ MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality
+.PHONY: demo examples test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality
 .PHONY: bench docs docs-serve docs-test explorer dist clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
+
+# Runs the examples of examples/README.md, which draw its pictures, in three minutes.
+EXAMPLES := flax_nnx language_model sweep torch_loop fine_tuning transformers_trainer lightning_module keras_fit
+examples: $(VENV)/installed
+	for name in $(EXAMPLES); do \
+		KERAS_BACKEND=jax $(RUN) examples/$$name.py --output examples/pictures/$$name.png || exit 1; \
+	done
 
 test: lint types $(VENV)/installed
 	$(RUN) -m pytest -n 2 --dist worksteal

@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import optax
 import torch
+from data import digits as flat_digits
 from digits_report import Report, Run
 from flax import nnx
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import nn
 from tqdm import tqdm
 
@@ -56,10 +55,8 @@ def schedules(peak: float, steps: int) -> dict[str, Schedule]:
 
 def digits() -> tuple[Batch, Batch]:
     """The training part and the held-out part of the digits."""
-    images, labels = load_digits(return_X_y=True)
-    images = (images / 16).astype(np.float32).reshape(-1, 8, 8, 1)
-    split = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
-    return (split[0], split[2]), (split[1], split[3])
+    train, held_out = ((images.reshape(-1, 8, 8, 1), labels) for images, labels in flat_digits())
+    return train, held_out
 
 
 def batches(data: Batch, count: int, name: str) -> Iterator[Batch]:
