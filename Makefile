@@ -5,7 +5,7 @@ QUICK_VENV ?= .venv-quick
 MUTANTS_VENV ?= .venv-mutants
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery docs docs-serve ulp quality bench clean
+.PHONY: demo test quick gpu lint types extras mutants oldest newest wasm versions gallery tutorials docs docs-serve ulp quality bench clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -58,6 +58,10 @@ versions: $(VENV)/installed
 
 gallery: $(VENV)/installed
 	$(RUN) -m docs.gallery
+
+# What the tutorials print and draw, in half a minute.
+tutorials: $(VENV)/installed
+	$(RUN) -m docs.notebooks
 
 # The site, in build/docs. `make docs-serve` shows it on this machine only.
 DOCS := build/docs
