@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
-from sphinx.application import Sphinx
 
 from docs.notebooks import notebook, pages
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 PLACE = "<!-- notebook -->"  # where a page offers its notebook
 OFFER = '<a class="notebook" href="{name}.ipynb" download>Download this page as a notebook</a>'

@@ -3,6 +3,8 @@
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ for library in ("flax", "ipykernel", "jax", "matplotlib", "nbclient", "optax", "
 
 import nbformat
 
+from docs._extensions import downloads
 from docs.notebooks import DOCS, Page, Result, notebook, pages, result_of, run, v4, write
 from tests.processes import FOLDERS
 
@@ -88,6 +91,17 @@ def test_the_notebook_of_a_page_is_whole(page: Page) -> None:
     kinds = [output.output_type for cell in codes for output in cell.outputs]
     assert kinds.count("stream") == page.text.count("```text\n")
     assert kinds.count("display_data") == page.text.count("![")
+
+
+def test_the_site_offers_each_notebook(tmp_path: Path) -> None:
+    site: Any = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path)
+    (tmp_path / "tutorials").mkdir()
+    downloads.write(site, None)
+    assert {path.stem for path in tmp_path.rglob("*.ipynb")} == {*NAMES}
+    for page in pages():
+        source = [page.text]
+        downloads.offer(site, f"tutorials/{page.file.stem}", source)
+        assert source[0].count(f'href="{page.file.stem}.ipynb"') == 1
 
 
 def test_results_are_written_where_the_page_shows_them(tmp_path: Path) -> None:
