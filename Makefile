@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo examples test quick gpu lint types extras mutants oldest newest wasm versions gallery ulp quality
-.PHONY: bench docs docs-serve docs-test explorer dist clean
+.PHONY: bench tutorials docs docs-serve docs-test explorer dist clean
 
 demo: $(VENV)/installed
 	$(RUN) examples/digits.py
@@ -67,6 +67,10 @@ versions: $(VENV)/installed
 
 gallery: $(VENV)/installed
 	$(RUN) -m docs.gallery
+
+# What the tutorials print and draw, in half a minute.
+tutorials: $(VENV)/installed
+	$(RUN) -m docs.notebooks
 
 # The site, in build/docs. `make docs-serve` shows it on this machine only.
 DOCS := build/docs

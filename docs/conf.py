@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinx_copybutton",
+    "docs._extensions.downloads",
     "docs._extensions.site",
 ]
 exclude_patterns = ["_extensions", "_templates"]

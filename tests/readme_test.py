@@ -39,6 +39,8 @@ OTHER_DOCS = {
     "docs/guides/coming-from.md",
     "docs/reference/gallery.md",
     "docs/explanation/numbers.md",
+    "docs/tutorials/find-the-learning-rate.md",
+    "docs/tutorials/one-recipe-two-frameworks.md",
 }  # with tests of their own
 TEXTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")

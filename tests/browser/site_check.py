@@ -24,7 +24,9 @@ PAGES = sorted(
 )
 READ = [page for page in PAGES if page not in GENERATED]
 SCHEDULE, GALLERY = "reference/schedules/cyclic.html", "reference/gallery.html"
-KINDS = ["index.html", SCHEDULE, GALLERY, "guides/range-tests.html", "reference/errors.html"]
+TUTORIAL = "tutorials/find-the-learning-rate.html"
+KINDS = ["index.html", TUTORIAL, SCHEDULE, GALLERY, "guides/range-tests.html"]
+KINDS += ["reference/errors.html"]
 CONTRAST = """() => {
     const luminance = text => {
         const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map(x => {
