@@ -1,4 +1,4 @@
-"""Write the table of docs/guides/trainers.md: `python -m docs.trainers`.
+"""Write the table of docs/guides/range-tests-in-trainers.md: `python -m docs.trainers`.
 
 The figures are those of the benchmark, `python -m benchmarks.run range_test_stacks`, on a machine
 without a GPU. The lines of code are counted in the page itself.
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.measure import Ratio, section_of
 
-PAGE = Path(__file__).parent / "guides/trainers.md"
+PAGE = Path(__file__).parent / "guides/range-tests-in-trainers.md"
 RESULTS = Path(__file__).parents[1] / "benchmarks/results"
 BEGIN, END = "<!-- table -->\n", "<!-- end of the table -->\n"
 HEAD = """\
@@ -24,12 +24,12 @@ MODEL = "model, optimizer, `.grad`, modes"
 RANDOM = "loaders, random state"
 # The heading of each stack in the page, and what is restored.
 STACKS = {
-    "torch": ("torch and JAX", f"{MODEL}, schedulers, scaler, {RANDOM}"),
+    "torch": ("Plain torch", f"{MODEL}, schedulers, scaler, {RANDOM}"),
     "Lightning": ("Lightning", f"{MODEL}, the trainer, its loops and callbacks, {RANDOM}"),
     "transformers": ("transformers", f"{MODEL}, the trainer, its arguments and state, {RANDOM}"),
     "Accelerate": ("Accelerate and Fabric", f"{MODEL}, scaler, accelerator, {RANDOM}"),
     "Fabric": ("Accelerate and Fabric", f"{MODEL}, scaler, {RANDOM}"),
-    "JAX": ("torch and JAX", "nothing changes: the test is pure"),
+    "JAX": ("Plain JAX", "nothing changes: the test is pure"),
     "Keras on jax": ("Keras", "model, optimizer, metrics, seeds, random state"),
     "Keras on torch": ("Keras", "the same"),
     "Keras on tensorflow": ("Keras", "the same"),

@@ -33,7 +33,7 @@ def run_python(code: str) -> str:
 
 
 def start(
-    script: str,
+    script: str | Path,
     *arguments: object,
     warnings: str = "error",
     session: bool = False,

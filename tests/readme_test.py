@@ -1,14 +1,9 @@
 """The README and the pages of docs/: code runs, links lead somewhere, and names exist."""
 
-import doctest
 import importlib
 import re
-import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +18,6 @@ import jax.numpy as jnp
 import keras
 import optax
 import torch
-from click.testing import CliRunner
 from matplotlib import pyplot
 
 import lrsched
@@ -31,40 +25,18 @@ import lrsched_jax
 import lrsched_keras
 import lrsched_torch
 from lrsched._core.definition import REGISTRY
-from lrsched.cli.commands import cli
-from lrsched.range_test import RangeTest
+from tests.pages import FENCE, ROOT, TEXTS, Names, blocks, execute
 
-ROOT = Path(__file__).parents[1]
 OTHER_DOCS = {
-    "docs/guides/coming-from.md",
     "docs/reference/gallery.md",
     "docs/explanation/numbers.md",
     "docs/tutorials/find-the-learning-rate.md",
     "docs/tutorials/one-recipe-two-frameworks.md",
-}  # with tests of their own
-TEXTS = {
-    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md")
-    for path in sorted(ROOT.glob(pattern))
-}
-PAGES = [name for name in TEXTS if re.match("README|docs/", name) and name not in OTHER_DOCS]
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+}  # with tests of their own, as the guides
+PAGES = [
+    name for name in TEXTS if re.match("README|docs/(?!guides/)", name) and name not in OTHER_DOCS
+]
 SCHEDULES = {name for name in REGISTRY if name in lrsched.__all__}
-
-Names = dict[str, Any]
-
-
-class Block(NamedTuple):
-    """A fenced block of a page."""
-
-    language: str
-    code: str
-    line: int
-
-
-def blocks(page: str) -> Iterator[Block]:
-    for found in FENCE.finditer(TEXTS[page]):
-        yield Block(found[1], found[2], TEXTS[page].count("\n", 0, found.start()) + 1)
 
 
 def given() -> Names:
@@ -98,52 +70,21 @@ def given() -> Names:
         "batches": batches,
         "step": step,
         "model": model,
-        "network": torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 1)),
         "criterion": torch.nn.MSELoss(),
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
         "loader": [(torch.tensor(x), torch.tensor(y)) for x, y in batches],
-        "other_test": lrsched_jax.range_test(loss_fn, jnp.zeros(4), batches, progress=False),
     }
 
 
-def run(page: str, first: int = 0, **others: Any) -> Names:
+def run(page: str, first: int = 0) -> Names:
     """The names that a page's blocks have made, run one after the other from the `first` on."""
-    setting = given() | others
+    setting = given()
     names: Names = {"schedule": lrsched.warmup(lrsched.cosine_decay(0.1, 900), 100)}
     for block in [*blocks(page)][first:]:
         names |= setting
-        match block.language:
-            case "python":
-                exec(compile(block.code, f"{page}:{block.line}", "exec"), names)
-            case "pycon":
-                show(block, page, names)
-            case "sh":
-                command(block, names)
+        execute(block, page, names)
     pyplot.close("all")
     return names
-
-
-def show(block: Block, page: str, names: Names) -> None:
-    """A console shows what the block shows."""
-    session = doctest.DocTestParser().get_doctest(block.code, names, page, page, block.line)
-    failures, attempts = doctest.DocTestRunner().run(session, clear_globs=False)
-    assert failures == 0
-    assert attempts > 0
-    names |= session.globs
-
-
-def command(block: Block, names: Names) -> None:
-    """The calls of our command succeed; those of pip and make are for the tests of packaging."""
-    sys.modules["train"] = train = ModuleType("train")  # whose `setup` a page defines
-    train.__dict__.update(names)
-    try:
-        for line in block.code.splitlines():
-            program, *arguments = shlex.split(line, comments=True)
-            if program == "lrsched":
-                result = CliRunner().invoke(cli, arguments)
-                assert result.exit_code == 0, (line, result.output)
-    finally:
-        del sys.modules["train"]
 
 
 @pytest.fixture(autouse=True)
@@ -189,93 +130,7 @@ def test_the_front_page_trains_a_model_in_both_frameworks() -> None:
         assert names["loss"].item() < 0.05  # 0.5 before training
 
 
-def test_the_page_of_schedules_runs() -> None:
-    assert run("docs/guides/schedules.md")["halving"](0.1, 50)(50) == 0.05
-
-
-def test_the_page_of_training_loops_runs() -> None:
-    names = run("docs/guides/training-loops.md")
-    assert isinstance(names["theirs"], torch.optim.lr_scheduler.SequentialLR)
-    assert names["found"].losses.shape == (32, 200)
-    assert names["configure_optimizers"](names["model"])["lr_scheduler"]["interval"] == "step"
-
-
-def test_the_page_of_range_tests_runs() -> None:
-    names = run("docs/guides/range-tests.md")
-    assert names["schedule"](500) == names["test"].suggest(shape="warmup_cosine").suggested
-    assert RangeTest.load("range_test.json").suggest() == names["test"].suggest()
-    assert Path("range_test.png").exists()
-
-
-@pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec\)` is deprecated")
-@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
-def test_the_page_of_trainers_runs() -> None:
-    names = run("docs/guides/trainers.md", **trainers())
-    assert names["callback"].result is None
-    assert names["test"].label == "Keras"
-    assert names["schedule"](10_000) == 1e-6
-
-
-def trainers() -> Names:
-    """The objects of each stack, for the same problem."""
-    pl, transformers = needs("lightning.pytorch", "lightning"), needs("transformers")
-    setting = given()
-
-    class Module(pl.LightningModule):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = torch.nn.Sequential(torch.nn.Linear(4, 1), torch.nn.Flatten(0))
-
-        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            return torch.nn.functional.mse_loss(self.model(batch[0]), batch[1])
-
-        def configure_optimizers(self) -> Any:
-            return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    class WithLoss(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = torch.nn.Linear(4, 1)
-
-        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> Any:
-            return {"loss": torch.nn.functional.mse_loss(self.linear(x)[..., 0], labels)}
-
-    def step(batch: Any) -> torch.Tensor:
-        loss = torch.nn.functional.mse_loss(setting["model"](batch[0]), batch[1])
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    x, y = (np.concatenate(part) for part in zip(*setting["batches"], strict=True))
-    rows = [
-        {"x": torch.tensor(inputs), "labels": torch.tensor(target)}
-        for inputs, target in zip(x, y, strict=True)
-    ]
-    arguments = transformers.TrainingArguments("unused", report_to="none", use_cpu=True)
-    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1), loss="mse")
-    quiet = ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing")
-    return {
-        "pl_trainer": pl.Trainer(accelerator="cpu", **dict.fromkeys(quiet, False)),
-        "module": Module(),
-        "hf_trainer": transformers.Trainer(WithLoss(), arguments, train_dataset=rows),
-        "loader": torch.utils.data.DataLoader(setting["loader"], batch_size=None),
-        "step": step,
-        "model": setting["model"],
-        "optimizer": setting["optimizer"],
-        "keras_model": model,
-        "x": x,
-        "y": y,
-    }
-
-
-RUN_ABOVE = {
-    "README.md",
-    "docs/index.md",
-    "docs/guides/schedules.md",
-    "docs/guides/training-loops.md",
-    "docs/guides/range-tests.md",
-}
-RUN_ABOVE |= {"docs/guides/trainers.md"}
+RUN_ABOVE = {"README.md", "docs/index.md"}
 
 
 @pytest.mark.parametrize(

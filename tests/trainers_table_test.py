@@ -1,4 +1,4 @@
-"""The table of docs/guides/trainers.md is that of the benchmark and of the page's own code."""
+"""The table of range tests in trainers is that of the benchmark and of the guide's own code."""
 
 from docs.trainers import PAGE, STACKS, lines_under, with_table
 
