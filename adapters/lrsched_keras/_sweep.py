@@ -55,8 +55,8 @@ def sweep(
             are returned, the failures are in `Sweep.failures`, and a UserWarning names them.
 
     The global random generators of this process are restored afterwards. For what executors need,
-    and what becomes of lost workers and after Ctrl-C, see docs/guides/sweeps-on-many-machines.md; workers need the
-    backend in the environment (KERAS_BACKEND) or in Keras's configuration file.
+    and what becomes of lost workers and after Ctrl-C, see docs/guides/sweeps-on-many-machines.md;
+    workers need the backend in the environment (KERAS_BACKEND) or in Keras's configuration file.
 
     Elsewhere: KerasTuner and Optuna search over hyperparameters of functions that train, and do not
     record each update.
