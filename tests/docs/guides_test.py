@@ -83,9 +83,10 @@ def test_the_guide_of_sweeps_on_many_machines_runs() -> None:
 
 
 def test_the_guide_of_range_tests_in_trainers_runs() -> None:
-    from tests.docs.stacks import objects  # which needs every stack
+    from tests.docs import stacks  # which needs each of them
 
-    assert run(TRAINERS, **objects())["test"].label == "Keras"
+    test = run(TRAINERS, **stacks.objects())["test"]
+    assert (test.label, len(test.losses)) == ("Keras", stacks.STEPS)
 
 
 RAY_HERE = """
@@ -96,7 +97,7 @@ ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level
 
 def test_the_guide_of_ray_tune_runs(tmp_path: Path) -> None:
     """In a process of its own: Ray leaves sockets open. One worker makes both trials."""
-    for library in ("ray.tune", "torch"):
+    for library in ("pandas", "ray.tune", "torch"):
         needs(library)
     script = tmp_path / "tuned.py"
     script.write_text("\n".join([RAY_HERE, *(block.code for block in blocks(RAY))]))
@@ -115,8 +116,10 @@ def test_a_guide_is_short_and_has_one_question(page: str) -> None:
 
 
 def test_the_index_has_every_guide_once_in_its_list_and_in_the_tree() -> None:
-    pages = sorted(page.removeprefix(FOLDER) for page in {*GUIDES, *WITH_OTHER_TESTS})
-    listed = re.findall(r"^- \[.*?\]\((.*?)\)", TEXTS[INDEX], re.MULTILINE)
-    tree = [f"{name}.md" for name in re.findall(r"^([\w-]+)$", TEXTS[INDEX], re.MULTILINE)]
-    assert sorted(listed) == pages
+    pages = sorted(
+        page.removeprefix(FOLDER).removesuffix(".md") for page in {*GUIDES, *WITH_OTHER_TESTS}
+    )
+    listed = re.findall(r"^- \[(.*?)\]\((.*?)\.md\)", TEXTS[INDEX], re.MULTILINE)
+    tree = re.findall(r"^(.+) <(.+)>$", TEXTS[INDEX], re.MULTILINE)
+    assert sorted(name for _, name in listed) == pages
     assert tree == listed
