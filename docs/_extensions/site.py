@@ -29,6 +29,8 @@ FIELDS = {" -- ": " \N{EN DASH} ", "Variables": "Attributes"}
 LINK = re.compile(r"\]\(((?:\.\./)+)([\w./-]+)")
 PAGES_OF_NAMES = ("reference/gallery", "reference/schedules/index")
 PACKAGE_PAGES = "reference/api/lrsched"
+LISTS = ("guides/index",)  # pages whose lists of other pages are parts of the site's tree
+LISTED = re.compile(r"^- \[(.+?)\]\(([\w-]+)\.md\)", re.MULTILINE)
 OTHERS_NAMES = ("reference/cross-table", "guides/coming-from")  # pages of names of other libraries
 
 
@@ -36,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect what this extension does."""
     app.connect("builder-inited", write_reference)
     app.connect("source-read", lead_to_pages)
+    app.connect("source-read", put_into_tree)
     app.connect("autodoc-process-docstring", rewrite_docstring, priority=BEFORE_NAPOLEON)
     app.connect("autodoc-process-signature", hide_signature)
     app.connect("sphinx-click-process-description", show_as_code)
@@ -61,6 +64,13 @@ def lead_to_pages(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = LINK.sub(page, source[0])
     if EXPLORER.exists():
         source[0] = source[0].replace("<!-- explorer -->", EXPLORER_LINK)
+
+
+def put_into_tree(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the pages that a page lists into the site's tree, so that it need not name them twice."""
+    if docname in LISTS:
+        entries = "\n".join(f"{title} <{page}>" for title, page in LISTED.findall(source[0]))
+        source[0] += f"\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
 
 
 def rewrite_docstring(

@@ -2,6 +2,8 @@
 
 import functools
 import re
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +23,7 @@ COMPILED, MANY = f"{FOLDER}compiled-steps.md", f"{FOLDER}sweeps-on-many-machines
 TRAINERS, RAY = f"{FOLDER}range-tests-in-trainers.md", f"{FOLDER}ray-tune.md"
 RUN_BELOW = {COMPILED, MANY, TRAINERS, RAY}
 LONGEST = 80  # lines
+LINE = r"^- \[.+?\]\(([\w-]+)\.md\)"
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{message}")
@@ -34,8 +37,11 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)  # pages save files
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def run(page: str, **given: Any) -> Names:
@@ -115,11 +121,7 @@ def test_a_guide_is_short_and_has_one_question(page: str) -> None:
     assert [*blocks(page)]
 
 
-def test_the_index_has_every_guide_once_in_its_list_and_in_the_tree() -> None:
-    pages = sorted(
-        page.removeprefix(FOLDER).removesuffix(".md") for page in {*GUIDES, *WITH_OTHER_TESTS}
-    )
-    listed = re.findall(r"^- \[(.*?)\]\((.*?)\.md\)", TEXTS[INDEX], re.MULTILINE)
-    tree = re.findall(r"^(.+) <(.+)>$", TEXTS[INDEX], re.MULTILINE)
-    assert sorted(name for _, name in listed) == pages
-    assert tree == listed
+def test_the_index_lists_every_guide_once() -> None:
+    """In lists of the form of which the site makes its tree."""
+    pages = [f"{FOLDER}{page}.md" for page in re.findall(LINE, TEXTS[INDEX], re.MULTILINE)]
+    assert sorted(pages) == sorted({*GUIDES, *WITH_OTHER_TESTS})
