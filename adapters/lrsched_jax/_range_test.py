@@ -219,9 +219,8 @@ def range_test(
     plan = Plan(training, rates, look_every, metrics, every, Monitor(progress=False))
     plan.outline(first)  # the faults of the user's functions appear before anything runs
     is_main = jax.process_index() == 0
-    with Monitor(
-        progress and not compiled and is_main, log if is_main else None, anywhere=True
-    ) as monitor:
+    shows = progress and not compiled and is_main
+    with Monitor(shows, log if is_main else None) as monitor:
         monitor.begin(f"{label} range test", steps * repeats)
         shown = dataclasses.replace(plan, monitor=monitor)
         runs = _runs(shown, itertools.chain([first], starts), divergence, compiled, vmap)

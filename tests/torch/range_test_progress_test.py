@@ -21,7 +21,7 @@ from tests.torch.range_test_task import Task, Valley
 class Shown(ProgressBar):
     """A bar that notes each part: its name, its total, and the updates that it counted."""
 
-    def __init__(self, shown: bool, anywhere: bool = False, unit: str = "update") -> None:
+    def __init__(self, shown: bool, unit: str = "update") -> None:
         super().__init__(False)
         self.parts: list[list[Any]] = []
         bars.append(self)

@@ -22,13 +22,11 @@ class Monitor:
         progress: whether there is a progress bar, or a figure in a notebook.
         log: called as `log({"learning_rate": rate, "loss": loss}, update)` for each update, in
             their order; or None.
-        anywhere: whether the bar is shown in files and pipes too, or only in terminals and
-            notebooks.
     """
 
-    def __init__(self, progress: bool, log: Log | None = None, anywhere: bool = False) -> None:
+    def __init__(self, progress: bool, log: Log | None = None) -> None:
         self._figure = LiveFigure() if progress and can_draw() else None
-        self._bar = ProgressBar(progress and self._figure is None, anywhere)
+        self._bar = ProgressBar(progress and self._figure is None)
         self._log = log
         self.shows_nothing = log is None and self._figure is None and not self._bar.is_shown
 

@@ -8,16 +8,17 @@ from typing import Any
 
 
 class ProgressBar:
-    """A bar of tqdm, which disappears at the end; nothing where tqdm is not installed.
+    """A bar of tqdm in terminals and notebooks, which disappears at the end.
+
+    There is none where tqdm is not installed, and in files and pipes.
 
     Args:
         shown: whether there is a bar at all.
-        anywhere: whether it is shown in files and pipes too, or only in terminals and notebooks.
         unit: what it counts.
     """
 
-    def __init__(self, shown: bool, anywhere: bool = False, unit: str = "update") -> None:
-        self._bar = _new_bar(False if anywhere else None, unit) if shown else None
+    def __init__(self, shown: bool, unit: str = "update") -> None:
+        self._bar = _new_bar(unit) if shown else None
 
     @property
     def is_shown(self) -> bool:
@@ -47,11 +48,11 @@ class ProgressBar:
             self._bar.close()
 
 
-def _new_bar(disable: bool | None, unit: str) -> Any:
+def _new_bar(unit: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a notebook without widgets, and of tqdm.auto
             tqdm = importlib.import_module("tqdm.auto").tqdm
-            return tqdm(leave=False, disable=disable, unit=unit)
+            return tqdm(leave=False, disable=None, unit=unit)
     except ImportError:
         return None
