@@ -1,6 +1,7 @@
 """The JAX range test: rates, losses, stops and batches, stepwise and compiled."""
 
 import functools
+import io
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -334,15 +335,25 @@ def test_in_double_precision() -> None:
     assert np.any(test.losses != test.losses.astype(np.float32))
 
 
-def test_a_progress_bar_and_silence(capfd: pytest.CaptureFixture[str]) -> None:
+class Terminal(io.StringIO):
+    """A terminal in memory."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_progress_bar_and_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a bar in a terminal, where it is wanted, and nothing in a pipe."""
     needs("tqdm")
-    run(compiled=False)
-    assert capfd.readouterr() == ("", "")
-    run(compiled=False, progress=True, label="mine")
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "mine range test" in err
-    assert err.endswith("\r")  # nothing is left of it
+    for progress, stream, shown in (
+        (False, Terminal(), False),
+        (True, io.StringIO(), False),
+        (True, Terminal(), True),
+    ):
+        monkeypatch.setattr(sys, "stderr", stream)
+        run(compiled=False, progress=progress, label="mine")
+        assert ("mine range test" in stream.getvalue()) == bool(stream.getvalue()) == shown
+        assert not shown or stream.getvalue().endswith("\r")  # nothing is left of it
 
 
 def test_an_error_in_the_loss_comes_through() -> None:
