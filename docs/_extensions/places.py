@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import lrsched
 from lrsched._core.controller_definition import CONTROLLERS
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,8 @@ def families() -> dict[str, tuple[str, ...]]:
     rows = re.findall(r"^\| (\w[^|]*) \|(.*)\|$", section, re.MULTILINE)
     found = {family: tuple(re.findall(r"`@?([a-z]\w+)`", names)) for family, names in rows}
     listed = {name for names in found.values() for name in names}
-    found[rows[-1][0]] += tuple(name for name in CONTROLLERS if name not in listed)
+    others = [name for name in CONTROLLERS if name not in listed and name in lrsched.__all__]
+    found[rows[-1][0]] += tuple(others)
     return found
 
 
