@@ -132,7 +132,7 @@ def range_test(
     >>> model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.1), loss="mse")
     >>> x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
-    >>> test = range_test(model, x, x[:, :1] + 1, batch_size=16, high=1e3, progress=False)
+    >>> test = range_test(model, x, x.prod(axis=1), batch_size=16, high=1e3, progress=False)
     >>> test.stopped, test.learning_rates[0], len(test.losses) < 200
     ('diverged', np.float64(1.0000000116860974e-07), True)
     >>> round(float(model.optimizer.learning_rate), 6), int(model.optimizer.iterations)
