@@ -4,7 +4,15 @@ import { byId } from "./dom.js";
 import { shortValue, tick } from "./texts.js";
 
 const DASHES = [[], [8, 4], [2, 3], [10, 4, 2, 4], [14, 4], [4, 4], [10, 3, 2, 3, 2, 3], [1, 4]];
-const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const font = () => getComputedStyle(document.documentElement).getPropertyValue("--font").trim();
+
+// A colour of the page, as a canvas takes it: light-dark() has a value only where it is used.
+function colour(name) {
+  const box = byId("chart");
+  box.style.caretColor = `var(${name})`;
+  return getComputedStyle(box).caretColor;
+}
+
 export const colourOf = (curve) => `var(--curve-${curve.colour})`;
 
 export class Chart {
@@ -67,11 +75,11 @@ export class Chart {
 
   #options() {
     const axis = {
-      stroke: variable("--soft"),
-      grid: { stroke: variable("--grid"), width: 1 },
-      ticks: { stroke: variable("--grid"), width: 1, size: 4 },
-      font: `12px ${variable("--font")}`,
-      labelFont: `12px ${variable("--font")}`,
+      stroke: colour("--soft"),
+      grid: { stroke: colour("--grid"), width: 1 },
+      ticks: { stroke: colour("--grid"), width: 1, size: 4 },
+      font: `12px ${font()}`,
+      labelFont: `12px ${font()}`,
     };
     return {
       ...this.#size(),
@@ -105,7 +113,7 @@ export class Chart {
         {},
         ...this.#data.curves.map((curve, place) => ({
           label: String(place),
-          stroke: variable(`--curve-${curve.colour}`),
+          stroke: colour(`--curve-${curve.colour}`),
           width: 2,
           dash: DASHES[curve.colour],
           points: { show: false },

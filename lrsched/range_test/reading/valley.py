@@ -18,8 +18,8 @@ from lrsched.range_test.reading.smoothing import (
 
 Array = npt.NDArray[np.float64]
 
-# Chosen, with those of `suggest`, on 13 of the 26 tasks of the benchmark of suggestions, on which
-# docs/explanation/range-tests-quality.md reports apart from the other 13.
+# Chosen, with those of `suggest`, on the first 13 of the tasks of
+# docs/explanation/range-tests-quality.md that chose the constants.
 MIN_LOSSES = 10  # that a reading needs
 BASELINE_DECADES = 0.8  # at the start, whose median loss is the level to fall from
 WIDTH = 0.3  # decades: the window of the median and the deviation of the Gaussian kernel,
